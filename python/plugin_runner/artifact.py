@@ -1,0 +1,66 @@
+"""Files that an action makes known."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from mimetypes import guess_type
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from plugin_runner.sink import Sink
+
+
+def make_known(
+    sink: Sink,
+    work_dir: str,
+    path: str | os.PathLike[str],
+    name: str | None,
+    media_type: str | None,
+    metadata: dict[str, Any] | None,
+) -> str:
+    """`Context.artifact`."""
+    folder = Path(work_dir).resolve()
+    file = (folder / path).resolve(strict=True)
+    if not file.is_file():
+        raise IsADirectoryError(f"{file} is no file; an artifact is one file, so pack a folder first")
+    name = name or Path(path).name
+    if sink.keeps_artifacts:
+        if folder not in file.parents:
+            file = _copied(file, folder / "artifacts")
+        sink.artifact(
+            {
+                "name": name,
+                "uri": file.as_uri(),
+                "media_type": media_type or guess_type(name)[0] or "application/octet-stream",
+                "size_bytes": file.stat().st_size,
+                "sha256": _sha256(file),
+                "metadata": metadata or {},
+            }
+        )
+    return file.as_uri()
+
+
+def _copied(file: Path, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        copy = folder / (file.name if number == 1 else f"{file.stem}-{number}{file.suffix}")
+        try:
+            with open(copy, "xb") as target, open(file, "rb") as source:
+                shutil.copyfileobj(source, target)
+            return copy
+        except FileExistsError:
+            number += 1
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with open(file, "rb") as source:
+        for chunk in iter(lambda: source.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,152 @@
+"""What an action knows of its run, and what it can say about it."""
+
+from __future__ import annotations
+
+import os
+
+from plugin_runner.cancellation import Cancellation, Cancelled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+    from typing import Any
+
+    from plugin_runner.environment import Environment
+    from plugin_runner.sink import Sink
+
+
+class Context:
+    """Given to every action. Thread-safe.
+
+    In a job, progress, metrics, log and artifacts become events that watchers see at once. In a plain run they are
+    checked and then dropped, except that lines of the log go to stderr.
+    """
+
+    __slots__ = ("_cancellation", "_env", "_logger", "_sink", "_variables", "_work_dir", "job_id")
+
+    def __init__(
+        self,
+        sink: Sink,
+        cancellation: Cancellation | None = None,
+        variables: dict[str, str] | None = None,
+        job_id: str = "",
+        work_dir: str = "",
+    ) -> None:
+        self._sink = sink
+        self._cancellation = cancellation or Cancellation()
+        self._variables = variables or {}
+        self._work_dir = work_dir
+        self._env: Environment | None = None
+        self._logger: logging.Logger | None = None
+        self.job_id = job_id
+        """The id of the job, or what the request gave for tracking. May be empty."""
+
+    @property
+    def work_dir(self) -> str:
+        """An absolute path of a folder to write files to. Made when it is first asked for."""
+        if not self._work_dir:
+            from tempfile import mkdtemp
+
+            self._work_dir = mkdtemp(prefix="plugin-runner-")
+        os.makedirs(self._work_dir, exist_ok=True)
+        return self._work_dir
+
+    @property
+    def env(self) -> Environment:
+        """The environment variables of the plugin's configuration, with those of the request over them."""
+        if self._env is None:
+            from plugin_runner.environment import Environment
+
+            self._env = Environment(self._variables)
+        return self._env
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the action was told to stop. It is ended by force a few seconds later."""
+        return self._cancellation.requested
+
+    def raise_if_cancelled(self) -> None:
+        """Raises `Cancelled` when the action was told to stop."""
+        if self._cancellation.requested:
+            raise Cancelled("The action was cancelled.")
+
+    def set_progress(
+        self,
+        current: float,
+        total: float,
+        step: str | None = None,
+        *,
+        message: str = "",
+        category: str | None = None,
+    ) -> None:
+        """Says how far the work is: `current` of `total`, in the author's unit.
+
+        Cheap enough for every turn of a loop: of values that come in quick succession the newest is kept.
+
+        Args:
+            step: Which part of the work. Default: the whole.
+            message: What is being done, for people.
+            category: An older name of `step`.
+
+        Raises:
+            ValueError: `total` is not above 0, or `current` not within 0 and `total`.
+        """
+        if not 0 < total < float("inf"):
+            raise ValueError(f"total must be a number above 0, got {total}")
+        if not 0 <= current <= total:
+            raise ValueError(f"current must be within 0 and {total}, got {current}")
+        self._sink.progress(step or category or "", current, total, message)
+
+    def set_metrics(self, value: dict[str, Any], step: str = "") -> None:
+        """Reports measurements. Raises TypeError when `value` is no dict."""
+        if not isinstance(value, dict):
+            raise TypeError(f"metrics must be a dict, got {type(value).__name__}")
+        self._sink.metrics(str(step), value)
+
+    def log_metric(self, category: str, key: str, value: float, **metrics: float) -> None:
+        """Reports `value` as the measurement `key` of the step `category`, and `metrics` with it."""
+        self._sink.metrics(category, {key: value, **metrics})
+
+    def log(self, event: str, data: dict[str, Any] | None = None, file: str | None = None) -> None:
+        """Logs an event with data, and the path of a file that belongs to it."""
+        fields = dict(data or {})
+        if file is not None:
+            fields["file"] = file
+        self._sink.log("INFO", event, fields)
+
+    def log_message(self, message: str, level: str = "info", **fields: Any) -> None:
+        """Logs a message for people, at a level such as "debug", "info", "warning" or "error"."""
+        self._sink.log(str(getattr(level, "value", level)).upper(), str(message), fields)
+
+    @property
+    def logger(self) -> logging.Logger:
+        """A standard logger of this run alone."""
+        if self._logger is None:
+            from plugin_runner.log_handler import context_logger
+
+            self._logger = context_logger(self._sink)
+        return self._logger
+
+    def artifact(
+        self,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        media_type: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> str:
+        """Makes a file known, and returns its URI.
+
+        Args:
+            path: The file, relative to `work_dir` or absolute. A job copies one from elsewhere to
+                `work_dir/artifacts`, so that it stays when its folder goes.
+            name: What to call it. Default: the file's name.
+            media_type: For example `text/csv`. Default: by the file's name.
+            metadata: Anything that belongs to it.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            IsADirectoryError: It is a folder.
+        """
+        from plugin_runner.artifact import make_known
+
+        return make_known(self._sink, self.work_dir, path, name, media_type, metadata)

@@ -1,0 +1,268 @@
+"""From type hints to shapes."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import sys
+import types
+import typing
+from typing import Any, Callable
+
+from plugin_runner.authoring import first_paragraph
+from plugin_runner.encode import Unencodable, plain
+from plugin_runner.shape import (
+    Annotation,
+    Choice,
+    Dictionary,
+    Field,
+    FixedTuple,
+    Record,
+    Scalar,
+    Sequence,
+    Shape,
+    Union,
+    to_bool,
+    to_float,
+    to_int,
+    to_none,
+    to_text,
+)
+
+ANYTHING = Shape()
+
+_SCALARS: dict[Any, Shape] = {
+    int: Scalar({"type": "integer"}, "must be an integer", to_int),
+    float: Scalar({"type": "number"}, "must be a number", to_float),
+    bool: Scalar({"type": "boolean"}, "must be a boolean", to_bool),
+    str: Scalar({"type": "string"}, "must be a string", to_text),
+    bytes: Scalar({"type": "string"}, "must be a string", lambda value: to_text(value).encode()),
+    None: Scalar({"type": "null"}, "must be null", to_none),
+}
+_SCALARS[type(None)] = _SCALARS[None]
+
+_SEQUENCES: dict[Any, Callable[[list[Any]], Any]] = {
+    list: list,
+    collections.abc.Sequence: list,
+    collections.abc.MutableSequence: list,
+    collections.abc.Iterable: list,
+    collections.abc.Collection: list,
+    set: set,
+    collections.abc.Set: set,
+    collections.abc.MutableSet: set,
+    frozenset: frozenset,
+}
+
+_DICTIONARIES = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+
+
+class ShapeOf:
+    """Makes the shape of a type hint; records that contain themselves are made once. Unknown types take anything."""
+
+    def __init__(self) -> None:
+        self._records: dict[Any, Record] = {}
+
+    def __call__(self, hint: Any) -> Shape:
+        if hint in _SCALARS if _hashable(hint) else False:
+            return _SCALARS[hint]
+        if _is_pydantic(hint):
+            from plugin_runner.pydantic_shape import PydanticShape
+
+            return PydanticShape(hint)
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+        if origin is not None:
+            return self._generic(origin, arguments)
+        if isinstance(hint, typing.NewType if sys.version_info >= (3, 10) else types.FunctionType):
+            return self(getattr(hint, "__supertype__", Any))
+        if isinstance(hint, typing.TypeVar):
+            return self(hint.__bound__) if hint.__bound__ is not None else ANYTHING
+        if type(hint).__name__ == "TypeAliasType":
+            return self(hint.__value__)
+        if isinstance(hint, type):
+            return self._class(hint)
+        return ANYTHING
+
+    def _generic(self, origin: Any, arguments: tuple[Any, ...]) -> Shape:
+        if origin is typing.Annotated:
+            shape = self(arguments[0])
+            texts = [_description_of(mark) for mark in arguments[1:]]
+            described = next((text for text in texts if text), "")
+            return Annotation(shape, described) if described else shape
+        if origin is typing.Union or origin is getattr(types, "UnionType", None):
+            return Union([self(argument) for argument in arguments])
+        if origin is typing.Literal:
+            return Choice([(_plain_choice(argument), argument) for argument in arguments])
+        if origin is tuple:
+            return self._tuple(arguments)
+        if origin in _SEQUENCES:
+            return self._sequence(origin, arguments)
+        if origin in _DICTIONARIES:
+            return Dictionary(self(arguments[0]), self(arguments[1]))
+        if getattr(origin, "_name", "") in ("Required", "NotRequired", "Final", "ClassVar", "ReadOnly"):
+            return self(arguments[0])
+        return self._class(origin) if isinstance(origin, type) else ANYTHING
+
+    def _class(self, hint: type) -> Shape:
+        if hint is tuple or hint in _SEQUENCES:
+            return self._tuple((Any, ...)) if hint is tuple else self._sequence(hint, ())
+        if hint in _DICTIONARIES:
+            return Dictionary(_SCALARS[str], ANYTHING)
+        if dataclasses.is_dataclass(hint) or typing_is_typeddict(hint):
+            return self._record(hint)
+        if _is_from("enum", "Enum", hint):
+            return Choice([(_plain_choice(member.value), member) for member in hint])  # type: ignore[attr-defined]
+        return _standard_scalar(hint) or ANYTHING
+
+    def _tuple(self, arguments: tuple[Any, ...]) -> Shape:
+        if len(arguments) == 2 and arguments[1] is ...:
+            return Sequence(self(arguments[0]), tuple)
+        return FixedTuple([] if arguments == ((),) else [self(argument) for argument in arguments])
+
+    def _sequence(self, origin: Any, arguments: tuple[Any, ...]) -> Shape:
+        make = _SEQUENCES[origin]
+        return Sequence(self(arguments[0]) if arguments else ANYTHING, make, make in (set, frozenset))
+
+    def _record(self, hint: Any) -> Record:
+        if hint not in self._records:
+            is_dataclass = dataclasses.is_dataclass(hint)
+            make = (lambda values: hint(**values)) if is_dataclass else dict
+            record = Record(hint.__name__, _own_docstring(hint), make, False)
+            self._records[hint] = record
+            fields = self._dataclass_fields(hint) if is_dataclass else self._typed_dict_fields(hint)
+            record.fields.update((field.name, field) for field in fields)
+        return self._records[hint]
+
+    def _dataclass_fields(self, hint: Any) -> list[Field]:
+        hints = resolved_hints(hint)
+        return [
+            Field(
+                field.name,
+                self(hints.get(field.name, Any)),
+                field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
+                _default_of(field),
+                str(field.metadata.get("description", "")),
+            )
+            for field in dataclasses.fields(hint)
+            if field.init
+        ]
+
+    def _typed_dict_fields(self, hint: Any) -> list[Field]:
+        fields = []
+        for name, inner in resolved_hints(hint).items():
+            required = name in hint.__required_keys__
+            # Under `from __future__ import annotations` the class itself cannot see these two.
+            mark = getattr(typing.get_origin(inner), "_name", "")
+            if mark in ("Required", "NotRequired"):
+                required = mark == "Required"
+            fields.append(Field(name, self(inner), required))
+        return fields
+
+
+def resolved_hints(thing: Any) -> dict[str, Any]:
+    """The type hints of a class or function. A hint that cannot be resolved is left out and takes anything."""
+    try:
+        return typing.get_type_hints(thing, include_extras=True)
+    except Exception:  # names of `if TYPE_CHECKING:`, or newer syntax than the interpreter's
+        return _resolved_one_by_one(thing)
+
+
+def _resolved_one_by_one(thing: Any) -> dict[str, Any]:
+    hints: dict[str, Any] = {}
+    for owner in reversed(thing.__mro__) if isinstance(thing, type) else [thing]:
+        module = sys.modules.get(owner.__module__)
+        for name, hint in getattr(owner, "__dict__", {}).get("__annotations__", owner.__annotations__).items():
+            try:
+                hints[name] = eval(hint, vars(module) if module else {}) if isinstance(hint, str) else hint
+            except Exception:
+                hints.pop(name, None)
+    return hints
+
+
+def typing_is_typeddict(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, dict) and hasattr(hint, "__required_keys__")
+
+
+def is_record(hint: Any) -> bool:
+    """Whether a hint stands for an object with known properties: what can take all params at once."""
+    base = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+    return isinstance(base, type) and (
+        dataclasses.is_dataclass(base) or typing_is_typeddict(base) or _is_pydantic_class(base)
+    )
+
+
+def _is_pydantic(hint: Any) -> bool:
+    """Whether pydantic knows better what a hint means. Only where the plugin itself imported pydantic."""
+    if "pydantic" not in sys.modules:
+        return False
+    if typing.get_origin(hint) is typing.Annotated:
+        marks = [type(mark).__module__.partition(".")[0] for mark in typing.get_args(hint)[1:]]
+        return any(mark in ("pydantic", "annotated_types") for mark in marks)
+    return _is_pydantic_class(hint) or getattr(hint, "__module__", "").startswith("pydantic.")
+
+
+def _is_pydantic_class(hint: Any) -> bool:
+    return isinstance(hint, type) and hasattr(hint, "__pydantic_validator__")
+
+
+def _is_from(module: str, name: str, hint: type) -> bool:
+    base = getattr(sys.modules.get(module), name, None)
+    return isinstance(base, type) and issubclass(hint, base)
+
+
+def _standard_scalar(hint: type) -> Shape | None:
+    if _is_from("datetime", "datetime", hint):
+        return Scalar({"type": "string", "format": "date-time"}, "must be a date and time", _iso(hint))
+    if _is_from("datetime", "date", hint):
+        return Scalar({"type": "string", "format": "date"}, "must be a date", _iso(hint))
+    if _is_from("datetime", "time", hint):
+        return Scalar({"type": "string", "format": "time"}, "must be a time", _iso(hint))
+    if _is_from("uuid", "UUID", hint):
+        return Scalar({"type": "string", "format": "uuid"}, "must be a UUID", lambda value: hint(to_text(value)))
+    if _is_from("pathlib", "PurePath", hint):
+        return Scalar({"type": "string", "format": "path"}, "must be a path", lambda value: hint(to_text(value)))
+    if _is_from("decimal", "Decimal", hint):
+        return Scalar({"type": ["string", "number"]}, "must be a number", lambda value: hint(str(to_number(value))))
+    return None
+
+
+def _iso(hint: Any) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        text = to_text(value)
+        # Python before 3.11 does not know the Z.
+        return hint.fromisoformat(text[:-1] + "+00:00" if text[-1:] in "Zz" and text else text)
+
+    return convert
+
+
+def to_number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError
+    return value
+
+
+def _default_of(field: dataclasses.Field[Any]) -> Callable[[], Any] | None:
+    if field.default is not dataclasses.MISSING:
+        return lambda: field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory
+    return None
+
+
+def _own_docstring(hint: type) -> str:
+    text = hint.__dict__.get("__doc__") or ""
+    return "" if text.startswith(f"{hint.__name__}(") else first_paragraph(text)  # dataclasses write their signature
+
+
+def _description_of(mark: object) -> str:
+    return mark if isinstance(mark, str) else str(getattr(mark, "documentation", "") or "")
+
+
+def _plain_choice(value: Any) -> Any:
+    try:
+        return plain(value)
+    except Unencodable:
+        return str(value)
+
+
+def _hashable(hint: Any) -> bool:
+    return type(hint).__hash__ is not None

@@ -1,0 +1,112 @@
+"""The process that loads a job's plugin and runs its action."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from _thread import start_new_thread
+
+from plugin_runner.cancellation import Cancellation
+from plugin_runner.encode import encode_result
+from plugin_runner.errors import RunnerError
+from plugin_runner.event_sink import EventSink
+from plugin_runner.failure import action_failed
+from plugin_runner.process import be_first_to_be_killed, flush_output
+from plugin_runner.process_tree import SCOPE_VARIABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
+
+def run_child(spec: dict[str, Any], stdout: int, stderr: int, records: int, lifeline: int) -> int:
+    """Runs the action and writes its `result` or `error`. Returns the exit code."""
+    os.setpgid(0, 0)
+    _take_over_output(stdout, stderr)
+    cancellation = Cancellation()
+    _hear_cancel(cancellation)
+    start_new_thread(_end_with_supervisor, (lifeline,))
+    be_first_to_be_killed()
+    sink = EventSink(records, spec["line_limit_bytes"])
+    _limit_memory(spec["memory_mib"])
+    code = 1
+    try:
+        value = encode_result(_run(spec, sink, cancellation), spec["result_limit_bytes"])
+        flush_output()
+        sink.result(value)
+        code = 0
+    except RunnerError as error:
+        sink.error(error.record())
+    except BaseException as error:
+        _limit_memory(None)
+        sink.error(action_failed(error).record())
+    _finish()
+    return code
+
+
+def _run(spec: dict[str, Any], sink: EventSink, cancellation: Cancellation) -> Any:
+    from plugin_runner.context import Context
+    from plugin_runner.entrypoint import load_entrypoint, prepare_imports
+
+    binding = spec["binding"]
+    variables = {**binding["env"], **spec["env"]}
+    os.environ.update(variables)
+    os.environ[SCOPE_VARIABLE] = spec["scope"]
+    os.makedirs(spec["work_dir"], exist_ok=True)
+    prepare_imports(binding["root"])
+    ctx = Context(sink, cancellation, variables, spec["job_id"], spec["work_dir"])
+    action = load_entrypoint(spec["entrypoint"], binding["root"])
+    ctx.raise_if_cancelled()
+    return action.run(spec["params"], ctx)
+
+
+def _take_over_output(stdout: int, stderr: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (stdout, 1), (stderr, 2)):
+        os.dup2(source, target)
+        os.close(source)
+    # New ones: those of the supervisor may stand on a file, where a pipe has no position.
+    sys.stdout = _line_writer(1)
+    sys.stderr = _line_writer(2)
+
+
+def _line_writer(fd: int) -> TextIO:
+    return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def _hear_cancel(cancellation: Cancellation) -> None:
+    def cancel(number: int, frame: object) -> None:
+        cancellation.requested = True
+
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, cancel)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGCHLD))
+
+
+def _end_with_supervisor(lifeline: int) -> None:
+    """Nothing is ever written to the lifeline: it ends when the supervisor does, however that came."""
+    os.read(lifeline, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _limit_memory(mebibytes: int | None) -> None:
+    """Limits the data of this process, or takes the limit back: a report of the failure needs some, too."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    soft = hard if mebibytes is None else mebibytes << 20
+    try:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    except ValueError:  # the hard limit is lower
+        pass
+
+
+def _finish() -> None:
+    """What Python does at exit, but without waiting for threads that the plugin left running."""
+    try:
+        atexit._run_exitfuncs()
+    finally:
+        flush_output()

@@ -1,0 +1,119 @@
+"""Ends everything that a job started."""
+
+from __future__ import annotations
+
+import os
+import signal
+from time import sleep
+
+SCOPE_VARIABLE = "PLUGIN_RUNNER_SCOPE"
+
+_PR_SET_CHILD_SUBREAPER = 36
+_ROUNDS = 100
+_PAUSE_SECONDS = 0.01
+
+
+def adopt_orphans() -> None:
+    """Makes this process, on Linux, the parent of whatever outlives its own parent below it.
+
+    Thus also a process that left its session and cleared its environment is found.
+    """
+    if not os.path.exists("/proc/self/stat"):
+        return
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    except (ImportError, OSError, AttributeError):  # an interpreter without ctypes: groups and scopes remain
+        pass
+
+
+def kill_group(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):  # gone, or nothing but zombies (macOS)
+        pass
+
+
+def kill_rest(group: int, scope: str) -> None:
+    """Kills a job's group, its descendants and all of its scope, until none is left, for about a second at most."""
+    for _ in range(_ROUNDS):
+        kill_group(group, signal.SIGKILL)
+        rest = _descendants() | _of_scope(scope)
+        for pid in rest:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
+        _reap()
+        if not rest:
+            return
+        sleep(_PAUSE_SECONDS)
+
+
+def kill_scope(scope: str) -> None:
+    """Kills every process of a scope: also those that left the group and the session of the one that started them."""
+    for pid in _of_scope(scope):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def identity_start_time() -> str:
+    """Field 22 of `/proc/self/stat`; empty where there is none."""
+    fields = _stat("self")
+    return fields[19] if fields else ""
+
+
+def _descendants() -> set[int]:
+    children: dict[int, list[int]] = {}
+    for pid in _processes():
+        fields = _stat(str(pid))
+        if fields and fields[0] != "Z":
+            children.setdefault(int(fields[1]), []).append(pid)
+    found: set[int] = set()
+    waiting = [os.getpid()]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found.update(below)
+        waiting += below
+    return found
+
+
+def _of_scope(scope: str) -> set[int]:
+    mark = f"{SCOPE_VARIABLE}={scope}".encode()
+    own = os.getpid()
+    return {pid for pid in _processes() if scope and pid != own and mark in _environment(pid)}
+
+
+def _processes() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+
+
+def _stat(pid: str) -> list[str]:
+    """The fields of `/proc/<pid>/stat` from the third on: the name before them may hold anything."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].decode().split()
+    except OSError:
+        return []
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []
+
+
+def _reap() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass

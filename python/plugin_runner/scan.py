@@ -1,0 +1,235 @@
+"""Finds actions in source text, without running it."""
+
+from __future__ import annotations
+
+import ast
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from plugin_runner.authoring import class_action_name, first_paragraph
+from plugin_runner.errors import RunnerError
+from plugin_runner.failure import plugin_invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Union
+
+    Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
+
+FILES_LIMIT = 2_000
+FILE_BYTES_LIMIT = 1024 * 1024
+DEPTH_LIMIT = 8
+
+_SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
+_LIBRARIES = ("plugin_runner", "synapse_sdk")
+
+
+class Found(NamedTuple):
+    """An action as its source text shows it."""
+
+    name: str
+    description: str
+    entrypoint: str
+    line: int
+
+
+class _Class(NamedTuple):
+    node: ast.ClassDef
+    module: str
+    bases: list[str]
+
+
+def scan(root: str, module: str = "") -> list[Found]:
+    """The actions of a module or package under `root`, or with no `module` of every module there.
+
+    Raises PLUGIN_INVALID when `module` does not exist or cannot be parsed, and for a folder when nothing was found and
+    a file of it cannot be parsed.
+    """
+    found: list[Found] = []
+    classes: dict[str, _Class] = {}
+    broken: SyntaxError | None = None
+    for file, name in _files(root, module):
+        try:
+            tree = _parsed(file)
+        except SyntaxError as error:
+            if module:
+                raise plugin_invalid(error, name, root) from None
+            broken = broken or error
+            continue
+        origins = _origins(tree, name, file.endswith("__init__.py"))
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef):
+                bases = [_origin(_unsubscripted(base), origins) for base in node.bases]
+                classes[f"{name}.{node.name}"] = _Class(node, name, bases)
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                found += _function(node, name, origins)
+    found += [_class_action(each) for path, each in classes.items() if _is_action(path, classes)]
+    if not found and broken is not None:
+        raise plugin_invalid(broken, module, root) from None
+    return sorted(found, key=lambda each: (each.entrypoint.partition(":")[0], each.line))
+
+
+def _files(root: str, module: str) -> Iterator[tuple[str, str]]:
+    """The files to read, with their modules' names."""
+    if not module:
+        yield from _walk(root, "")
+        return
+    path = os.path.join(root, *module.split("."))
+    if os.path.isfile(path + ".py"):
+        yield path + ".py", module
+    elif os.path.isdir(path):
+        yield from _walk(path, module)
+    else:
+        raise RunnerError("PLUGIN_INVALID", f"There is no module {module} under {root}.", {"module": module})
+
+
+def _walk(top: str, package: str) -> Iterator[tuple[str, str]]:
+    count = 0
+    for folder, folders, files in os.walk(top):
+        relative = os.path.relpath(folder, top)
+        parts = [] if relative == "." else relative.split(os.sep)
+        folders[:] = sorted(each for each in folders if _is_searched(folder, each)) if len(parts) < DEPTH_LIMIT else []
+        for file in sorted(files):
+            stem, extension = os.path.splitext(file)
+            if extension != ".py" or not stem.isidentifier():
+                continue
+            names = ([package] if package else []) + parts + ([] if stem == "__init__" else [stem])
+            if not names:
+                continue
+            count += 1
+            if count > FILES_LIMIT:
+                return
+            yield os.path.join(folder, file), ".".join(names)
+
+
+def _is_searched(folder: str, name: str) -> bool:
+    if not name.isidentifier() or name in _SKIPPED_FOLDERS:
+        return False
+    return not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+
+
+def _parsed(file: str) -> ast.Module:
+    with open(file, "rb") as source:
+        text = source.read(FILE_BYTES_LIMIT + 1)
+    if len(text) > FILE_BYTES_LIMIT or not any(library.encode() in text for library in (*_LIBRARIES, "Action")):
+        return ast.Module(body=[], type_ignores=[])
+    try:
+        return ast.parse(text, file)
+    except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes, absurd nesting
+        raise SyntaxError(str(error) or type(error).__name__, (file, 1, 1, None)) from None
+
+
+def _origins(tree: ast.Module, module: str, is_package: bool) -> dict[str, str]:
+    """Where the names of a module come from, dotted."""
+    origins: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name if alias.asname else alias.name.partition(".")[0]
+                origins[alias.asname or top] = top
+        elif isinstance(node, ast.ImportFrom):
+            start = node.module or ""
+            if node.level:
+                package = module.split(".")
+                cut = len(package) - node.level + (1 if is_package else 0)
+                start = ".".join(package[: max(cut, 0)] + ([node.module] if node.module else []))
+            for alias in node.names:
+                origins[alias.asname or alias.name] = f"{start}.{alias.name}"
+        elif isinstance(node, ast.ClassDef):
+            origins.setdefault(node.name, f"{module}.{node.name}")
+    return origins
+
+
+def _origin(node: ast.expr, origins: dict[str, str]) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ""
+    return ".".join([origins.get(node.id, node.id), *reversed(parts)])
+
+
+def _unsubscripted(node: ast.expr) -> ast.expr:
+    return node.value if isinstance(node, ast.Subscript) else node
+
+
+def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, module: str, origins: dict[str, str]) -> Iterator[Found]:
+    for decorator in node.decorator_list:
+        call = decorator if isinstance(decorator, ast.Call) else None
+        origin = _origin(call.func if call else decorator, origins)
+        if origin.startswith(_LIBRARIES) and origin.endswith(".action"):
+            given = {each.arg: _text(each.value) for each in call.keywords} if call else {}
+            first = _text(call.args[0]) if call and call.args else ""
+            yield Found(
+                given.get("name") or first or node.name,
+                given.get("description") or _docstring(node),
+                f"{module}:{node.name}",
+                node.lineno,
+            )
+
+
+def _is_action(path: str, classes: dict[str, _Class]) -> bool:
+    line = _line(path, classes)
+    own = classes[path]
+    if own.node.name.startswith("_") or _is_abstract(own):
+        return False
+    library_bases = [base for each in line for base in each.bases if base.startswith(_LIBRARIES)]
+    if not any(base.endswith("Action") for base in library_bases):
+        return False
+    if not all(base.endswith(".BaseAction") for base in library_bases if base.endswith("Action")):
+        return True  # one of the SDK's kinds of action, which may bring its own execute()
+    return any(_method(each.node, name) for each in line for name in ("execute", "run", "dispatch"))
+
+
+def _line(path: str, classes: dict[str, _Class]) -> list[_Class]:
+    """A class and those of its bases that were found."""
+    line: dict[str, _Class] = {}
+    waiting = [path]
+    while waiting:
+        name = waiting.pop()
+        if name in classes and name not in line:
+            line[name] = classes[name]
+            waiting += classes[name].bases
+    return list(line.values())
+
+
+def _is_abstract(own: _Class) -> bool:
+    return any(base in ("abc.ABC", "ABC") for base in own.bases) or any(
+        isinstance(decorator, (ast.Name, ast.Attribute)) and _origin(decorator, {}).endswith("abstractmethod")
+        for node in own.node.body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for decorator in node.decorator_list
+    )
+
+
+def _method(node: ast.ClassDef, name: str) -> bool:
+    return any(isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)) and each.name == name for each in node.body)
+
+
+def _class_action(own: _Class) -> Found:
+    node = own.node
+    return Found(
+        _attribute(node, "action_name") or class_action_name(node.name),
+        _attribute(node, "description") or _docstring(node),
+        f"{own.module}:{node.name}",
+        node.lineno,
+    )
+
+
+def _attribute(node: ast.ClassDef, name: str) -> str:
+    for each in node.body:
+        targets: list[Any] = each.targets if isinstance(each, ast.Assign) else []
+        if isinstance(each, ast.AnnAssign) and each.value is not None:
+            targets = [each.target]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return _text(each.value)  # type: ignore[attr-defined]
+    return ""
+
+
+def _text(node: ast.expr) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _docstring(node: Definition) -> str:
+    return first_paragraph(ast.get_docstring(node))

@@ -1,0 +1,214 @@
+"""The process that carries a job: starts the child, writes down what it does, and ends it. See docs/protocol.md."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import sys
+from time import monotonic, time
+
+from plugin_runner.encode import dumps
+from plugin_runner.output import Budget, EventStream, TextStream
+from plugin_runner.process_tree import adopt_orphans, kill_group, kill_rest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Stream(Protocol):
+        def feed(self, chunk: bytes) -> None: ...
+        def end(self) -> None: ...
+
+
+DRAIN_SECONDS = 1.0
+_CHUNK_BYTES = 1 << 16
+_EVENT_ROOM_BYTES = 1 << 20
+_SIGNALS = (signal.SIGTERM, signal.SIGCHLD)
+
+
+def supervise(directory: str, spec: dict[str, Any]) -> None:
+    """Runs the job of a claimed folder to its end. In the child this never returns."""
+    events = os.open(os.path.join(directory, "events.jsonl"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    stdout, stderr, records, lifeline = os.pipe(), os.pipe(), os.pipe(), os.pipe()
+    # A signal that comes before its handler stands waits until then, in both processes.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    pid = os.fork()
+    if pid == 0:
+        _become_child(spec, (stdout[1], stderr[1], records[1], lifeline[0]), (events, lifeline[1]))
+    for fd in (stdout[1], stderr[1], records[1], lifeline[0]):
+        os.close(fd)
+    supervisor = Supervisor(events, spec, pid, stdout[0], stderr[0], records[0])
+    supervisor.run()
+    _forget(directory)
+    supervisor.put_exit()
+
+
+def _forget(directory: str) -> None:
+    """What the job was given may be secret, and nobody needs it any more."""
+    try:
+        os.unlink(os.path.join(directory, "spec.json"))
+    except FileNotFoundError:
+        pass
+
+
+def _become_child(spec: dict[str, Any], kept: tuple[int, int, int, int], closed: tuple[int, int]) -> None:
+    code = 1
+    try:
+        for fd in closed:
+            os.close(fd)
+        from plugin_runner.job_child import run_child
+
+        code = run_child(spec, *kept)
+    except BaseException:  # a fault of this package: it belongs to the job's stderr
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)
+
+
+class Supervisor:
+    """The only writer of a job's events file, from `started` to `exit`."""
+
+    def __init__(self, events: int, spec: dict[str, Any], pid: int, stdout: int, stderr: int, records: int) -> None:
+        self._events = events
+        self._pid = pid
+        self._scope: str = spec["scope"]
+        self._grace: float = spec["grace_seconds"]
+        budget = Budget(self._append, spec["output_limit_bytes"])
+        line_limit = spec["line_limit_bytes"]
+        self._budget = budget
+        echo = _echo if spec.get("echo_output") else None
+        self._stderr = TextStream("STDERR", line_limit, budget, echo)
+        self._records = EventStream(self._append, budget, spec["result_limit_bytes"] + _EVENT_ROOM_BYTES)
+        self._streams: dict[int, Stream] = {
+            records: self._records,
+            stdout: TextStream("STDOUT", line_limit, budget, echo),
+            stderr: self._stderr,
+        }
+        self._selector = selectors.DefaultSelector()
+        self._status: int | None = None
+        self._timed_out = False
+        seconds = spec["timeout_seconds"]
+        self._stop_at = None if seconds is None else monotonic() + seconds
+        self._kill_at: float | None = None
+        self._leave_at: float | None = None
+
+    def run(self) -> None:
+        """Writes `started`, follows the child to its end, and ends what it left behind."""
+        self._put({"type": "started", "pid": self._pid})
+        adopt_orphans()
+        wakeup = self._hear_signals()
+        for fd in self._streams:
+            self._selector.register(fd, selectors.EVENT_READ)
+        try:
+            while self._status is None or self._streams:
+                self._turn(wakeup)
+                if self._leave_at is not None and monotonic() >= self._leave_at:
+                    break
+        finally:
+            kill_rest(self._pid, self._scope)
+        for stream in self._streams.values():
+            stream.end()
+        self._budget.close()
+
+    def _turn(self, wakeup: int) -> None:
+        deadlines = [at for at in (self._stop_at, self._kill_at, self._leave_at) if at is not None]
+        timeout = max(min(deadlines) - monotonic(), 0) if deadlines else None
+        ready = [key.fd for key, _ in self._selector.select(timeout)]
+        # What was printed before the result comes before it, as far as two pipes can tell.
+        for fd in sorted(ready, key=lambda fd: self._streams.get(fd) is self._records):
+            if fd == wakeup:
+                self._take_signals(os.read(wakeup, 512))
+            else:
+                self._read(fd)
+        now = monotonic()
+        if self._stop_at is not None and now >= self._stop_at:
+            self._timed_out = True
+            self._stop()
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = None
+            kill_group(self._pid, signal.SIGKILL)
+
+    def _hear_signals(self) -> int:
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for number in _SIGNALS:
+            signal.signal(number, _heard)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        self._selector.register(read, selectors.EVENT_READ)
+        return read
+
+    def _take_signals(self, numbers: bytes) -> None:
+        if signal.SIGTERM in numbers:
+            self._stop()
+        if signal.SIGCHLD in numbers:
+            self._reap()
+
+    def _stop(self) -> None:
+        """Tells the child's group to stop, once, and arranges for its end."""
+        self._stop_at = None
+        if self._kill_at is None and self._status is None:
+            self._kill_at = monotonic() + self._grace
+            kill_group(self._pid, signal.SIGTERM)
+
+    def _reap(self) -> None:
+        """Takes note of the child's end; orphans that came here are only buried."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self._pid:
+                self._status = status
+                self._stop_at = self._kill_at = None
+                self._leave_at = monotonic() + DRAIN_SECONDS
+                kill_rest(self._pid, self._scope)
+
+    def _read(self, fd: int) -> None:
+        chunk = os.read(fd, _CHUNK_BYTES)
+        if chunk:
+            self._streams[fd].feed(chunk)
+            if self._records.ended and self._kill_at is None and self._status is None:
+                self._kill_at = monotonic() + self._grace  # what the plugin does at exit has an end, too
+            return
+        self._selector.unregister(fd)
+        os.close(fd)
+        self._streams.pop(fd).end()
+
+    def put_exit(self) -> None:
+        """Writes how the child ended, which is the last record."""
+        status = self._status or 0
+        killed = os.WIFSIGNALED(status)
+        self._put(
+            {
+                "type": "exit",
+                "code": None if killed else os.WEXITSTATUS(status),
+                "signal": signal.Signals(os.WTERMSIG(status)).name if killed else None,
+                "timed_out": self._timed_out,
+                "stderr_tail": self._stderr.tail.decode("utf-8", "replace"),
+            }
+        )
+
+    def _put(self, record: dict[str, Any]) -> None:
+        self._append(dumps({"time": round(time(), 6), **record}).encode() + b"\n")
+
+    def _append(self, lines: bytes) -> None:
+        rest = memoryview(lines)
+        while rest:
+            rest = rest[os.write(self._events, rest) :]
+
+
+def _echo(chunk: bytes) -> None:
+    """To a file, which takes it whole; where it is full, the job goes on without."""
+    try:
+        os.write(1, chunk)
+    except OSError:
+        pass
+
+
+def _heard(number: int, frame: object) -> None:
+    """The wakeup descriptor has told the loop already."""

@@ -1,0 +1,210 @@
+"""`python -m plugin_runner.worker`: answers requests one after another on file descriptor 3, see docs/protocol.md."""
+
+from __future__ import annotations
+
+import os
+import sys
+from json import JSONDecoder
+
+from plugin_runner.cancellation import Cancellation
+from plugin_runner.context import Context
+from plugin_runner.encode import dumps, encode_result
+from plugin_runner.errors import RunnerError
+from plugin_runner.failure import action_failed, exception_type
+from plugin_runner.process import LaidEnvironment, be_first_to_be_killed, flush_output
+from plugin_runner.sink import PlainRunSink
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from plugin_runner.load import LoadedAction
+
+PROTOCOL = 1
+PROTOCOL_FD = 3
+
+_decode = JSONDecoder().decode
+_sink = PlainRunSink()
+
+
+class Request:
+    """One line that the service sent."""
+
+    __slots__ = ("cancellation", "message")
+
+    def __init__(self, message: dict[str, Any]) -> None:
+        self.message = message
+        self.cancellation = Cancellation()
+
+
+class Inbox:
+    """Reads lines in a thread of its own, so that a cancel is heard while plugin code runs."""
+
+    def __init__(self, fd: int) -> None:
+        from _queue import SimpleQueue
+        from _thread import start_new_thread
+
+        self._fd = fd
+        self._under_way: dict[int, Request] = {}
+        self._requests: SimpleQueue[Request] = SimpleQueue()
+        self.next = self._requests.get
+        start_new_thread(self._read, ())
+
+    def done(self, request_id: int) -> None:
+        self._under_way.pop(request_id, None)
+
+    def _read(self) -> None:
+        """Ends the process with the connection: nobody is left to answer, whatever plugin code still runs."""
+        try:
+            rest = b""
+            while True:
+                chunk = os.read(self._fd, 1 << 18)
+                if not chunk:
+                    os._exit(0)
+                *lines, rest = (rest + chunk if rest else chunk).split(b"\n")
+                for line in lines:
+                    self._accept(_decode(line.decode()))
+        except ConnectionError:
+            os._exit(0)
+        except BaseException as error:  # a line that breaks the protocol, or the plugin closed the connection
+            os.write(2, f"plugin_runner.worker: {exception_type(error)}: {error}\n".encode("utf-8", "replace"))
+            os._exit(1)
+
+    def _accept(self, message: dict[str, Any]) -> None:
+        if message["type"] == "cancel":
+            request = self._under_way.get(message["id"])
+            if request is not None:
+                request.cancellation.requested = True
+            return
+        request = Request(message)
+        if "id" in message:
+            self._under_way[message["id"]] = request
+        self._requests.put(request)
+
+
+class Worker:
+    """Serves one binding."""
+
+    def __init__(self) -> None:
+        self._binding: dict[str, Any] = {"root": "", "module": "", "env": {}}
+        self._work_dir = ""
+        self._actions: dict[str, LoadedAction] = {}
+        self._fault: RunnerError | None = None
+
+    def bind(self, message: dict[str, Any]) -> None:
+        from plugin_runner.entrypoint import prepare_imports
+
+        self._binding = message["binding"]
+        self._work_dir = message["work_dir"]
+        os.environ.update(self._binding["env"])
+        try:
+            prepare_imports(self._binding["root"])
+        except OSError as error:
+            said = f"The plugin's folder cannot be opened: {error}"
+            self._fault = RunnerError("PLUGIN_INVALID", said, {"root": self._binding["root"]})
+
+    def answer(self, request: Request) -> bytes:
+        """The whole line of the answer. Never raises, whatever the plugin does."""
+        request_id = request.message["id"]
+        try:
+            value = encode_result(self._value(request))
+            return b'{"id":%d,"ok":true,"value":%b}\n' % (request_id, value)
+        except RunnerError as error:
+            record = error.record()
+        except BaseException as error:
+            record = action_failed(error).record()
+        return b'{"id":%d,"ok":false,"error":%b}\n' % (request_id, dumps(record).encode())
+
+    def _value(self, request: Request) -> Any:
+        if self._fault is not None:
+            raise self._fault
+        message = request.message
+        kind = message["type"]
+        if kind == "run":
+            return self._run(message, request.cancellation)
+        if kind == "validate":
+            return self._action(message["entrypoint"]).validated(message["params"])
+        if kind == "describe":
+            from plugin_runner.describe import describe
+
+            return describe(message["entrypoints"], self._binding["root"], self._binding["module"], self._action)
+        if kind == "scan":
+            from plugin_runner.scan import scan
+
+            return [found._asdict() for found in scan(message["root"], message["module"])]
+        raise RunnerError("INTERNAL", f"The worker knows no request {kind!r}.", {"type": kind})
+
+    def _run(self, message: dict[str, Any], cancellation: Cancellation) -> Any:
+        env = message["env"]
+        variables = {**self._binding["env"], **env} if env else self._binding["env"]
+        ctx = Context(_sink, cancellation, variables, message["job_id"], self._work_dir)
+        if not env:
+            return self._call(message, ctx)
+        with LaidEnvironment(env):  # also while the code is loaded
+            return self._call(message, ctx)
+
+    def _call(self, message: dict[str, Any], ctx: Context) -> Any:
+        action = self._action(message["entrypoint"])
+        ctx.raise_if_cancelled()
+        return action.run(message["params"], ctx)
+
+    def _action(self, entrypoint: str) -> LoadedAction:
+        action = self._actions.get(entrypoint)
+        if action is None:
+            from plugin_runner.entrypoint import load_entrypoint
+
+            action = self._actions[entrypoint] = load_entrypoint(entrypoint, self._binding["root"])
+        return action
+
+
+def main() -> None:
+    """Serves until descriptor 3 ends."""
+    fd = _protocol_fd()
+    be_first_to_be_killed()
+    own_process = os.getpid()
+    _write(fd, dumps(_ready()).encode() + b"\n")
+    inbox = Inbox(fd)
+    worker = Worker()
+    while True:
+        request = inbox.next()
+        if request.message["type"] == "bind":
+            worker.bind(request.message)
+            continue
+        line = worker.answer(request)
+        flush_output()
+        if os.getpid() != own_process:  # the plugin forked, and its child came back here
+            os._exit(1)
+        inbox.done(request.message["id"])
+        _write(fd, line)
+
+
+def _protocol_fd() -> int:
+    """Descriptor 3, kept from the plugin's subprocesses; stdin gives nothing."""
+    fd = os.dup(PROTOCOL_FD)  # not inheritable
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, PROTOCOL_FD, inheritable=False)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    # A fork without exec must not hold the connection open.
+    os.register_at_fork(after_in_child=lambda: os.close(fd))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    return fd
+
+
+def _ready() -> dict[str, Any]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return {"type": "ready", "protocol": PROTOCOL, "pid": os.getpid(), "runtime": f"python {version}"}
+
+
+def _write(fd: int, line: bytes) -> None:
+    rest = memoryview(line)
+    try:
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+    except ConnectionError:
+        os._exit(0)  # the service is gone
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+/**
+ * Checks the Python part in a virtual environment of its own.
+ *
+ *     node scripts/python.ts check   format, lint, types and tests, in .venv
+ *     node scripts/python.ts sdk     the tests of plugins written for synapse-sdk, in .venv-sdk; needs Python 3.12
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const repository = resolve(import.meta.dirname, "..");
+const library = join(repository, "python");
+const tests = join(repository, "test/python");
+
+const commands: Record<string, () => void> = { check, sdk };
+const command = commands[process.argv[2] ?? ""];
+if (command === undefined) fail(`Say one of: ${Object.keys(commands).join(", ")}.`);
+command();
+
+function check(): void {
+  const bin = environment(".venv", join(library, "requirements-dev.txt"), interpreter(["python3"], [3, 10]));
+  run(join(bin, "ruff"), ["check", ".", tests]);
+  run(join(bin, "ruff"), ["format", "--check", ".", tests]);
+  run(join(bin, "mypy"), []);
+  run(join(bin, "python"), ["-m", "pytest"]);
+}
+
+function sdk(): void {
+  const python = findInterpreter(["python3.13", "python3.12", "python3"], [3, 12]);
+  if (python === undefined) {
+    console.log("Skipped: synapse-sdk needs Python 3.12 or newer, and none is on PATH.");
+    return;
+  }
+  const bin = environment(".venv-sdk", join(library, "requirements-sdk.txt"), python);
+  run(join(bin, "python"), ["-m", "pytest", join(tests, "test_sdk.py")]);
+}
+
+/** The folder of programs of a virtual environment that has what `requirements` names; made anew when that changes. */
+function environment(name: string, requirements: string, python: string): string {
+  const folder = join(repository, name);
+  const bin = join(folder, "bin");
+  const marker = join(folder, "requirements.txt");
+  const wanted = readFileSync(requirements, "utf8");
+  if (existsSync(marker) && readFileSync(marker, "utf8") === wanted) return bin;
+  console.log(`Preparing ${name} …`);
+  rmSync(folder, { recursive: true, force: true });
+  if (spawnSync("uv", ["--version"]).status === 0) {
+    run("uv", ["venv", "--quiet", "--python", python, folder]);
+    run("uv", ["pip", "install", "--quiet", "--python", join(bin, "python"), "-r", requirements]);
+  } else {
+    run(python, ["-m", "venv", folder]);
+    run(join(bin, "python"), ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
+  }
+  writeFileSync(marker, wanted);
+  return bin;
+}
+
+function interpreter(names: readonly string[], oldest: readonly [number, number]): string {
+  return findInterpreter(names, oldest) ?? fail(`Python ${oldest.join(".")} or newer is needed on PATH.`);
+}
+
+/** The first of these that runs and is new enough, as the path of the interpreter behind any launcher. */
+function findInterpreter(names: readonly string[], oldest: readonly [number, number]): string | undefined {
+  const program = `import sys; print(sys.executable if sys.version_info >= (${oldest.join(", ")}) else "")`;
+  for (const name of names) {
+    const found = spawnSync(name, ["-c", program], { encoding: "utf8" });
+    if (found.status === 0 && found.stdout.trim() !== "") return found.stdout.trim();
+  }
+  return undefined;
+}
+
+function run(program: string, args: readonly string[]): void {
+  const ended = spawnSync(program, args, { cwd: library, stdio: "inherit" });
+  if (ended.status !== 0) fail(`${program} failed: ${ended.error?.message ?? `exit ${ended.status ?? ended.signal}`}`);
+}
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(1);
+}

@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+import { type Client, connect } from "../grpc/client.ts";
+import type { Option, OptionValues } from "./options.ts";
+import { UsageError } from "./usage-error.ts";
+import type { Io } from "./verb.ts";
+
+/** The options of every verb that calls the service. */
+export const clientOptions = [
+  {
+    name: "address",
+    type: "string",
+    default: "127.0.0.1:50151",
+    env: "PLUGIN_RUNNER_ADDRESS",
+    value: "HOST:PORT",
+    description: "Where the service is.",
+  },
+  {
+    name: "token-file",
+    type: "string",
+    value: "FILE",
+    description: "A file that holds the bearer token. Without it the token is PLUGIN_RUNNER_TOKEN, if that is set.",
+  },
+  { name: "tls", type: "boolean", description: "Use TLS. The next three options imply it." },
+  { name: "tls-ca", type: "string", value: "FILE", description: "Certificate authorities to trust, as PEM." },
+  { name: "tls-cert", type: "string", value: "FILE", description: "This client's certificate, as PEM." },
+  { name: "tls-key", type: "string", value: "FILE", description: "This client's private key, as PEM." },
+  { name: "json", type: "boolean", description: "Print JSON to standard output, a line each for streams." },
+] as const satisfies readonly Option[];
+
+export type ClientOptions = OptionValues<typeof clientOptions>;
+
+/** The client that the options describe. The caller closes it. */
+export function openClient(options: ClientOptions, io: Io): Client {
+  const { tls, tlsCa, tlsCert, tlsKey, tokenFile } = options;
+  return connect({
+    address: options.address,
+    token: tokenFile === undefined ? (io.env.PLUGIN_RUNNER_TOKEN ?? "") : read("--token-file", tokenFile).trim(),
+    tls: (tls || tlsCa !== undefined || tlsCert !== undefined || tlsKey !== undefined) && {
+      ...(tlsCa !== undefined && { ca: read("--tls-ca", tlsCa) }),
+      ...(tlsCert !== undefined && { cert: read("--tls-cert", tlsCert) }),
+      ...(tlsKey !== undefined && { key: read("--tls-key", tlsKey) }),
+    },
+  });
+}
+
+/** The text of a file that a flag names. */
+export function read(flag: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new UsageError(`${flag}: cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}

@@ -1,0 +1,47 @@
+import { silentLog } from "../util/log.ts";
+import { packageVersion } from "../util/package-root.ts";
+import { examineMachine, examineRay } from "./doctor-checks.ts";
+import { type Option, readArguments } from "./options.ts";
+import { rayOptions } from "./ray-options.ts";
+import { neutral, print } from "./terminal.ts";
+import { UsageError } from "./usage-error.ts";
+import type { Verb } from "./verb.ts";
+
+const options = [
+  { name: "python", type: "string", default: "python3", value: "COMMAND", description: "The Python to look at." },
+  ...rayOptions,
+  { name: "json", type: "boolean", description: "Print one JSON array of findings." },
+] as const satisfies readonly Option[];
+
+const marks = { good: "ok   ", poor: "warn ", bad: "FAIL " } as const;
+
+/** `plugin-runner doctor`: what the service would find on this machine and, with `--ray`, on a cluster. */
+export const verb: Verb = {
+  usage: "",
+  description:
+    "Says what a service would find here and, with --ray, on a cluster, and what to do about what is wrong. On Ray it starts the gateway, as a service does.",
+  options,
+  examples: [
+    ["doctor", "look at this machine"],
+    ["doctor --ray http://head:8265", "and at a Ray cluster"],
+  ],
+  async run(args, io) {
+    const { values, positionals } = readArguments(options, args, io.env);
+    if (positionals.length > 0) throw new UsageError(`Unexpected argument: ${positionals[0]}.`);
+    const { ray } = values;
+    const findings = await examineMachine(values.python, io.signal);
+    if (ray !== undefined) findings.push(...(await examineRay({ ...values, ray }, io.env, silentLog, io.signal)));
+    if (values.json) await print(io.stdout, JSON.stringify(findings));
+    else {
+      const width = Math.max(...findings.map(({ subject }) => subject.length));
+      const lines = findings.flatMap(({ subject, state, detail, hint }) => [
+        `${marks[state]}${subject.padEnd(width)}  ${neutral(detail)}`,
+        ...(hint === undefined ? [] : [`${" ".repeat(width + 7)}${hint}`]),
+      ]);
+      await print(io.stdout, [`plugin-runner ${packageVersion}`, ...lines].join("\n"));
+    }
+    const bad = findings.find(({ state }) => state === "bad");
+    if (bad === undefined) return 0;
+    return bad.reason === "ENGINE_UNAVAILABLE" ? 5 : 1;
+  },
+};

@@ -1,0 +1,116 @@
+import { toJson } from "@bufbuild/protobuf";
+import { type Job, JobSchema, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+import type { Client, JobFilterInit } from "../grpc/client.ts";
+import { didYouMean } from "../util/nearest.ts";
+import { pairs } from "./action-options.ts";
+import { clientOptions, openClient } from "./client-options.ts";
+import { jobRows } from "./job-rows.ts";
+import { LiveArea } from "./live-area.ts";
+import { oneArgument } from "./one-argument.ts";
+import { type Option, type OptionValues, readArguments } from "./options.ts";
+import { isTerminal, neutral, print } from "./terminal.ts";
+import { UsageError } from "./usage-error.ts";
+import type { Io, Verb } from "./verb.ts";
+
+const options = [
+  { name: "state", type: "list", value: "STATE", description: `Only jobs in this state: ${stateNames().join(", ")}.` },
+  {
+    name: "plugin",
+    type: "string",
+    description: "Only jobs of this plugin, as it was named when they were submitted.",
+  },
+  { name: "action", type: "string", description: "Only jobs of this action." },
+  { name: "label", type: "list", value: "NAME=VALUE", description: "Only jobs with this label." },
+  { name: "limit", type: "integer", default: 50, min: 1, description: "How many jobs to list at most." },
+  ...clientOptions,
+] as const satisfies readonly Option[];
+
+type Values = OptionValues<typeof options>;
+type Command = (client: Client, rest: readonly string[], values: Values, io: Io) => Promise<void>;
+
+const commands: Readonly<Record<string, Command>> = { ls: list, show, delete: remove, watch };
+
+export const verb: Verb = {
+  usage: "[ls | show JOB | delete JOB | watch]",
+  description:
+    "Lists jobs, newest first; shows one with its params and result; deletes one that has ended, with its events and " +
+    "files; or watches the list.",
+  options,
+  examples: [
+    ["jobs --state running --state pending", "list what is under way"],
+    ["jobs show nightly-7", "show all about one job"],
+    ["jobs delete nightly-7", "delete one that has ended"],
+    ["jobs watch --label team=vision", "keep the list up to date until Ctrl-C"],
+  ],
+  async run(args, io) {
+    const { values, positionals } = readArguments(options, args, io.env);
+    const [name = "ls", ...rest] = positionals;
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (!command) throw new UsageError(`Unknown command: jobs ${name}.${didYouMean(name, Object.keys(commands))}`);
+    await using client = openClient(values, io);
+    await command(client, rest, values, io);
+    return 0;
+  },
+};
+
+async function list(client: Client, rest: readonly string[], values: Values, io: Io): Promise<void> {
+  nothingMore(rest);
+  const jobs = [];
+  for await (const job of client.listJobs(filterOf(values), io.signal)) {
+    if (jobs.push(job) >= values.limit) break;
+  }
+  if (values.json) await print(io.stdout, JSON.stringify({ jobs: jobs.map((job) => toJson(JobSchema, job)) }));
+  else for (const row of jobRows(jobs)) await print(io.stdout, row);
+}
+
+async function show(client: Client, rest: readonly string[], { json }: Values, io: Io): Promise<void> {
+  const job = toJson(JobSchema, await client.getJob(oneArgument(rest, "job"), io.signal));
+  await print(io.stdout, json ? JSON.stringify(job) : neutral(JSON.stringify(job, undefined, 2)));
+}
+
+async function remove(client: Client, rest: readonly string[], { json }: Values, io: Io): Promise<void> {
+  const jobId = oneArgument(rest, "job");
+  await client.deleteJob(jobId, io.signal);
+  await print(io.stdout, json ? JSON.stringify({ deletedJobId: jobId }) : `Deleted job ${jobId}.`);
+}
+
+/** On a terminal the list is drawn again as it changes; elsewhere each change is a line. */
+async function watch(client: Client, rest: readonly string[], values: Values, io: Io): Promise<void> {
+  nothingMore(rest);
+  const jobs = new Map<string, Job>();
+  const newestFirst = () => [...jobs.values()].toSorted((a, b) => Number(created(b) - created(a)));
+  const live = !values.json && isTerminal(io.stdout);
+  using area = live ? new LiveArea(io.stdout, () => jobRows(newestFirst().slice(0, values.limit))) : undefined;
+  for await (const { snapshot, removedJobId } of client.watchJobs(filterOf(values), { signal: io.signal })) {
+    if (snapshot) jobs.set(snapshot.jobId, snapshot);
+    else jobs.delete(removedJobId);
+    if (area) area.update();
+    else if (values.json)
+      await print(io.stdout, JSON.stringify(snapshot ? { snapshot: toJson(JobSchema, snapshot) } : { removedJobId }));
+    else await print(io.stdout, snapshot ? (jobRows([snapshot])[1] ?? "") : `${removedJobId} removed`);
+  }
+}
+
+function created(job: Job): bigint {
+  return (job.createTime?.seconds ?? 0n) * 1_000_000_000n + BigInt(job.createTime?.nanos ?? 0);
+}
+
+function filterOf({ state, plugin = "", action = "", label }: Values): JobFilterInit {
+  return { states: state.map(stateOf), plugin, action, labels: Object.fromEntries(pairs("--label", label)) };
+}
+
+function stateOf(text: string): JobState {
+  const state = Object.entries(JobState).find(([name]) => name === text.toUpperCase())?.[1];
+  if (state === undefined) throw new UsageError(`--state: expected one of ${stateNames().join(", ")}, not ${text}.`);
+  return state;
+}
+
+function stateNames(): string[] {
+  return Object.keys(JobState)
+    .filter((name) => name !== "UNSPECIFIED")
+    .map((name) => name.toLowerCase());
+}
+
+function nothingMore([extra]: readonly string[]): void {
+  if (extra !== undefined) throw new UsageError(`Unexpected argument: ${extra}.`);
+}

@@ -1,0 +1,47 @@
+import { RunnerError } from "../grpc/client-errors.ts";
+import { neutral, paint } from "./terminal.ts";
+import { UsageError } from "./usage-error.ts";
+import type { Io } from "./verb.ts";
+
+/** Tells a person what went wrong, on standard error. */
+export function reportError(error: unknown, { stderr }: Io): void {
+  const label = paint(stderr, "red", "error:");
+  for (const line of linesOf(error)) stderr.write(`${line.replace(/^error:/, label)}\n`);
+}
+
+/** The same for a program: the error as one JSON document. */
+export function errorDocument(error: unknown) {
+  if (!(error instanceof RunnerError)) return { error: { reason: wordFor(error), message: textOf(error) } };
+  const { reason, message, metadata, violations, exceptionType, pluginStack, retryAfterMs } = error;
+  return { error: { reason, message, metadata, violations, exceptionType, pluginStack, retryAfterMs } };
+}
+
+function linesOf(error: unknown): string[] {
+  if (error instanceof UsageError) return error.message.split("\n").map((line) => `error: ${neutral(line)}`);
+  if (!(error instanceof RunnerError)) return [`error: ${textOf(error)}`];
+  return [
+    `error: ${neutral(error.message)} [${error.reason}]`,
+    ...error.violations.map(({ field, description }) => `  ${neutral(field || "/")}: ${neutral(description)}`),
+    ...block(error.pluginStack),
+    ...block(error.metadata.stderr_tail),
+    ...hintsFor(error),
+  ];
+}
+
+/** What the plugin left to say, set off by an empty line. */
+function block(text = ""): string[] {
+  return text.trim() === "" ? [] : ["", ...neutral(text.trimEnd()).split("\n")];
+}
+
+function hintsFor(error: RunnerError): string[] {
+  if (error.reason !== "UNAVAILABLE") return [];
+  return ["Start a service with `plugin-runner serve --root DIR`, or name another one with --address HOST:PORT."];
+}
+
+function wordFor(error: unknown): string {
+  return error instanceof UsageError ? "USAGE" : "INTERNAL";
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

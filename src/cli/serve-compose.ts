@@ -1,0 +1,260 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
+import { ServerCredentials } from "@grpc/grpc-js";
+import { Language, type Plugin } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import { type ServerLimits, ServerLimitsSchema } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
+import { Environments } from "../engine/embedded/environment.ts";
+import { lazyPython } from "../engine/embedded/environment-python.ts";
+import { EmbeddedInspector } from "../engine/embedded/inspector.ts";
+import { EmbeddedJobEngine } from "../engine/embedded/job-engine.ts";
+import { PluginWorkers } from "../engine/embedded/plugin-workers.ts";
+import { EmbeddedTaskPool } from "../engine/embedded/task-pool.ts";
+import type { TaskPool } from "../engine/engine.ts";
+import { LocalPool } from "../engine/local/local-pool.ts";
+import { bearerAuthentication } from "../grpc/authentication.ts";
+import { Calls } from "../grpc/call.ts";
+import { GrpcServer } from "../grpc/server.ts";
+import { pluginRunnerService } from "../grpc/service.ts";
+import type { JobStore } from "../job/store/job-store.ts";
+import { openSqliteStore } from "../job/store/sqlite-store.ts";
+import { WatchHub } from "../job/watch-hub.ts";
+import { Catalog } from "../plugin/catalog.ts";
+import { Runner } from "../runner/runner.ts";
+import type { Log } from "../util/log.ts";
+import { Launcher } from "../worker/launcher.ts";
+import { workerEnvironment } from "../worker/worker-environment.ts";
+import { readNamedFile } from "./named-file.ts";
+import type { ServeOptions } from "./serve-options.ts";
+import { type Carriers, composeRay } from "./serve-ray.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly address: string;
+  readonly engine: string;
+  readonly modes: readonly string[];
+  /** Lists the plugins, starts a worker in reserve for each language among them, and Ray's gateway. */
+  warmUp(): Promise<readonly Plugin[]>;
+  /** Tells health checks and watchers that this server is going away; it still answers. */
+  announceLeaving(): void;
+  /** Ends it: calls under way have until the signal aborts, and jobs go on without it. */
+  close(signal: AbortSignal): Promise<void>;
+}
+
+/** Puts the parts of the service together and listens: the only place that knows them all. */
+export async function composeServer(
+  options: ServeOptions,
+  env: Readonly<Record<string, string | undefined>>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<RunningServer> {
+  checkExposure(options);
+  const credentials = serverCredentials(options);
+  const token = readToken(options);
+  const dataDir = prepareDataDir(options.dataDir);
+  const store = openStore(dataDir);
+  const python = lazyPython(options.python, signal);
+
+  const launcher = new Launcher({
+    dir: dataDir,
+    env: workerEnvironment(env, options.passEnv),
+    memoryMib: options.workerMemory && Math.ceil(options.workerMemory / 1024 ** 2),
+    graceMs: options.grace,
+    log,
+  });
+  const environments = new Environments({ dir: join(dataDir, "environments"), python, log });
+  const workers = new PluginWorkers(launcher, environments);
+  const inspector = new EmbeddedInspector(launcher, python, workers);
+  const catalog = new Catalog({ roots: options.root, allowModules: options.allowModule, inspector, log });
+  const hub = new WatchHub();
+  const { ray } = options;
+  const carriers =
+    ray === undefined
+      ? composeEmbedded(options, { launcher, environments, workers, dataDir, log })
+      : composeRay({ ...options, ray }, env, log, hub, environments);
+  const runner = new Runner({
+    catalog,
+    validateByCode: (action, params, until) => inspector.validate(action, params, until),
+    local: localPool(options, workers, environments, dataDir),
+    tasks: carriers.tasks,
+    engine: carriers.engine,
+    store,
+    hub,
+    maxQueuedJobs: options.maxQueuedJobs,
+    maxEventsPerJob: options.maxEventsPerJob,
+    maxResultBytes: options.maxResultSize,
+    retentionMs: options.jobRetention,
+    heartbeatMs: options.heartbeat,
+    log,
+  });
+  await runner.open();
+
+  const end = async (until: AbortSignal) => {
+    catalog.close();
+    await Promise.all([runner.close(until), inspector.close(until), environments.close()]);
+    await Promise.all([launcher.close(), carriers.close()]);
+  };
+
+  const leaving = new AbortController();
+  const listening = GrpcServer.listen({
+    address: options.listen,
+    credentials,
+    implementation: pluginRunnerService({
+      runner,
+      calls: new Calls({ authenticate: bearerAuthentication(token), maxCalls: options.maxCalls, log }),
+      limits: serverLimits(options),
+      startTime: timestampNow(),
+      leaving: leaving.signal,
+    }),
+    maxRequestBytes: options.maxRequestSize,
+    maxConcurrentStreams: options.maxCalls,
+  });
+  const server = await listening.catch(async (error: unknown) => {
+    await end(AbortSignal.abort());
+    throw new UsageError(`--listen ${options.listen} cannot be had: ${messageOf(error)}`);
+  });
+
+  return {
+    address: server.address,
+    engine: runner.engineName,
+    modes: runner.modes,
+    async warmUp() {
+      const warn = (error: unknown) => {
+        if (!signal.aborted) log("warn", "Python plugins cannot run", { error });
+      };
+      carriers.warm(signal).catch((error: unknown) => {
+        if (!signal.aborted) log("warn", "tasks cannot run on Ray yet", { error });
+      });
+      const plugins = await catalog.list(signal);
+      const uses = (language: Language) => plugins.some((plugin) => plugin.language === language);
+      if (uses(Language.JAVASCRIPT)) launcher.warm("javascript", "");
+      if (uses(Language.PYTHON)) await python().then((path) => launcher.warm("python", path), warn);
+      return plugins;
+    },
+    announceLeaving() {
+      server.announceLeaving();
+      leaving.abort();
+    },
+    async close(until) {
+      await server.close(until);
+      await end(until);
+    },
+  };
+}
+
+interface Parts {
+  launcher: Launcher;
+  environments: Environments;
+  workers: PluginWorkers;
+  dataDir: string;
+  log: Log;
+}
+
+/** What carries tasks and jobs on this machine alone. */
+function composeEmbedded(options: ServeOptions, { launcher, environments, workers, dataDir, log }: Parts): Carriers {
+  return {
+    tasks: new EmbeddedTaskPool(workers, {
+      maxWorkers: options.maxWorkers,
+      maxWorkersPerKey: options.maxWorkers,
+      depth: 1,
+      maxQueued: options.maxQueuedRuns,
+      idleMs: options.workerIdle,
+    }),
+    engine: new EmbeddedJobEngine({
+      dir: join(dataDir, "jobs"),
+      launcher,
+      environments,
+      maxRunning: options.maxRunningJobs,
+      graceMs: options.grace,
+      outputLimitBytes: options.jobOutputLimit,
+      resultLimitBytes: options.maxResultSize,
+      log,
+    }),
+    async warm() {},
+    async close() {},
+  };
+}
+
+function localPool(
+  options: ServeOptions,
+  workers: PluginWorkers,
+  environments: Environments,
+  dir: string,
+): TaskPool | undefined {
+  const where = options.local ?? (isLoopback(options.listen) ? "in-process" : "worker");
+  if (where === "off") return undefined;
+  return new LocalPool({
+    workers,
+    environments,
+    dir,
+    inProcess: where === "in-process",
+    maxQueued: options.maxQueuedRuns,
+    idleMs: options.workerIdle,
+  });
+}
+
+function serverLimits(options: ServeOptions): ServerLimits {
+  return create(ServerLimitsSchema, {
+    maxRequestBytes: options.maxRequestSize,
+    maxResultBytes: options.maxResultSize,
+    maxWorkers: options.maxWorkers,
+    maxQueuedRuns: options.maxQueuedRuns,
+    maxRunningJobs: options.maxRunningJobs,
+    maxQueuedJobs: options.maxQueuedJobs,
+    jobRetention: durationFromMs(options.jobRetention),
+  });
+}
+
+/** This service runs code: whoever reaches it has to be meant to. */
+function checkExposure({ listen, tlsCert, tlsKey, tlsClientCa, tokenFile, insecure }: ServeOptions): void {
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw new UsageError("--tls-cert and --tls-key go together.");
+  if (tlsClientCa !== undefined && tlsCert === undefined) throw new UsageError("--tls-client-ca needs --tls-cert.");
+  if (isLoopback(listen) || tlsCert !== undefined || tokenFile !== undefined || insecure) return;
+  throw new UsageError(
+    `--listen ${listen} is reached from other machines, and this service runs code: give --tls-cert and --tls-key, --token-file, or --insecure.`,
+  );
+}
+
+function isLoopback(address: string): boolean {
+  const host = address.replace(/:\d+$/, "");
+  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host) || address.startsWith("unix:");
+}
+
+function serverCredentials({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): ServerCredentials {
+  if (tlsCert === undefined || tlsKey === undefined) return ServerCredentials.createInsecure();
+  const ca = tlsClientCa === undefined ? null : Buffer.from(readNamedFile("tls-client-ca", tlsClientCa));
+  const pair = {
+    cert_chain: Buffer.from(readNamedFile("tls-cert", tlsCert)),
+    private_key: Buffer.from(readNamedFile("tls-key", tlsKey)),
+  };
+  return ServerCredentials.createSsl(ca, [pair], ca !== null);
+}
+
+function readToken({ tokenFile }: ServeOptions): string | undefined {
+  if (tokenFile === undefined) return undefined;
+  const token = readNamedFile("token-file", tokenFile).trim();
+  if (token === "") throw new UsageError(`--token-file ${tokenFile} holds no token.`);
+  return token;
+}
+
+function openStore(dataDir: string): JobStore {
+  try {
+    return openSqliteStore(join(dataDir, "jobs.sqlite"));
+  } catch (error) {
+    throw new UsageError(`--data-dir ${dataDir} cannot be used: ${messageOf(error)}`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The folder is nobody else's, and nothing to commit. */
+function prepareDataDir(path: string): string {
+  const dir = resolve(path);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  writeFileSync(join(dir, ".gitignore"), "*\n");
+  return dir;
+}

@@ -1,0 +1,76 @@
+import type { Environments } from "../engine/embedded/environment.ts";
+import type { JobEngine, TaskPool } from "../engine/engine.ts";
+import { Gateway } from "../engine/ray/gateway.ts";
+import { createRayJobEngine } from "../engine/ray/job-engine.ts";
+import type { NodePackages } from "../engine/ray/job-submission.ts";
+import { Packages } from "../engine/ray/packages.ts";
+import { RayTaskPool } from "../engine/ray/task-pool.ts";
+import type { WatchHub } from "../job/watch-hub.ts";
+import type { Log } from "../util/log.ts";
+import { openDashboard } from "./ray-options.ts";
+import type { ServeOptions } from "./serve-options.ts";
+
+/** How long a gateway stays that nobody uses. */
+const gatewayIdleMs = 15 * 60_000;
+
+/** What carries tasks and jobs, and what belongs to it. */
+export interface Carriers {
+  readonly tasks: TaskPool;
+  readonly engine: JobEngine;
+  /** Starts what the first task would wait for. */
+  warm(signal: AbortSignal): Promise<void>;
+  /** Ends what is left once the tasks and the engine are closed. */
+  close(): Promise<void>;
+}
+
+/** The parts that hand tasks and jobs to a Ray cluster. */
+export function composeRay(
+  options: ServeOptions & { ray: string },
+  env: Readonly<Record<string, string | undefined>>,
+  log: Log,
+  hub: WatchHub,
+  environments: Environments,
+): Carriers {
+  const dashboard = openDashboard(options, log);
+  const packages = new Packages({ dashboard });
+  const gateway = new Gateway({ dashboard, packages, port: options.rayGatewayPort, idleMs: gatewayIdleMs, log });
+  const passed = passedVariables(env, options.passEnv);
+  const nodePackages: NodePackages = async (plugin, report, until) =>
+    (await environments.prepare(plugin, report, until)).packages;
+  const engine = createRayJobEngine({
+    dashboard,
+    packages,
+    nodePackages,
+    env: passed,
+    watched: (jobId) => hub.isWatched(jobId),
+    graceMs: options.grace,
+    outputLimitBytes: options.jobOutputLimit,
+    resultLimitBytes: options.maxResultSize,
+    log,
+  });
+  const tasks = new RayTaskPool({
+    gateway,
+    packages,
+    nodePackages,
+    env: passed,
+    maxWorkers: options.maxWorkers,
+    maxQueued: options.maxQueuedRuns,
+    idleMs: options.workerIdle,
+    graceMs: options.grace,
+  });
+  return {
+    tasks,
+    engine,
+    async warm(signal) {
+      await gateway.find(signal);
+    },
+    close: () => dashboard.close(),
+  };
+}
+
+function passedVariables(
+  env: Readonly<Record<string, string | undefined>>,
+  names: readonly string[],
+): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+}

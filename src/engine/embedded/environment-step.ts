@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { delimiter, dirname } from "node:path";
+import { createInterface } from "node:readline";
+import { PluginRunnerError } from "../../errors.ts";
+import { killGroup } from "../../util/process.ts";
+import type { BuildStep } from "./environment-steps.ts";
+
+const keptLines = 12;
+const keptLineLength = 300;
+const reportPauseMs = 250;
+
+/**
+ * Runs one command of a build, with the environment of this service (its indexes and certificates) but for the service's
+ * own variables: packages run code when they are installed. Rejects with
+ * PLUGIN_INVALID and its last lines when it fails; when the signal aborts, kills it with all that it started and rejects
+ * with the signal's reason.
+ */
+export async function runStep(
+  plugin: string,
+  step: BuildStep,
+  report: (detail: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const child = spawn(step.file, step.args, {
+    cwd: step.cwd,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: buildEnvironment(process.env),
+  });
+  const kill = () => {
+    if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
+  };
+  signal.addEventListener("abort", kill, { once: true });
+  const tail = follow(
+    child,
+    throttled((line) => report(`${step.name}: ${line}`)),
+  );
+  try {
+    const exited: unknown[] = await once(child, "close");
+    signal.throwIfAborted();
+    if (exited[0] !== 0) throw buildFailed(plugin, step.name, String(exited[0] ?? exited[1]), tail);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (child.pid === undefined) throw buildFailed(plugin, step.name, "not started", [String(error)]);
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", kill);
+  }
+}
+
+function buildEnvironment(own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const passed = Object.entries(own).filter(([name]) => !name.startsWith("PLUGIN_RUNNER_"));
+  // npm has to find the Node that plugins will run on.
+  return { ...Object.fromEntries(passed), PATH: `${dirname(process.execPath)}${delimiter}${own.PATH ?? ""}` };
+}
+
+/** Hands on every line of the output, and returns the list that always has the last ones. */
+function follow(child: ChildProcess, take: (line: string) => void): string[] {
+  const tail: string[] = [];
+  for (const input of [child.stdout, child.stderr]) {
+    if (input === null) continue;
+    createInterface({ input }).on("line", (line) => {
+      const shown = presentable(line);
+      if (shown === "") return;
+      tail.push(shown);
+      if (tail.length > keptLines) tail.shift();
+      take(shown);
+    });
+  }
+  return tail;
+}
+
+/** One line without terminal escapes and without the credentials that URLs of indexes may have. */
+function presentable(line: string): string {
+  return (
+    line
+      .replace(/(\w+:\/\/)[^\s/@]+@/g, "$1***@")
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+      .replace(/\u001b\[[\d;?]*[A-Za-z]|[\u0000-\u0008\u000b-\u001f\u007f]/g, "")
+      .trim()
+      .slice(0, keptLineLength)
+  );
+}
+
+function throttled(report: (line: string) => void): (line: string) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  return (line) => {
+    if (performance.now() - last < reportPauseMs) return;
+    last = performance.now();
+    report(line);
+  };
+}
+
+function buildFailed(plugin: string, manager: string, code: string, tail: readonly string[]): PluginRunnerError {
+  const output = tail.join("\n");
+  const message = `The environment of plugin ${plugin} cannot be built: ${manager} failed (${code}).\n${output}`;
+  return new PluginRunnerError("PLUGIN_INVALID", message, { metadata: { plugin, manager, exit_code: code, output } });
+}

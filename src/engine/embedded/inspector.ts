@@ -1,0 +1,77 @@
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { readErrorRecord } from "../../errors.ts";
+import type { Inspector, LoadedAction, LoadedPlugin } from "../../plugin/plugin.ts";
+import { isJsonObject } from "../../util/json.ts";
+import type { Launcher } from "../../worker/launcher.ts";
+import type { DescribedAction, ScannedAction } from "../../worker/messages.ts";
+import { WorkerPool, type WorkerSource } from "../../worker/worker-pool.ts";
+import type { WorkerProcess } from "../../worker/worker-process.ts";
+
+/** Workers that only look at plugins are few and soon gone. */
+const limits = { maxWorkers: 8, maxWorkersPerKey: 1, depth: 1, maxQueued: 1000, idleMs: 30_000 };
+
+/** Stands for the worker that is never bound. */
+const scanner = {};
+
+/** Looks into plugins from outside this process: reads their code, or loads it to ask for schemas and verdicts. */
+export class EmbeddedInspector implements Inspector {
+  readonly #scanners: WorkerPool<object>;
+  readonly #pool: WorkerPool<LoadedPlugin>;
+
+  constructor(launcher: Launcher, python: () => Promise<string>, workers: WorkerSource<LoadedPlugin>) {
+    this.#scanners = new WorkerPool<object>(
+      { start: async (): Promise<WorkerProcess> => launcher.take("python", await python()) },
+      { ...limits, maxWorkers: 1 },
+    );
+    this.#pool = new WorkerPool(workers, limits);
+  }
+
+  async scan(root: string, module: string, signal: AbortSignal): Promise<ScannedAction[]> {
+    const found = await this.#scanners.request(scanner, { type: "scan", root, module }, signal);
+    return list(found).map((one) => ({
+      name: text(one.name),
+      description: text(one.description),
+      entrypoint: text(one.entrypoint),
+      line: typeof one.line === "number" ? one.line : 0,
+    }));
+  }
+
+  async describe(
+    plugin: LoadedPlugin,
+    entrypoints: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<DescribedAction[]> {
+    const request = { type: "describe", entrypoints: { ...entrypoints } } as const;
+    return list(await this.#pool.request(plugin, request, signal)).map(toDescribed);
+  }
+
+  /** The params as the action's code will see them. Throws PARAMS_INVALID. */
+  async validate(action: LoadedAction, params: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    const request = { type: "validate", entrypoint: action.entrypoint, params } as const;
+    const value = await this.#pool.request(action.plugin, request, signal);
+    return isJsonObject(value) ? value : params;
+  }
+
+  async close(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#scanners.close(signal), this.#pool.close(signal)]);
+  }
+}
+
+function toDescribed(one: JsonObject): DescribedAction {
+  return {
+    name: text(one.name),
+    description: text(one.description),
+    entrypoint: text(one.entrypoint),
+    params_schema: isJsonObject(one.params_schema) ? one.params_schema : null,
+    result_schema: isJsonObject(one.result_schema) ? one.result_schema : null,
+    ...(isJsonObject(one.error) && { error: readErrorRecord(one.error) }),
+  };
+}
+
+function list(value: JsonValue): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : [];
+}
+
+function text(value: JsonValue | undefined): string {
+  return typeof value === "string" ? value : "";
+}

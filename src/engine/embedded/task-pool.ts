@@ -1,0 +1,23 @@
+import type { JsonValue } from "@bufbuild/protobuf";
+import type { LoadedPlugin } from "../../plugin/plugin.ts";
+import { WorkerPool, type WorkerPoolOptions, type WorkerSource } from "../../worker/worker-pool.ts";
+import type { Task, TaskPool } from "../engine.ts";
+
+/** Runs tasks on the worker processes of this machine, a pool of them for each version of a plugin. */
+export class EmbeddedTaskPool implements TaskPool {
+  readonly #pool: WorkerPool<LoadedPlugin>;
+
+  constructor(workers: WorkerSource<LoadedPlugin>, options: WorkerPoolOptions) {
+    this.#pool = new WorkerPool(workers, options);
+  }
+
+  run({ action, params, env, jobId }: Task, signal: AbortSignal): Promise<JsonValue> {
+    const { name, entrypoint, plugin } = action;
+    const request = { type: "run", action: name, entrypoint, params, env: { ...env }, job_id: jobId } as const;
+    return this.#pool.request(plugin, request, signal);
+  }
+
+  close(signal: AbortSignal): Promise<void> {
+    return this.#pool.close(signal);
+  }
+}

@@ -1,0 +1,80 @@
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import type { PluginRunnerError } from "../errors.ts";
+import type { LoadedAction } from "../plugin/plugin.ts";
+
+/** One call of one action. `params` are validated already where `action.validator` could. */
+export interface Task {
+  action: LoadedAction;
+  params: JsonObject;
+  env: Readonly<Record<string, string>>;
+  jobId: string;
+  /** Of the action and the request together. */
+  resources?: Resources | undefined;
+}
+
+/** Runs tasks on workers that are kept warm. */
+export interface TaskPool {
+  /**
+   * Runs one task. An aborted signal tells the action to stop, ends its worker after a grace, and rejects with the
+   * signal's reason. Rejects with OVERLOADED at once when too many wait.
+   */
+  run(task: Task, signal: AbortSignal): Promise<JsonValue>;
+  /** Waits for what is under way until the signal aborts, then ends every worker. */
+  close(signal: AbortSignal): Promise<void>;
+}
+
+/** What an engine is told of a job when it starts it. */
+export interface JobStart {
+  jobId: string;
+  action: LoadedAction;
+  params: JsonObject;
+  env: Record<string, string>;
+  timeoutMs: number | undefined;
+  resources: Resources | undefined;
+}
+
+/** Carries jobs: who starts the process, and how its events file is followed. */
+export interface JobEngine {
+  readonly name: "embedded" | "ray";
+
+  /** Throws ENGINE_UNAVAILABLE while it cannot start jobs. */
+  ready?(): void;
+
+  /** Throws REQUEST_INVALID for what this engine can never give. */
+  check(resources: Resources): void;
+
+  /**
+   * Starts the process of a job that `load` tells of. Calling it again for the same id, also after a crash of this
+   * service, never starts a second one: of a job that has started `load` is not asked. `report` is told what the job
+   * waits for meanwhile. Rejects when `load` does, and with the signal's reason when it aborts before the process
+   * started.
+   */
+  start(
+    jobId: string,
+    load: () => Promise<JobStart>,
+    report: (detail: string) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+
+  /** Gives up a job whose start failed, so that no process carries it later either. False when one does already. */
+  giveUp(jobId: string): Promise<boolean>;
+
+  /**
+   * Follows the events file of a started job from a byte offset: yields what is appended, as it comes, in chunks that
+   * need not end at a line's end. Ends when the process is gone and everything was yielded.
+   */
+  follow(jobId: string, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+
+  /** Why a job ended whose process left no word; undefined when that is all that is known. */
+  explain?(jobId: string): Promise<PluginRunnerError | undefined>;
+
+  /** Tells the process to stop; it is killed after the grace. Returns once it was told. */
+  stop(jobId: string): Promise<void>;
+
+  /** Removes the files of a job whose process is gone. */
+  remove(jobId: string): Promise<void>;
+
+  /** Ends what serves jobs in this process; the jobs go on. */
+  close(): Promise<void>;
+}

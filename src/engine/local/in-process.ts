@@ -1,0 +1,71 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { JsonValue } from "@bufbuild/protobuf";
+import { PluginRunnerError } from "../../errors.ts";
+import type { LoadedAction } from "../../plugin/plugin.ts";
+import { type ActionCode, loadAction } from "../../runtime/load-action.ts";
+import { runAction } from "../../runtime/run-action.ts";
+import { stderrSink } from "../../runtime/stderr-sink.ts";
+import type { Environments } from "../embedded/environment.ts";
+import type { Task, TaskPool } from "../engine.ts";
+
+/**
+ * Runs JavaScript in this process: the quickest way, and one in which a plugin can take the service down with it. A
+ * plugin that does not heed its signal cannot be ended.
+ */
+export class InProcess implements TaskPool {
+  readonly #workDir: string;
+  readonly #environments: Environments;
+  readonly #maxRunning: number;
+  readonly #loaded = new WeakMap<LoadedAction, ActionCode>();
+  #running = 0;
+
+  constructor(options: { dir: string; environments: Environments; maxRunning: number }) {
+    this.#workDir = join(options.dir, "work", "in-process");
+    this.#environments = options.environments;
+    this.#maxRunning = options.maxRunning;
+    mkdirSync(this.#workDir, { recursive: true, mode: 0o700 });
+  }
+
+  /** Settles as the action does: one that does not heed the signal cannot be left behind unseen. */
+  async run(task: Task, signal: AbortSignal): Promise<JsonValue> {
+    signal.throwIfAborted();
+    if (this.#running >= this.#maxRunning) throw overloaded(this.#maxRunning);
+    this.#running++;
+    try {
+      return await this.#run(task, signal);
+    } finally {
+      this.#running--;
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  async #run({ action, params, env, jobId }: Task, signal: AbortSignal): Promise<JsonValue> {
+    const code = this.#loaded.get(action) ?? (await this.#load(action, signal));
+    const pluginEnv = action.plugin.binding.env;
+    return runAction(code, {
+      action: action.name,
+      params,
+      env: { ...pluginEnv, ...env },
+      jobId,
+      workDir: this.#workDir,
+      sink: stderrSink,
+      signal,
+    });
+  }
+
+  async #load(action: LoadedAction, signal: AbortSignal): Promise<ActionCode> {
+    const { packages } = await this.#environments.prepare(action.plugin, () => {}, signal);
+    const code = await loadAction({ ...action.plugin.binding, packages }, action.entrypoint);
+    this.#loaded.set(action, code);
+    return code;
+  }
+}
+
+function overloaded(limit: number): PluginRunnerError {
+  return new PluginRunnerError("OVERLOADED", `${limit} runs are under way already; try again later.`, {
+    metadata: { limit: "max_queued_runs", value: String(limit) },
+    retryAfterMs: 1000,
+  });
+}

@@ -1,0 +1,122 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Log } from "../../util/log.ts";
+import type { Dashboard, LogFile } from "./dashboard.ts";
+import type { RayJob } from "./dashboard-answers.ts";
+import { DashboardError } from "./dashboard-error.ts";
+import type { JobLookups } from "./job-lookups.ts";
+import { hasEnded } from "./job-states.ts";
+import type { StreamBudget } from "./stream-budget.ts";
+
+export interface FollowOptions {
+  dashboard: Dashboard;
+  lookups: JobLookups;
+  streams: StreamBudget;
+  /** Whether anybody sees the events as they come. */
+  watched: () => boolean;
+  /** Whether a job counts as ended although Ray does not say so. */
+  abandoned: (job: RayJob) => boolean;
+  log: Log;
+}
+
+/** A file that is read anew from its start for every look is read the less often the larger it is. */
+const polledBytesPerMs = 2000;
+/** How often a file that cannot be read is tried again once its job has ended. */
+const lastTries = 5;
+const lastTryPauseMs = 1000;
+/** A driver makes its file a moment after Ray says that it runs. */
+const firstLookMs = 60;
+const laterLookMs = 500;
+const firstLooks = 50;
+
+/** The file that a job's events stand in, among the logs of its node. */
+export function eventsFile(jobId: string): string {
+  return `plugin-runner-${jobId}.events`;
+}
+
+/**
+ * Yields the events file of a job from an offset on, and what is appended, as it comes or, when too many are followed at
+ * a time, in steps. A cluster that does not answer is waited for. Ends when the job has ended and everything was
+ * yielded, or the cluster does not know the job.
+ */
+export async function* followJob(
+  jobId: string,
+  offset: number,
+  options: FollowOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { lookups, streams, watched, abandoned, log } = options;
+  const leave = lookups.follow();
+  let position = offset;
+  let failures = 0;
+  try {
+    while (true) {
+      const job = await lookups.known(jobId, signal);
+      if (!job || abandoned(job)) return;
+      const over = hasEnded(job);
+      if (job.nodeId !== "") {
+        const file = { nodeId: job.nodeId, filename: eventsFile(jobId) };
+        const release = over ? undefined : streams.take(watched());
+        try {
+          const chunks = release ? streamed(jobId, file, options, signal) : polled(file, options, signal);
+          for await (const chunk of skip(chunks, position)) {
+            position += chunk.length;
+            yield chunk;
+          }
+          failures = 0;
+        } catch (error) {
+          signal.throwIfAborted();
+          if (!(error instanceof DashboardError)) throw error;
+          log("debug", "the events of a job could not be read", { job: jobId, error });
+          failures++;
+        } finally {
+          release?.();
+        }
+      }
+      if (over && (failures === 0 || failures > lastTries)) return;
+      await lookups.pause(signal, over ? lastTryPauseMs : position / polledBytesPerMs);
+    }
+  } finally {
+    leave();
+  }
+}
+
+/** The whole file as it is. */
+async function* polled(file: LogFile, { dashboard }: FollowOptions, signal: AbortSignal) {
+  const content = await dashboard.logFile(file, signal);
+  if (content) yield content;
+}
+
+/** The file from its start, until its job has ended or the connection is of no use any more. */
+async function* streamed(jobId: string, file: LogFile, { dashboard, lookups }: FollowOptions, signal: AbortSignal) {
+  const ended = new AbortController();
+  const until = AbortSignal.any([signal, ended.signal]);
+  const end = () => ended.abort();
+  const watching = lookups.over(jobId, until).then(end, end);
+  try {
+    const chunks = await onceThere(dashboard, file, until);
+    for await (const chunk of chunks) yield chunk;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!ended.signal.aborted) throw error;
+  } finally {
+    end();
+    await watching;
+  }
+}
+
+async function onceThere(dashboard: Dashboard, file: LogFile, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+  for (let looks = 0; ; looks++) {
+    const chunks = await dashboard.streamLog(file, signal);
+    if (chunks) return chunks;
+    await delay(looks < firstLooks ? firstLookMs : laterLookMs, undefined, { signal });
+  }
+}
+
+/** What comes after the first bytes. */
+async function* skip(chunks: AsyncIterable<Uint8Array>, bytes: number) {
+  let left = bytes;
+  for await (const chunk of chunks) {
+    if (left < chunk.length) yield left === 0 ? chunk : chunk.subarray(left);
+    left = Math.max(left - chunk.length, 0);
+  }
+}

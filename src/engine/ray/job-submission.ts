@@ -1,0 +1,126 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { LoadedPlugin } from "../../plugin/plugin.ts";
+import { type JobSpec, protocolVersion } from "../../worker/messages.ts";
+import type { JobStart } from "../engine.ts";
+import type { Submission } from "./dashboard.ts";
+import { ownMetadata } from "./job-states.ts";
+import { filesUnder } from "./package-files.ts";
+import type { Packages } from "./packages.ts";
+import { runtimeEnvOf } from "./runtime-env.ts";
+
+export interface JobLimits {
+  graceMs: number;
+  outputLimitBytes: number;
+  resultLimitBytes: number;
+  /** Variables of this service that plugins may see. Default: none. */
+  env?: Readonly<Record<string, string>>;
+}
+
+export interface SubmissionOptions extends JobLimits {
+  packages: Packages;
+  /** Builds what a JavaScript plugin requires, and returns its `node_modules` folder; empty for none. */
+  nodePackages: NodePackages;
+}
+
+/** What brings a JavaScript plugin's packages to the cluster. */
+export interface NodeSources {
+  packages: Pick<Packages, "files">;
+  nodePackages: NodePackages;
+}
+
+export type NodePackages = (
+  plugin: LoadedPlugin,
+  report: (detail: string) => void,
+  signal: AbortSignal,
+) => Promise<string>;
+
+const lineLimitBytes = 16 * 1024;
+
+/** What a supervisor needs after the grace: it reads the rest of the output and ends what is left. */
+const afterGraceMs = 3000;
+
+/**
+ * Brings all that a job needs to the cluster, and says how to start it. Its params and variables travel in a package of
+ * their own, so that the job's record, which every user of the cluster sees, has none of them.
+ * @throws PLUGIN_INVALID when the plugin cannot be brought there
+ */
+export async function prepareSubmission(
+  job: JobStart,
+  options: SubmissionOptions,
+  report: (detail: string) => void,
+  signal: AbortSignal,
+): Promise<Submission> {
+  const { packages, graceMs } = options;
+  const { plugin } = job.action;
+  const { jobId, resources } = job;
+  const environment = runtimeEnvOf(plugin);
+  const spec = JSON.stringify(specOf(job, options));
+  const [code, library, node, own] = await Promise.all([
+    packages.plugin(plugin, signal),
+    packages.library(signal),
+    nodeModules(plugin, options, report, signal),
+    packages.text(`plugin_runner_job_${jobId}.json`, spec, signal),
+  ]);
+  return {
+    submissionId: jobId,
+    entrypoint: `exec python -m plugin_runner.ray_job ${jobId}`,
+    runtimeEnv: {
+      ...environment,
+      ...(code !== undefined && { working_dir: code }),
+      py_modules: [library, own, ...node],
+      // Ray kills what a job started so many seconds after it told it to stop.
+      env_vars: { RAY_JOB_STOP_WAIT_TIME_S: String(Math.ceil((graceMs + afterGraceMs) / 1000)) },
+    },
+    metadata: {
+      ...ownMetadata(jobId),
+      plugin: plugin.info.code,
+      plugin_version: plugin.info.version,
+      action: job.action.name,
+    },
+    cpus: resources?.cpus,
+    gpus: resources?.gpus,
+    memoryBytes: resources?.memoryMib === undefined ? undefined : resources.memoryMib * 1024 ** 2,
+    resources: resources?.custom,
+  };
+}
+
+/** Where things are on the cluster, the process finds out there. */
+function specOf(job: JobStart, { graceMs, outputLimitBytes, resultLimitBytes, env }: JobLimits): JobSpec {
+  const { binding } = job.action.plugin;
+  return {
+    protocol: protocolVersion,
+    job_id: job.jobId,
+    binding: { ...binding, root: "", packages: "", env: { ...env, ...binding.env } },
+    action: job.action.name,
+    entrypoint: job.action.entrypoint,
+    params: job.params,
+    env: { ...job.env },
+    timeout_seconds: job.timeoutMs === undefined ? null : job.timeoutMs / 1000,
+    grace_seconds: graceMs / 1000,
+    memory_mib: job.resources?.memoryMib ?? null,
+    output_limit_bytes: outputLimitBytes,
+    line_limit_bytes: lineLimitBytes,
+    result_limit_bytes: resultLimitBytes,
+    work_dir: "",
+    scope: randomUUID(),
+    echo_output: true,
+  };
+}
+
+/** The packages of a JavaScript plugin: those that were built from its requirements, or those that stand beside it. */
+export async function nodeModules(
+  plugin: LoadedPlugin,
+  { packages, nodePackages }: NodeSources,
+  report: (detail: string) => void,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { binding, requirements, info } = plugin;
+  if (binding.language !== "javascript") return [];
+  const built = requirements ? await nodePackages(plugin, report, signal) : join(binding.root, "node_modules");
+  if (built === "" || !existsSync(built)) return [];
+  const key = requirements ? requirements.digest : binding.digest;
+  const files = async () => filesUnder(built, "node_modules");
+  return [await packages.files(key, `The node_modules of plugin ${info.code}`, files, signal)];
+}

@@ -1,0 +1,206 @@
+import type { JsonValue } from "@bufbuild/protobuf";
+import { Agent, type Dispatcher } from "undici";
+import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import { fromErrorRecord, PluginRunnerError } from "../../errors.ts";
+import type { LoadedPlugin } from "../../plugin/plugin.ts";
+import { abortable } from "../../util/abortable.ts";
+import type { WorkerAnswer } from "../../worker/messages.ts";
+import type { Task, TaskPool } from "../engine.ts";
+import type { Gateway, GatewayAddress } from "./gateway.ts";
+import { actorOptions } from "./gateway-actor.ts";
+import type { NodePackages } from "./job-submission.ts";
+import type { Packages } from "./packages.ts";
+
+export interface RayTaskPoolOptions {
+  gateway: Pick<Gateway, "find" | "forget" | "close">;
+  packages: Pick<Packages, "plugin" | "library" | "files">;
+  nodePackages: NodePackages;
+  /** Variables that plugins may see beside those of their configuration. */
+  env: Readonly<Record<string, string>>;
+  /** How many workers the gateway may have for this service and others alike. */
+  maxWorkers: number;
+  /** How many tasks of this service may wait beside those. */
+  maxQueued: number;
+  /** How long a worker without work is kept, in milliseconds. */
+  idleMs: number;
+  /** How long an action has to end in its own way, in milliseconds. */
+  graceMs: number;
+}
+
+/** The gateway keeps connections longer than this, so that it never closes one that is just used. */
+const keepAliveMs = 60_000;
+const connectMs = 5000;
+const maxAnswerBytes = 64 * 1024 * 1024;
+const maxAttempts = 4;
+
+/** An attempt that certainly started nothing: the next one may succeed. */
+class NotStarted extends Error {}
+
+/** Runs tasks on a Ray cluster, through the gateway. */
+export class RayTaskPool implements TaskPool {
+  readonly #options: RayTaskPoolOptions;
+  readonly #agent: Agent;
+  /** What the gateway is told of a plugin; by the actor's options as text. */
+  readonly #specs = new WeakMap<LoadedPlugin, Map<string, string>>();
+  /** Resolves once nothing is under way while this closes. */
+  readonly #idle = Promise.withResolvers<void>();
+  #underWay = 0;
+  #closing = false;
+
+  constructor(options: RayTaskPoolOptions) {
+    this.#options = options;
+    // No time limits of undici's: a task may take as long as it is allowed to.
+    this.#agent = new Agent({
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: keepAliveMs,
+      keepAliveMaxTimeout: keepAliveMs,
+      maxResponseSize: maxAnswerBytes,
+      connect: { timeout: connectMs },
+    });
+  }
+
+  async run(task: Task, signal: AbortSignal): Promise<JsonValue> {
+    signal.throwIfAborted();
+    if (this.#closing) throw shuttingDown();
+    const { maxWorkers, maxQueued } = this.#options;
+    if (this.#underWay >= maxWorkers + maxQueued) throw overloaded(maxQueued);
+    this.#underWay++;
+    try {
+      return await this.#run(task, signal);
+    } finally {
+      this.#underWay--;
+      if (this.#closing && this.#underWay === 0) this.#idle.resolve();
+    }
+  }
+
+  async close(signal: AbortSignal): Promise<void> {
+    this.#closing = true;
+    if (this.#underWay > 0) await abortable(this.#idle.promise, signal).catch(() => {});
+    await this.#agent.destroy(); // a gateway ends the runs of a caller that leaves
+    await this.#options.gateway.close();
+  }
+
+  async #run({ action, params, env, jobId, resources }: Task, signal: AbortSignal): Promise<JsonValue> {
+    const { name, entrypoint, plugin } = action;
+    const request = { type: "run", action: name, entrypoint, params, env, job_id: jobId };
+    const line = JSON.stringify(request);
+    let known = true;
+    for (let attempt = 1; ; attempt++) {
+      const spec = await this.#spec(plugin, resources, known, signal);
+      const gateway = await this.#options.gateway.find(signal);
+      try {
+        const answer = await this.#ask(gateway, `${spec}\n${line}`, signal);
+        if (answer !== "package missing") return resultOf(answer);
+        known = false;
+        if (attempt === maxAttempts) throw unavailable("Ray loses the plugin's package as soon as it is stored.");
+      } catch (error) {
+        if (!(error instanceof NotStarted)) throw error;
+        if (attempt === maxAttempts) throw unavailable("The gateway on Ray does not take the run.", error.cause);
+        await this.#options.gateway.forget(gateway);
+      }
+    }
+  }
+
+  /** The line that tells the gateway of a plugin. With `known` false, its package is brought to the cluster again. */
+  async #spec(
+    plugin: LoadedPlugin,
+    resources: Resources | undefined,
+    known: boolean,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const key = resources === undefined ? "" : JSON.stringify(resources);
+    const specs = this.#specs.get(plugin) ?? new Map<string, string>();
+    this.#specs.set(plugin, specs);
+    const spec = specs.get(key);
+    if (spec !== undefined && known) return spec;
+    const { packages, env, graceMs, idleMs, maxWorkers } = this.#options;
+    const uri = await packages.plugin(plugin, signal);
+    const options = await actorOptions(plugin, uri, resources, this.#options, signal);
+    const made = JSON.stringify({
+      binding: { ...plugin.binding, root: "", env: { ...env, ...plugin.binding.env } },
+      package: uri ?? "",
+      options,
+      grace_seconds: graceMs / 1000,
+      idle_seconds: idleMs / 1000,
+      max_workers: maxWorkers,
+    });
+    specs.set(key, made);
+    return made;
+  }
+
+  async #ask(gateway: GatewayAddress, body: string, signal: AbortSignal): Promise<WorkerAnswer | "package missing"> {
+    const response = await this.#send(gateway, body, signal);
+    const text = await response.body.text().catch((error: unknown) => {
+      throw this.#lost(error, signal);
+    });
+    if (response.statusCode === 200) return readAnswer(text);
+    if (response.statusCode === 424) return "package missing";
+    const cause = new Error(`The gateway said ${response.statusCode}: ${text.slice(0, 500)}`);
+    if (response.statusCode === 401 || response.statusCode === 503) throw new NotStarted("", { cause });
+    throw new PluginRunnerError("INTERNAL", "The gateway on Ray failed; the service's log has the cause.", { cause });
+  }
+
+  async #send({ origin, token }: GatewayAddress, body: string, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const headers = { authorization: `Bearer ${token}` };
+    try {
+      return await this.#agent.request({ origin, path: "/run", method: "POST", headers, body, signal });
+    } catch (error) {
+      if (!signal.aborted && !this.#closing && neverConnected(error)) throw new NotStarted("", { cause: error });
+      throw this.#lost(error, signal);
+    }
+  }
+
+  /** The connection broke: the action may have run. */
+  #lost(error: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted) return signal.reason;
+    const what = this.#closing ? "The server ended before the run did." : "The gateway on Ray was lost during the run.";
+    return new PluginRunnerError("WORKER_LOST", what, { cause: error });
+  }
+}
+
+function readAnswer(text: string): WorkerAnswer {
+  const answer = parseJson(text);
+  if (isAnswer(answer)) return answer;
+  throw new PluginRunnerError("INTERNAL", "The gateway on Ray gave an answer that is none.", {
+    cause: text.slice(0, 500),
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isAnswer(value: unknown): value is WorkerAnswer {
+  return typeof value === "object" && value !== null && "ok" in value && ("value" in value || "error" in value);
+}
+
+function resultOf(answer: WorkerAnswer): JsonValue {
+  if (answer.ok) return answer.value;
+  const error = fromErrorRecord(answer.error);
+  throw error.reason === "ENGINE_UNAVAILABLE" ? unavailable(error.message) : error;
+}
+
+function neverConnected(error: unknown): boolean {
+  const codes = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"];
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}
+
+function unavailable(message: string, cause?: unknown): PluginRunnerError {
+  return new PluginRunnerError("ENGINE_UNAVAILABLE", message, { retryAfterMs: 2000, cause });
+}
+
+function shuttingDown(): PluginRunnerError {
+  return new PluginRunnerError("ENGINE_UNAVAILABLE", "The server is shutting down.", { retryAfterMs: 1000 });
+}
+
+function overloaded(limit: number): PluginRunnerError {
+  return new PluginRunnerError("OVERLOADED", `${limit} runs wait for a worker already; try again later.`, {
+    metadata: { limit: "max_queued_runs", value: String(limit) },
+    retryAfterMs: 1000,
+  });
+}

@@ -1,0 +1,158 @@
+import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import { PluginRunnerError } from "../errors.ts";
+import type { Log } from "../util/log.ts";
+import { type CallStatus, toCallStatus } from "./status.ts";
+
+/** What a handler gets besides the request. */
+export interface CallContext {
+  /** Aborts with CANCELLED when the caller is gone, with DEADLINE when its time is up. */
+  readonly signal: AbortSignal;
+}
+
+export interface CallOptions {
+  /** Throws UNAUTHENTICATED or FORBIDDEN. */
+  authenticate: (call: Call) => void;
+  /** How many calls of a kind may be under way. */
+  maxCalls: number;
+  log: Log;
+}
+
+/** What unary and streaming calls have in common. */
+type Call = Pick<
+  ServerUnaryCall<unknown, unknown>,
+  "cancelled" | "metadata" | "getDeadline" | "getPath" | "on" | "off"
+>;
+type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Res>;
+type StreamHandler<Req, Res> = (request: Req, context: CallContext, send: Send<Res>) => Promise<void>;
+
+/** Sends one message of a stream. Returns what to wait for before the next one, if anything. */
+export type Send<Message> = (message: Message) => Promise<void> | undefined;
+
+/**
+ * Wraps handlers for grpc-js, which by itself leaves a client waiting when a handler throws: every call is answered
+ * exactly once, with a result or with the status of what was thrown.
+ */
+export class Calls {
+  readonly #options: CallOptions;
+  #unary = 0;
+  #streams = 0;
+
+  constructor(options: CallOptions) {
+    this.#options = options;
+  }
+
+  readonly unary = <Req, Res>(handler: UnaryHandler<Req, Res>): handleUnaryCall<Req, Res> => {
+    return (call, callback) => {
+      this.#answer(call, handler).then(
+        (response) => callback(null, response),
+        (status: CallStatus) => callback(status),
+      );
+    };
+  };
+
+  readonly stream = <Req, Res>(handler: StreamHandler<Req, Res>): handleServerStreamingCall<Req, Res> => {
+    return (call) => {
+      this.#send(call, handler).then(
+        () => call.end(),
+        // grpc-js ends the call with what is emitted as an error.
+        (status: CallStatus) => call.emit("error", status),
+      );
+    };
+  };
+
+  async #answer<Req, Res>(call: ServerUnaryCall<Req, Res>, handler: UnaryHandler<Req, Res>): Promise<Res> {
+    const controller = abortWithCall(call);
+    try {
+      this.#admit(call, this.#unary);
+      this.#unary++;
+      try {
+        return await handler(requestOf(call), { signal: controller.signal });
+      } finally {
+        this.#unary--;
+      }
+    } catch (thrown) {
+      throw this.#status(call, thrown);
+    } finally {
+      controller.done();
+    }
+  }
+
+  async #send<Req, Res>(call: ServerWritableStream<Req, Res>, handler: StreamHandler<Req, Res>): Promise<void> {
+    const controller = abortWithCall(call);
+    try {
+      this.#admit(call, this.#streams);
+      this.#streams++;
+      try {
+        const { signal } = controller;
+        const send = (message: Res) => (call.write(message) ? undefined : drained(call, signal));
+        await handler(requestOf(call), { signal }, send);
+      } finally {
+        this.#streams--;
+      }
+    } catch (thrown) {
+      throw this.#status(call, thrown);
+    } finally {
+      controller.done();
+    }
+  }
+
+  #admit(call: Call, underWay: number): void {
+    this.#options.authenticate(call);
+    const { maxCalls } = this.#options;
+    if (underWay < maxCalls) return;
+    throw new PluginRunnerError("OVERLOADED", `${maxCalls} calls are under way already; try again later.`, {
+      metadata: { limit: "max_calls", value: String(maxCalls) },
+      retryAfterMs: 1000,
+    });
+  }
+
+  #status(call: Call, thrown: unknown): CallStatus {
+    const error = PluginRunnerError.from(thrown);
+    if (error.reason === "INTERNAL") this.#options.log("error", "a call failed", { method: call.getPath(), error });
+    return toCallStatus(error);
+  }
+}
+
+/** The definition of the service gives an error for what could not be decoded. */
+function requestOf<Req>({ request }: { request: Req }): Req {
+  if (request instanceof PluginRunnerError) throw request;
+  return request;
+}
+
+/** `cancelled` comes at the end of every call, also of one that ended well: `done` says that it means nothing more. */
+function abortWithCall(call: Call): { signal: AbortSignal; done: () => void } {
+  const controller = new AbortController();
+  const abort = () => controller.abort(gone(call));
+  call.on("cancelled", abort);
+  if (call.cancelled) abort();
+  return { signal: controller.signal, done: () => call.off("cancelled", abort) };
+}
+
+function gone(call: Call): PluginRunnerError {
+  const deadline = call.getDeadline();
+  const passed = typeof deadline === "number" ? deadline <= Date.now() : deadline.getTime() <= Date.now();
+  return passed
+    ? new PluginRunnerError("DEADLINE", "The call's deadline passed.", { metadata: { started: "unknown" } })
+    : new PluginRunnerError("CANCELLED", "The caller is gone.", { metadata: { started: "unknown" } });
+}
+
+/** Waits until a stream takes more. Rejects with the signal's reason. */
+function drained<Req, Res>(call: ServerWritableStream<Req, Res>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      call.off("drain", drain);
+      signal.removeEventListener("abort", abort);
+    };
+    const drain = () => {
+      end();
+      resolve();
+    };
+    const abort = () => {
+      end();
+      reject(signal.reason);
+    };
+    if (signal.aborted) return abort();
+    call.once("drain", drain);
+    signal.addEventListener("abort", abort, { once: true });
+  });
+}

@@ -1,0 +1,87 @@
+import { status } from "@grpc/grpc-js";
+import { ExecutionError, RunnerError } from "./client-errors.ts";
+import { maxTries, pause } from "./client-retry.ts";
+
+/** How a watch deals with a server that goes away. */
+export interface ResumeOptions {
+  signal: AbortSignal | undefined;
+  /** A stream that is silent for longer counts as cut. */
+  silenceMs: number;
+  /** How long a server that had answered is looked for. */
+  retryForMs: number;
+  /** Told of every new try, before the wait for it. */
+  onRetry: ((error: RunnerError) => void) | undefined;
+}
+
+/** What the messages of both watches have in common. */
+interface StreamMessage {
+  update: { case?: string | undefined };
+}
+
+/**
+ * Yields the messages of a stream, which is opened again whenever it was cut; `open` continues where it was. Ends when
+ * the stream ends and `finished` says that this is right. A server that never answers is given up after a few tries.
+ */
+export async function* resuming<M extends StreamMessage>(
+  open: (signal: AbortSignal) => AsyncIterable<M>,
+  finished: () => boolean,
+  options: ResumeOptions,
+): AsyncGenerator<M, void, undefined> {
+  let failures = 0;
+  let heardAt: number | undefined;
+  for (;;) {
+    let cause = cut("The stream ended early.");
+    try {
+      for await (const message of unlessSilent(open, options)) {
+        heardAt = Date.now();
+        if (message.update.case === "reconnect") {
+          cause = cut("The server is going away.");
+          break;
+        }
+        if (message.update.case !== "snapshot") failures = 0;
+        yield message;
+      }
+      if (finished()) return;
+    } catch (error) {
+      if (!isCut(error)) throw error;
+      cause = error;
+    }
+    failures += 1;
+    const givenUp = heardAt === undefined ? failures >= maxTries : Date.now() - heardAt > options.retryForMs;
+    if (givenUp) throw cause;
+    options.onRetry?.(cause);
+    await pause(failures, cause.retryAfterMs, options.signal);
+  }
+}
+
+/** A stream that was cut, by the connection, a proxy or this client: `UNAVAILABLE`, worth another try. */
+export function cut(message: string): RunnerError {
+  return new ExecutionError({ reason: "UNAVAILABLE", message, code: status.UNAVAILABLE });
+}
+
+/** Ends the stream when nothing comes for too long; the time that the consumer takes does not count. */
+async function* unlessSilent<M>(
+  open: (signal: AbortSignal) => AsyncIterable<M>,
+  { signal, silenceMs }: ResumeOptions,
+): AsyncGenerator<M, void, undefined> {
+  const silence = new AbortController();
+  const listen = () =>
+    setTimeout(() => silence.abort(cut(`Nothing came from the server for ${silenceMs / 1000} s.`)), silenceMs);
+  let timer = listen();
+  try {
+    for await (const message of open(signal ? AbortSignal.any([signal, silence.signal]) : silence.signal)) {
+      clearTimeout(timer);
+      yield message;
+      timer = listen();
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** No watch sets a deadline or cancels itself, so these too are the doing of a proxy or of a server that stops. */
+const cutReasons: readonly string[] = ["UNAVAILABLE", "ENGINE_UNAVAILABLE", "OVERLOADED", "DEADLINE", "CANCELLED"];
+
+function isCut(error: unknown): error is RunnerError {
+  return error instanceof RunnerError && cutReasons.includes(error.reason);
+}

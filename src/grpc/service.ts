@@ -1,0 +1,170 @@
+import { hash } from "node:crypto";
+import { create, type MessageShape } from "@bufbuild/protobuf";
+import type { UntypedHandleCall, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+import {
+  CancelJobResponseSchema,
+  DeleteJobResponseSchema,
+  GetJobResponseSchema,
+  GetPluginResponseSchema,
+  type GetServerInfoResponse,
+  GetServerInfoResponseSchema,
+  ListJobsResponseSchema,
+  ListPluginsResponseSchema,
+  type PluginRunner,
+  type RunPluginRequest,
+  type ServerLimits,
+  ValidateParamsResponseSchema,
+} from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
+import { requestInvalid } from "../errors.ts";
+import { RunOnce } from "../runner/run-once.ts";
+import type { Runner } from "../runner/runner.ts";
+import { packageVersion } from "../util/package-root.ts";
+import type { CallContext, Calls, Send } from "./call.ts";
+import { encodeResult } from "./encode-result.ts";
+import { listPage, readPageToken, writePageToken } from "./page.ts";
+import { fit, sendJob, sendJobs } from "./watch.ts";
+
+const maxRequestIdLength = 128;
+
+/** The methods of `PluginRunner` by name, each with what it is given and what it returns. */
+type Methods = typeof PluginRunner.method;
+type Request<Name extends keyof Methods> = MessageShape<Methods[Name]["input"]>;
+type Response<Name extends keyof Methods> = MessageShape<Methods[Name]["output"]> | Uint8Array;
+
+/** A unary handler returns a message, or its encoding; a streaming one sends them. */
+type Handlers = {
+  [Name in keyof Methods]: Methods[Name]["methodKind"] extends "unary"
+    ? (request: Request<Name>, context: CallContext) => Promise<Response<Name>>
+    : (request: Request<Name>, context: CallContext, send: Send<Response<Name>>) => Promise<void>;
+};
+
+export interface ServiceOptions {
+  runner: Runner;
+  calls: Calls;
+  limits: ServerLimits;
+  startTime: GetServerInfoResponse["startTime"];
+  /** Aborts when this server is going away: streams then tell their watchers to come back. */
+  leaving: AbortSignal;
+}
+
+/** The handlers of `PluginRunner` for grpc-js: request → runner → response. */
+export function pluginRunnerService(options: ServiceOptions): UntypedServiceImplementation {
+  const { unary, stream } = options.calls;
+  const handlers: Handlers = { ...runs(options), ...jobs(options), ...watches(options), ...plugins(options) };
+  return {
+    runPlugin: unary(handlers.runPlugin),
+    validateParams: unary(handlers.validateParams),
+    submitJob: stream(handlers.submitJob),
+    watchJob: stream(handlers.watchJob),
+    watchJobs: stream(handlers.watchJobs),
+    getJob: unary(handlers.getJob),
+    listJobs: unary(handlers.listJobs),
+    cancelJob: unary(handlers.cancelJob),
+    deleteJob: unary(handlers.deleteJob),
+    listPlugins: unary(handlers.listPlugins),
+    getPlugin: unary(handlers.getPlugin),
+    getServerInfo: unary(handlers.getServerInfo),
+  } satisfies Record<keyof Methods, UntypedHandleCall>;
+}
+
+function runs({ runner, limits }: ServiceOptions) {
+  const once = new RunOnce();
+  const run = async (request: RunPluginRequest, signal: AbortSignal) =>
+    encodeResult(await runner.runPlugin(request, signal), limits.maxResultBytes);
+  return {
+    runPlugin(request, { signal }) {
+      const { requestId } = request;
+      if (requestId === "") return run(request, signal);
+      checkRequestId(requestId);
+      return once.run(requestId, contentOf(request), (own) => run(request, own), signal);
+    },
+    async validateParams(request, { signal }) {
+      const verdict = await runner.validateParams(request, signal);
+      if ("params" in verdict) return create(ValidateParamsResponseSchema, { valid: true, params: verdict.params });
+      return create(ValidateParamsResponseSchema, { valid: false, violations: [...verdict.violations] });
+    },
+  } satisfies Partial<Handlers>;
+}
+
+function jobs({ runner, limits }: ServiceOptions) {
+  const fitting = (job: Job) => fit(job, limits.maxResultBytes);
+  return {
+    async getJob({ jobId }) {
+      return create(GetJobResponseSchema, { job: fitting(await runner.getJob(required(jobId))) });
+    },
+    async cancelJob({ jobId }) {
+      return create(CancelJobResponseSchema, { job: fitting(await runner.cancelJob(required(jobId))) });
+    },
+    async deleteJob({ jobId }) {
+      await runner.deleteJob(required(jobId));
+      return create(DeleteJobResponseSchema);
+    },
+    async listJobs({ pageSize, pageToken, filter }) {
+      const cursor = readPageToken(pageToken, filter);
+      const page = await runner.listJobs(filter, listPage(pageSize, 50, 500), cursor);
+      return create(ListJobsResponseSchema, {
+        jobs: page.jobs,
+        nextPageToken: page.cursor === undefined ? "" : writePageToken(page.cursor, filter),
+      });
+    },
+  } satisfies Partial<Handlers>;
+}
+
+function watches({ runner, limits, leaving }: ServiceOptions) {
+  const context = (signal: AbortSignal) => ({ runner, maxBytes: limits.maxResultBytes, signal, leaving });
+  return {
+    async submitJob(request, { signal }, send) {
+      const jobId = await runner.submitJob(request, signal);
+      await sendJob(jobId, 0n, context(signal), send);
+    },
+    async watchJob({ jobId, afterSequence }, { signal }, send) {
+      if (afterSequence < 0n) throw requestInvalid("/after_sequence", "has to be 0 or more");
+      await sendJob(required(jobId), afterSequence, context(signal), send);
+    },
+    async watchJobs(request, { signal }, send) {
+      await sendJobs(request, context(signal), send);
+    },
+  } satisfies Partial<Handlers>;
+}
+
+function plugins({ runner, limits, startTime }: ServiceOptions) {
+  return {
+    async listPlugins({ pageSize, pageToken }, { signal }) {
+      const all = await runner.listPlugins(signal);
+      const from = readPageToken(pageToken, undefined) ?? 0;
+      const to = from + listPage(pageSize, 100, 1000);
+      return create(ListPluginsResponseSchema, {
+        plugins: all.slice(from, to),
+        nextPageToken: to < all.length ? writePageToken(to, undefined) : "",
+      });
+    },
+    async getPlugin({ plugin }, { signal }) {
+      return create(GetPluginResponseSchema, { plugin: await runner.getPlugin(plugin, signal) });
+    },
+    async getServerInfo() {
+      return create(GetServerInfoResponseSchema, {
+        version: packageVersion,
+        engine: runner.engineName,
+        modes: runner.modes,
+        limits,
+        ...(startTime && { startTime }),
+      });
+    },
+  } satisfies Partial<Handlers>;
+}
+
+function checkRequestId(requestId: string): void {
+  if (requestId.length <= maxRequestIdLength) return;
+  throw requestInvalid("/request_id", `has more than ${maxRequestIdLength} characters`);
+}
+
+/** A retry has the same content, in the same order; only the time that is left for it is another one. */
+function contentOf({ plugin, action, params, mode, entrypoint, env, jobId, resources }: RunPluginRequest): string {
+  return hash("sha256", JSON.stringify([plugin, action, params, mode, entrypoint, env, jobId, resources]));
+}
+
+function required(jobId: string): string {
+  if (jobId === "") throw requestInvalid("/job_id", "is required");
+  return jobId;
+}

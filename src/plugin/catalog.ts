@@ -1,0 +1,210 @@
+import { realpathSync, statSync } from "node:fs";
+import { clone, create } from "@bufbuild/protobuf";
+import { type Plugin, PluginIssueSchema, PluginSchema } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import { PluginRunnerError, shuttingDown } from "../errors.ts";
+import { abortable } from "../util/abortable.ts";
+import { compareText } from "../util/compare-text.ts";
+import { type Log, silentLog } from "../util/log.ts";
+import { pacer } from "../util/pace.ts";
+import { Discovery } from "./discovery.ts";
+import { FolderWatcher } from "./folder-watcher.ts";
+import { brokenPlugin } from "./load-plugin.ts";
+import { type Location, locationKey } from "./location.ts";
+import type { Inspector, LoadedAction, LoadedPlugin } from "./plugin.ts";
+import type { PluginActions } from "./plugin-actions.ts";
+import { PluginSlot } from "./plugin-slot.ts";
+import { resolveReference } from "./reference.ts";
+import { Trees } from "./trees.ts";
+
+/** A plugin in use is looked at this often, in case that watching it did not tell of a change. */
+const recheckMs = 2000;
+
+/** Callers may name one plugin in many ways: only so many are remembered. */
+const maxReferences = 1000;
+
+export interface CatalogOptions {
+  /** Folders that plugins stand in. */
+  roots: readonly string[];
+  /** Python modules that may be run although they stand elsewhere; each with its submodules. */
+  allowModules: readonly string[];
+  inspector: Inspector;
+  log?: Log;
+}
+
+/** What a reference led to, and when that was looked up. */
+interface Reference {
+  slot: PluginSlot;
+  checkedAt: number;
+}
+
+/**
+ * The plugins under the roots. What was asked for before costs a look into a map; changed files make a new version of a
+ * plugin, while calls in flight keep the old one. Runs no plugin code itself.
+ */
+export class Catalog implements AsyncDisposable {
+  readonly #discovery: Discovery;
+  readonly #allowModules: readonly string[];
+  readonly #inspector: Inspector;
+  readonly #log: Log;
+  readonly #watcher: FolderWatcher;
+  readonly #trees = new Trees();
+  readonly #closed = new AbortController();
+  readonly #slots = new Map<string, PluginSlot>();
+  readonly #references = new Map<string, Reference>();
+  readonly #looking = new Map<string, Promise<LoadedPlugin>>();
+  readonly #actions = new WeakMap<LoadedPlugin, PluginActions>();
+
+  /** @throws REQUEST_INVALID when a root is not a folder */
+  constructor({ roots, allowModules, inspector, log = silentLog }: CatalogOptions) {
+    this.#discovery = new Discovery([...new Set(roots.map(realRoot))]);
+    this.#allowModules = allowModules;
+    this.#inspector = inspector;
+    this.#log = log;
+    this.#watcher = new FolderWatcher(log);
+  }
+
+  /** The plugin, when it was loaded before and nothing is known to have changed in the last two seconds. */
+  peek(reference: string): LoadedPlugin | undefined {
+    const known = this.#references.get(reference);
+    if (!known || known.slot.dirty || performance.now() - known.checkedAt > recheckMs) return undefined;
+    return known.slot.plugin;
+  }
+
+  /**
+   * The newest version of the plugin that a reference names.
+   * @throws PLUGIN_NOT_FOUND, PLUGIN_INVALID, PATH_FORBIDDEN, REQUEST_INVALID, or the signal's reason
+   */
+  async load(reference: string, signal: AbortSignal): Promise<LoadedPlugin> {
+    const known = this.peek(reference);
+    if (known) return known;
+    let looking = this.#looking.get(reference);
+    if (!looking) {
+      looking = this.#look(reference).finally(() => this.#looking.delete(reference));
+      this.#looking.set(reference, looking);
+    }
+    return abortable(looking, signal);
+  }
+
+  /** The action, when it was found before. */
+  peekAction(plugin: LoadedPlugin, name: string, entrypoint: string): LoadedAction | undefined {
+    return this.#actions.get(plugin)?.peek(name, entrypoint);
+  }
+
+  /**
+   * An action of a plugin, by its name or by an entry point that skips discovery.
+   * @throws ACTION_NOT_FOUND, PLUGIN_INVALID, MODULE_FORBIDDEN, REQUEST_INVALID, or the signal's reason
+   */
+  async action(plugin: LoadedPlugin, name: string, entrypoint: string, signal: AbortSignal): Promise<LoadedAction> {
+    const actions = this.#actionsOf(plugin);
+    return actions.peek(name, entrypoint) ?? actions.find(name, entrypoint, signal);
+  }
+
+  /** All plugins, sorted by code. One that cannot be read has no actions, and an issue that says why. */
+  async list(signal: AbortSignal): Promise<Plugin[]> {
+    const startedAt = performance.now();
+    const { folders, modules } = await abortable(this.#discovery.find(0), signal);
+    const pause = pacer();
+    const plugins: Plugin[] = [];
+    for (const location of [...folders.map((folder) => folder.location), ...modules]) {
+      signal.throwIfAborted();
+      plugins.push(await this.#listed(location, startedAt, signal));
+      await pause();
+    }
+    return withDuplicates(plugins.sort((a, b) => compareText(a.code, b.code) || compareText(a.path, b.path)));
+  }
+
+  /** The plugin with all its actions and schemas; loads its code where the configuration does not say. */
+  async describe(plugin: LoadedPlugin, signal: AbortSignal): Promise<Plugin> {
+    return this.#actionsOf(plugin).described(signal);
+  }
+
+  /** Ends what watches files. Requests under way for a catalog that is closed end with its signal's reason. */
+  close(): void {
+    this.#closed.abort(shuttingDown());
+    this.#watcher.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  async #look(reference: string): Promise<LoadedPlugin> {
+    const startedAt = performance.now();
+    const location = await resolveReference(reference, this.#discovery, this.#allowModules);
+    const slot = this.#slot(location);
+    const plugin = await this.#read(slot, startedAt);
+    const watched = this.#watcher.watch(slot.key, slot.folders, () => {
+      slot.dirty = true;
+    });
+    // What changed between reading and watching is seen by the next look, which a new watch makes come at once.
+    const checkedAt = watched === "anew" ? Number.NEGATIVE_INFINITY : startedAt;
+    if (this.#references.size >= maxReferences) this.#forgetReferences();
+    this.#references.set(reference, { slot, checkedAt });
+    return plugin;
+  }
+
+  /** Of a module that is installed elsewhere the name is all there is, so callers can make up as many as they like. */
+  #forgetReferences(): void {
+    this.#references.clear();
+    for (const [key, { location }] of this.#slots) {
+      if (location.kind === "module" && location.root === "") this.#slots.delete(key);
+    }
+  }
+
+  #slot(location: Location): PluginSlot {
+    const key = locationKey(location);
+    const slot = this.#slots.get(key) ?? new PluginSlot(key, location, this.#discovery, this.#trees);
+    this.#slots.set(key, slot);
+    return slot;
+  }
+
+  async #read(slot: PluginSlot, notBefore: number): Promise<LoadedPlugin> {
+    const actions = await slot.read(notBefore, {
+      inspector: this.#inspector,
+      allowModules: this.#allowModules,
+      closed: this.#closed.signal,
+    });
+    this.#actions.set(actions.plugin, actions);
+    return actions.plugin;
+  }
+
+  async #listed(location: Location, notBefore: number, signal: AbortSignal): Promise<Plugin> {
+    try {
+      const plugin = await this.#read(this.#slot(location), notBefore);
+      return await this.#actionsOf(plugin).listed(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const known = PluginRunnerError.from(error);
+      if (known !== error) this.#log("error", "a plugin cannot be listed", { key: locationKey(location), error });
+      return brokenPlugin(location, known);
+    }
+  }
+
+  #actionsOf(plugin: LoadedPlugin): PluginActions {
+    const actions = this.#actions.get(plugin);
+    if (!actions) throw new Error("The plugin is of another catalog.");
+    return actions;
+  }
+}
+
+function realRoot(root: string): string {
+  if (statSync(root, { throwIfNoEntry: false })?.isDirectory()) return realpathSync(root);
+  throw new PluginRunnerError("REQUEST_INVALID", `The plugin root ${root} is not a folder.`, { metadata: { root } });
+}
+
+/** Says so of each plugin that its code cannot reach, since another folder has the same code and version. */
+function withDuplicates(plugins: readonly Plugin[]): Plugin[] {
+  const first = new Map<string, Plugin>();
+  return plugins.map((plugin) => {
+    const name = `${plugin.code}@${plugin.version}`;
+    const other = plugin.version === "" ? undefined : first.get(name);
+    if (!other) {
+      first.set(name, plugin);
+      return plugin;
+    }
+    const copy = clone(PluginSchema, plugin);
+    const message = `${name} is ${other.path}, which has the same code and version: change one of them, or give the path.`;
+    copy.issues.push(create(PluginIssueSchema, { message, file: "config.yaml" }));
+    return copy;
+  });
+}

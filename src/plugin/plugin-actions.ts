@@ -1,0 +1,300 @@
+import { clone, create, type JsonObject } from "@bufbuild/protobuf";
+import {
+  type Action,
+  ActionSchema,
+  type Plugin,
+  type PluginIssue,
+  PluginIssueSchema,
+  PluginSchema,
+} from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import { fromErrorRecord, PluginRunnerError } from "../errors.ts";
+import { abortable } from "../util/abortable.ts";
+import { compareText } from "../util/compare-text.ts";
+import { findJsonFault } from "../util/json.ts";
+import { didYouMean, nearest } from "../util/nearest.ts";
+import { SharedWork } from "../util/shared-work.ts";
+import type { DescribedAction, ScannedAction } from "../worker/messages.ts";
+import type { ActionConfig } from "./config.ts";
+import { checkEntrypoint } from "./explicit-entrypoint.ts";
+import { scanJavaScript } from "./javascript-scan.ts";
+import type { DeclaredActions } from "./load-plugin.ts";
+import { compileParams } from "./params.ts";
+import type { Inspector, LoadedAction, LoadedPlugin, ParamsValidator } from "./plugin.ts";
+
+/** Loading code that never ends is given up then. */
+const describeTimeoutMs = 120_000;
+
+/** Callers choose names and entry points freely: only so many are remembered. */
+const maxRemembered = 1000;
+
+const maxNames = 20;
+
+/** What the actions of a plugin need to be found. */
+export interface ActionSources {
+  inspector: Inspector;
+  allowModules: readonly string[];
+  /** Aborts when the catalog closes. */
+  closed: AbortSignal;
+}
+
+/** Where an action is, and what is known of it before its code is loaded. */
+type Target = Pick<ActionConfig, "name" | "entrypoint"> & Partial<ActionConfig>;
+
+/** The actions of one version of a plugin, found once and remembered as long as that version is. */
+export class PluginActions {
+  readonly plugin: LoadedPlugin;
+  readonly #declared: DeclaredActions;
+  readonly #sources: ActionSources;
+  readonly #found = new Map<string, LoadedAction>();
+  readonly #scanned: SharedWork<ScannedAction[]>;
+  readonly #describedDeclared: SharedWork<DescribedAction[]>;
+  readonly #describedCode: SharedWork<DescribedAction[]>;
+  readonly #describedPlugin: SharedWork<Plugin>;
+
+  constructor(plugin: LoadedPlugin, declared: DeclaredActions, sources: ActionSources) {
+    this.plugin = plugin;
+    this.#declared = declared;
+    this.#sources = sources;
+    const { root, module } = plugin.binding;
+    this.#scanned = new SharedWork(() => this.#inTime((signal) => sources.inspector.scan(root, module, signal)));
+    this.#describedDeclared = new SharedWork(() => this.#describe(entrypointsOf(declared.usable.values())), allLoaded);
+    this.#describedCode = new SharedWork(() => this.#describe({}), allLoaded);
+    this.#describedPlugin = new SharedWork(
+      () => this.#inTime((signal) => this.#describePlugin(signal)),
+      ({ issues }) => issues.length === plugin.info.issues.length,
+    );
+  }
+
+  /** The action, when it was found before. */
+  peek(name: string, entrypoint: string): LoadedAction | undefined {
+    return this.#found.get(entrypoint === "" ? name : `${name}\0${entrypoint}`);
+  }
+
+  /**
+   * Looks where it costs least first: the entry point that is given, the configuration, the text of the code, and at
+   * last the loaded code.
+   */
+  async find(name: string, entrypoint: string, signal: AbortSignal): Promise<LoadedAction> {
+    const target = await this.#target(name, entrypoint, signal);
+    const action: LoadedAction = {
+      plugin: this.plugin,
+      name: target.name,
+      entrypoint: target.entrypoint,
+      validator: await this.#validator(target, signal),
+      timeoutMs: target.timeoutMs,
+      resources: target.resources,
+    };
+    if (this.#found.size >= maxRemembered) this.#found.clear();
+    this.#found.set(entrypoint === "" ? name : `${name}\0${entrypoint}`, action);
+    return action;
+  }
+
+  /** The plugin with the actions that can be seen without loading its code. */
+  async listed(signal: AbortSignal): Promise<Plugin> {
+    const info = this.plugin.info;
+    if (!this.#needsScan()) return info;
+    const { actions, issues } = await this.#scanOrExplain(signal);
+    return withActions(info, actions.map(toTarget), issues);
+  }
+
+  /** The plugin with everything that its loaded code tells. */
+  async described(signal: AbortSignal): Promise<Plugin> {
+    return this.#describedPlugin.get(signal);
+  }
+
+  async #target(name: string, entrypoint: string, signal: AbortSignal): Promise<Target> {
+    if (entrypoint !== "") return this.#explicit(name, entrypoint);
+    const declared = this.#declared.usable.get(name);
+    if (declared?.entrypoint) return declared;
+    const unusable = this.#declared.unusable.get(name);
+    if (unusable) throw this.#unusable(name, unusable);
+
+    const scanned = await this.#scan(signal);
+    const seen = scanned.find((action) => action.name === name);
+    if (seen) return { ...declared, name, entrypoint: seen.entrypoint };
+    // A configuration with actions is complete, but for such as only name themselves.
+    if (this.#declared.usable.size > 0 && !declared) throw this.#notFound(name, scanned);
+    const described = await this.#describedCode.get(signal);
+    const loaded = described.find((action) => action.name === name);
+    if (loaded) return { ...declared, name, entrypoint: loaded.entrypoint };
+    throw this.#notFound(name, [...scanned, ...described]);
+  }
+
+  #explicit(name: string, entrypoint: string): Target {
+    const parsed = checkEntrypoint(this.plugin, entrypoint, this.#sources.allowModules);
+    for (const action of this.#declared.usable.values()) {
+      if (action.entrypoint === entrypoint) return { ...action, name: name || action.name };
+    }
+    return { name: name || (parsed.name.split(".").at(-1) ?? parsed.name), entrypoint };
+  }
+
+  async #validator(target: Target, signal: AbortSignal): Promise<ParamsValidator | undefined> {
+    const schema = typeof target.params === "object" ? target.params : await this.#schemaInCode(target, signal);
+    return schema && compileParams(schema, `${this.plugin.info.code}/${target.name}`);
+  }
+
+  /** In JavaScript the code holds a JSON Schema itself; a Python model says more than its schema, so it is asked. */
+  async #schemaInCode({ name, entrypoint }: Target, signal: AbortSignal): Promise<JsonObject | undefined> {
+    if (this.plugin.binding.language === "python") return undefined;
+    const declared = this.#declared.usable.get(name)?.entrypoint === entrypoint;
+    const described = declared
+      ? await this.#describedDeclared.get(signal)
+      : await abortable(this.#describe({ [name]: entrypoint }), signal);
+    const action = described.find((candidate) => candidate.name === name);
+    if (action?.error) throw fromErrorRecord(action.error);
+    return action?.params_schema ?? undefined;
+  }
+
+  async #describePlugin(signal: AbortSignal): Promise<Plugin> {
+    const { info } = this.plugin;
+    const scanned = this.#needsScan() ? await this.#scan(signal) : [];
+    const open = withActions(info, scanned.map(toTarget), []).actions.filter(lacksSchema);
+    const declares = this.#declared.usable.size > 0;
+    const described = declares ? await this.#describeAll(open) : await this.#describedCode.get(signal);
+    const issues = described.flatMap(({ name, error }) =>
+      error
+        ? [create(PluginIssueSchema, { message: `The action ${name}: ${error.message}`, ...place(error.metadata) })]
+        : [],
+    );
+    return withActions(info, [...scanned, ...described].map(toTarget), issues);
+  }
+
+  async #describeAll(actions: readonly Action[]): Promise<DescribedAction[]> {
+    return actions.length === 0 ? [] : this.#describe(entrypointsOf(actions));
+  }
+
+  /** Whether the configuration leaves actions, or entry points, to the code. */
+  #needsScan(): boolean {
+    const { usable, unusable } = this.#declared;
+    if (usable.size === 0) return unusable.size === 0;
+    return [...usable.values()].some((action) => action.entrypoint === "");
+  }
+
+  async #scanOrExplain(signal: AbortSignal): Promise<{ actions: ScannedAction[]; issues: PluginIssue[] }> {
+    try {
+      return { actions: await this.#scan(signal), issues: [] };
+    } catch (error) {
+      signal.throwIfAborted();
+      const { message, metadata } = PluginRunnerError.from(error);
+      return { actions: [], issues: [create(PluginIssueSchema, { message, ...place(metadata) })] };
+    }
+  }
+
+  async #scan(signal: AbortSignal): Promise<ScannedAction[]> {
+    const { language, root, module } = this.plugin.binding;
+    if (root === "") return [];
+    if (language === "javascript") return scanJavaScript(root, module);
+    return this.#scanned.get(signal);
+  }
+
+  async #describe(entrypoints: Readonly<Record<string, string>>): Promise<DescribedAction[]> {
+    const { inspector } = this.#sources;
+    const described = await this.#inTime((signal) => inspector.describe(this.plugin, entrypoints, signal));
+    return described.map(showable);
+  }
+
+  async #inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(this.#tooSlow()), describeTimeoutMs).unref();
+    try {
+      return await work(AbortSignal.any([this.#sources.closed, late.signal]));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #tooSlow(): PluginRunnerError {
+    const { code } = this.plugin.info;
+    const seconds = describeTimeoutMs / 1000;
+    return new PluginRunnerError("PLUGIN_INVALID", `The code of ${code} is not loaded after ${seconds} s.`, {
+      metadata: { plugin: code, timeout_seconds: String(seconds) },
+    });
+  }
+
+  #unusable(name: string, issue: PluginIssue): PluginRunnerError {
+    const { code } = this.plugin.info;
+    return new PluginRunnerError("PLUGIN_INVALID", `The action ${name} of ${code} cannot be run: ${issue.message}`, {
+      metadata: {
+        plugin: code,
+        action: name,
+        file: issue.file,
+        line: String(issue.line),
+        column: String(issue.column),
+      },
+      violations: [{ field: `/actions/${name}`, description: issue.message, rule: "action" }],
+    });
+  }
+
+  #notFound(name: string, others: readonly { name: string }[]): PluginRunnerError {
+    const { code } = this.plugin.info;
+    const names = [...new Set([...this.#declared.usable.keys(), ...others.map((other) => other.name)])].sort(
+      compareText,
+    );
+    const available = names.slice(0, maxNames).join(", ");
+    const shown = name.length > 200 ? `${name.slice(0, 200)}…` : name;
+    const hint = didYouMean(name, names) || (available === "" ? " It has none." : ` It has: ${available}.`);
+    return new PluginRunnerError("ACTION_NOT_FOUND", `The plugin ${code} has no action ${shown}.${hint}`, {
+      metadata: { plugin: code, action: shown, available, nearest: nearest(name, names) },
+    });
+  }
+}
+
+/** A copy with more actions and issues. What is configured stays: the code only fills in what is missing. */
+function withActions(plugin: Plugin, found: readonly Target[], issues: readonly PluginIssue[]): Plugin {
+  const copy = clone(PluginSchema, plugin);
+  const actions = new Map<string, Action>(copy.actions.map((action) => [action.name, action]));
+  const complete = copy.actions.length > 0;
+  for (const { name, description = "", entrypoint, params, result } of found) {
+    const known = actions.get(name);
+    if (!known && complete) continue;
+    const action = known ?? create(ActionSchema, { name });
+    action.entrypoint ||= entrypoint;
+    action.description ||= description;
+    if (typeof params === "object") action.paramsSchema ??= params;
+    if (typeof result === "object") action.resultSchema ??= result;
+    actions.set(name, action);
+  }
+  copy.actions = [...actions.values()].sort((a, b) => compareText(a.name, b.name));
+  copy.issues.push(...issues);
+  return copy;
+}
+
+/** By name; without those whose place is not known yet. */
+function entrypointsOf(actions: Iterable<{ name: string; entrypoint: string }>): Record<string, string> {
+  const placed = [...actions].filter((action) => action.entrypoint !== "");
+  return Object.fromEntries(placed.map((action) => [action.name, action.entrypoint]));
+}
+
+function lacksSchema({ paramsSchema, resultSchema }: Action): boolean {
+  return !paramsSchema || !resultSchema;
+}
+
+/** The action, or why its schemas cannot be sent to clients. */
+function showable(action: DescribedAction): DescribedAction {
+  const schemas = [action.params_schema, action.result_schema];
+  const fault = schemas.map((schema) => schema && findJsonFault(schema)).find(Boolean);
+  if (!fault) return action;
+  const error = { reason: "PLUGIN_INVALID", message: `A schema of ${action.name} ${fault.description}.` };
+  return { ...action, params_schema: null, result_schema: null, error };
+}
+
+function allLoaded(described: readonly DescribedAction[]): boolean {
+  return described.every((action) => !action.error);
+}
+
+function toTarget(action: ScannedAction | DescribedAction): Target {
+  const { name, description, entrypoint } = action;
+  if (!("params_schema" in action)) return { name, description, entrypoint };
+  return {
+    name,
+    description,
+    entrypoint,
+    params: action.params_schema ?? undefined,
+    result: action.result_schema ?? undefined,
+  };
+}
+
+function place(metadata: Readonly<Record<string, string>> = {}) {
+  const { file = "", line = "0", column = "0" } = metadata;
+  return { file, line: Number(line) || 0, column: Number(column) || 0 };
+}

@@ -1,0 +1,86 @@
+import type { ErrorObject } from "ajv";
+import type { Violation } from "../errors.ts";
+import { isObject } from "../util/is-object.ts";
+import { jsonPointer } from "../util/json-pointer.ts";
+import { didYouMean } from "../util/nearest.ts";
+
+const longest = 300;
+
+/** What ajv found, for a person: `prefix` comes before every pointer. Needs ajv's option `verbose`. */
+export function toViolations(errors: readonly ErrorObject[], prefix: string): Violation[] {
+  return errors.map((error) => ({
+    field: cut(prefix + error.instancePath + lastStep(error)),
+    description: cut(describe(error)),
+    rule: error.keyword,
+  }));
+}
+
+/** The pointer's last step, where the fault is a property that is missing or too many. */
+function lastStep({ keyword, params }: ErrorObject): string {
+  if (keyword === "required" || keyword === "dependentRequired") return jsonPointer([String(params.missingProperty)]);
+  if (keyword === "additionalProperties") return jsonPointer([String(params.additionalProperty)]);
+  if (keyword === "unevaluatedProperties") return jsonPointer([String(params.unevaluatedProperty)]);
+  return "";
+}
+
+function describe(error: ErrorObject): string {
+  const { keyword, params, data } = error;
+  switch (keyword) {
+    case "required":
+      return "is required";
+    case "dependentRequired":
+      return `is required when ${String(params.property)} is given`;
+    case "additionalProperties":
+      return `is not expected.${suggestion(error, params.additionalProperty)}`;
+    case "unevaluatedProperties":
+      return `is not expected.${suggestion(error, params.unevaluatedProperty)}`;
+    case "type":
+      return `must be ${typeNames(params.type)}, not ${typeOf(data)}`;
+    case "enum":
+      return `must be one of ${allowed(params.allowedValues)}.${typeof data === "string" ? didYouMean(data, names(params.allowedValues)) : ""}`;
+    case "const":
+      return `must be ${JSON.stringify(params.allowedValue)}`;
+    case "minimum":
+      return `must be ≥ ${params.limit}`;
+    case "maximum":
+      return `must be ≤ ${params.limit}`;
+    case "exclusiveMinimum":
+      return `must be > ${params.limit}`;
+    case "exclusiveMaximum":
+      return `must be < ${params.limit}`;
+    case "propertyNames":
+      return `has a property whose name is not allowed: ${JSON.stringify(params.propertyName)}`;
+    case "false schema":
+      return "is not allowed";
+    default:
+      return (error.message ?? "is invalid").replace("must NOT", "must not");
+  }
+}
+
+function suggestion({ parentSchema }: ErrorObject, property: unknown): string {
+  const properties: unknown = parentSchema?.properties;
+  return isObject(properties) ? didYouMean(String(property), Object.keys(properties)) : "";
+}
+
+function typeNames(types: unknown): string {
+  return Array.isArray(types) ? types.join(" or ") : String(types).replaceAll(",", " or ");
+}
+
+function typeOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "array" : typeof value;
+}
+
+function allowed(values: unknown): string {
+  if (!Array.isArray(values)) return "the allowed values";
+  const shown = values.slice(0, 20).map((value) => JSON.stringify(value));
+  return shown.join(", ") + (values.length > 20 ? ` and ${values.length - 20} more` : "");
+}
+
+function names(values: unknown): string[] {
+  return Array.isArray(values) ? values.filter((value) => typeof value === "string") : [];
+}
+
+function cut(text: string): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
+}

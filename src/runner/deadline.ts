@@ -1,0 +1,45 @@
+import { PluginRunnerError } from "../errors.ts";
+
+/** Timers hold 31 bits of milliseconds: a longer time would be over at once. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/**
+ * Runs `work` with a signal that aborts with the given one, or with DEADLINE after `ms` milliseconds; at its deadline the
+ * promise rejects at once, whether `work` heeds the signal or not. Without `ms` it is `work` with the given signal.
+ */
+export function withDeadline<T>(
+  ms: number | undefined,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  return ms === undefined ? work(signal) : beforeDeadline(ms, signal, work);
+}
+
+async function beforeDeadline<T>(
+  ms: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  const end = (reason: unknown) => {
+    controller.abort(reason);
+    reject(reason);
+  };
+  const abort = () => end(signal.reason);
+  const timer = setTimeout(() => end(deadline(ms)), Math.min(ms, maxTimerMs));
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([work(controller.signal), over]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+function deadline(ms: number): PluginRunnerError {
+  return new PluginRunnerError("DEADLINE", `The run took longer than its timeout of ${ms / 1000} s.`, {
+    metadata: { timeout_seconds: String(ms / 1000), started: "unknown" },
+  });
+}

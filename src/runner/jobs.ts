@@ -1,0 +1,228 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type Job, type JobFilter, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+import type { JobEngine, JobStart } from "../engine/engine.ts";
+import { PluginRunnerError, shuttingDown } from "../errors.ts";
+import { errorEvent, followEvents } from "../job/follow-events.ts";
+import { JobLog } from "../job/job-log.ts";
+import { isTerminal, stateName } from "../job/job-state.ts";
+import type { JobPage, JobRecord, JobStore } from "../job/store/job-store.ts";
+import type { WatchHub } from "../job/watch-hub.ts";
+import { jobNotFound } from "../job/watch-job.ts";
+import type { Log } from "../util/log.ts";
+
+export interface JobsOptions {
+  store: JobStore;
+  hub: WatchHub;
+  engine: JobEngine;
+  /** Finds the code of a job again, after a restart of the service. */
+  restore: (record: JobRecord, signal: AbortSignal) => Promise<JobStart>;
+  maxQueued: number;
+  maxEvents: number;
+  maxResultBytes: number;
+  /** How long a job that has ended is kept, in milliseconds. */
+  retentionMs: number;
+  log: Log;
+}
+
+/** How long to wait before what failed here, and not in the job, is tried again. */
+const retryMs = 1000;
+const sweepMs = 60_000;
+const sweepBatch = 100;
+
+interface Carried {
+  log: JobLog;
+  /** Aborts a start that is under way. */
+  starting: AbortController;
+  /** Resolves when the job is no longer carried. */
+  done: Promise<void>;
+}
+
+/** Carries every job that has not ended, from its record to its last event; knows the others from the store. */
+export class Jobs {
+  readonly #options: JobsOptions;
+  readonly #carried = new Map<string, Carried>();
+  readonly #work = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(options: JobsOptions) {
+    this.#options = options;
+  }
+
+  /** Goes on with the jobs that an earlier service left, and begins to remove those past their retention. */
+  async open(): Promise<void> {
+    for (const record of await this.#options.store.unfinished()) this.#carry(record, undefined);
+    this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref();
+    this.#sweep();
+  }
+
+  /** How many jobs have not started yet. */
+  get queued(): number {
+    let count = 0;
+    for (const { log } of this.#carried.values()) if (log.job.state === JobState.PENDING) count++;
+    return count;
+  }
+
+  /** Records a job and starts it. False when its id is taken. OVERLOADED when too many wait. */
+  async submit(record: JobRecord, start: JobStart): Promise<boolean> {
+    const { maxQueued, store, hub } = this.#options;
+    if (this.queued >= maxQueued) throw overloaded(maxQueued);
+    if (!(await store.insert(record))) return false;
+    hub.added(record.job);
+    this.#carry(record, start);
+    return true;
+  }
+
+  /** The record of a job; that of one that has not ended changes with it. */
+  async find(jobId: string): Promise<JobRecord | undefined> {
+    return this.#carried.get(jobId)?.log.record ?? this.#options.store.get(jobId);
+  }
+
+  async get(jobId: string): Promise<JobRecord> {
+    const record = await this.find(jobId);
+    if (!record) throw jobNotFound(jobId);
+    return record;
+  }
+
+  list(filter: JobFilter | undefined, limit: number, cursor: number | undefined): Promise<JobPage> {
+    return this.#options.store.list(filter, limit, cursor);
+  }
+
+  /** Tells a job to stop. One that has ended stays as it is. */
+  async cancel(jobId: string): Promise<Job> {
+    const carried = this.#carried.get(jobId);
+    if (!carried) return (await this.get(jobId)).job;
+    const { log, starting } = carried;
+    await log.change(JobState.CANCELLING, "");
+    starting.abort(new PluginRunnerError("CANCELLED", "The job was cancelled before it started."));
+    await this.#options.engine.stop(jobId);
+    return log.job;
+  }
+
+  /** Deletes a job that has ended, with its events and files. */
+  async delete(jobId: string): Promise<void> {
+    const { job } = await this.get(jobId);
+    if (!isTerminal(job.state)) throw notFinished(job);
+    // Its last event is known a little before its files are let go.
+    await this.#carried.get(jobId)?.done;
+    await this.#options.engine.remove(jobId);
+    await this.#options.store.delete(jobId);
+    this.#options.hub.deleted(jobId);
+  }
+
+  /** Stops to carry jobs. Their processes go on, and the next service with them. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    this.#closing.abort(shuttingDown());
+    await Promise.all(this.#work);
+    await this.#options.engine.close();
+  }
+
+  #carry(record: JobRecord, start: JobStart | undefined): void {
+    const { store, hub, maxEvents } = this.#options;
+    const log = new JobLog(record, { store, hub, maxEvents });
+    const carried: Carried = { log, starting: new AbortController(), done: Promise.resolve() };
+    this.#carried.set(record.job.jobId, carried);
+    carried.done = this.#track(this.#carryToEnd(carried, start));
+  }
+
+  /** `close` waits for it. */
+  #track(work: Promise<void>): Promise<void> {
+    const tracked = work.finally(() => this.#work.delete(tracked));
+    this.#work.add(tracked);
+    return tracked;
+  }
+
+  /** What goes wrong here and not in the job (a full disk, say) is tried again from what is kept. */
+  async #carryToEnd(carried: Carried, start: JobStart | undefined): Promise<void> {
+    const { jobId } = carried.log.job;
+    const { log } = this.#options;
+    const closing = this.#closing.signal;
+    while (!closing.aborted) {
+      try {
+        await this.#carryOnce(carried, start);
+        this.#carried.delete(jobId);
+        return;
+      } catch (error) {
+        if (closing.aborted) return;
+        log("error", "a job could not be carried on and is tried again", { job: jobId, error });
+        await delay(retryMs, undefined, { signal: closing }).catch(() => {});
+        await this.#reload(carried);
+      }
+    }
+  }
+
+  async #carryOnce({ log, starting }: Carried, start: JobStart | undefined): Promise<void> {
+    const { engine, maxResultBytes } = this.#options;
+    const { jobId } = log.job;
+    if (log.job.state === JobState.PENDING) {
+      const failed = await this.#start(log, start, AbortSignal.any([starting.signal, this.#closing.signal]));
+      if (failed) return log.append([errorEvent(log.job, failed)]);
+    }
+    if (log.job.state === JobState.CANCELLING) await engine.stop(jobId);
+    const chunks = engine.follow(jobId, log.record.position, this.#closing.signal);
+    await followEvents(log, chunks, { maxResultBytes, explain: async () => engine.explain?.(jobId) });
+  }
+
+  /** Returns what kept the job from starting. Throws when that is the end of this service. */
+  async #start(log: JobLog, start: JobStart | undefined, signal: AbortSignal): Promise<PluginRunnerError | undefined> {
+    const report = (detail: string) => {
+      log.change(JobState.PENDING, detail).catch((error: unknown) => {
+        this.#options.log("error", "an event could not be kept", { job: log.job.jobId, error });
+      });
+    };
+    try {
+      const load = async () => start ?? this.#options.restore(log.record, signal);
+      await this.#options.engine.start(log.job.jobId, load, report, signal);
+      return undefined;
+    } catch (error) {
+      this.#closing.signal.throwIfAborted();
+      if (!(await this.#options.engine.giveUp(log.job.jobId))) return undefined;
+      if (!(error instanceof PluginRunnerError)) {
+        this.#options.log("error", "a job could not be started", { job: log.job.jobId, error });
+      }
+      return PluginRunnerError.from(error);
+    }
+  }
+
+  /** What the store has is what happened. */
+  async #reload({ log }: Carried): Promise<void> {
+    const kept = await this.#options.store.get(log.job.jobId).catch(() => undefined);
+    if (kept) Object.assign(log.record, kept);
+  }
+
+  #sweep(): void {
+    this.#track(
+      this.#removeExpired().catch((error: unknown) => {
+        this.#options.log("error", "old jobs could not be removed", { error });
+      }),
+    );
+  }
+
+  async #removeExpired(): Promise<void> {
+    const { store, retentionMs } = this.#options;
+    const before = Date.now() - retentionMs;
+    let expired: string[];
+    do {
+      expired = await store.endedBefore(before, sweepBatch);
+      for (const jobId of expired) {
+        if (this.#closing.signal.aborted) return;
+        await this.delete(jobId);
+      }
+    } while (expired.length === sweepBatch);
+  }
+}
+
+function overloaded(limit: number): PluginRunnerError {
+  return new PluginRunnerError("OVERLOADED", `${limit} jobs wait already; try again later.`, {
+    metadata: { limit: "max_queued_jobs", value: String(limit) },
+    retryAfterMs: 5000,
+  });
+}
+
+function notFinished(job: Job): PluginRunnerError {
+  const state = stateName(job.state);
+  return new PluginRunnerError("JOB_NOT_FINISHED", `Job ${job.jobId} is ${state}: cancel it, or wait for its end.`, {
+    metadata: { job_id: job.jobId, state },
+  });
+}

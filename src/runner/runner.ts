@@ -1,0 +1,281 @@
+import { randomUUID } from "node:crypto";
+import { create, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import { durationFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
+import { type Job, type JobFilter, JobSchema, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+import type { Plugin, Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import {
+  RunMode,
+  type RunPluginRequest,
+  type SubmitJobRequest,
+  type ValidateParamsRequest,
+} from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
+import type { JobEngine, JobStart, TaskPool } from "../engine/engine.ts";
+import { PluginRunnerError, requestInvalid, type Violation } from "../errors.ts";
+import type { JobPage, JobRecord, JobStore } from "../job/store/job-store.ts";
+import type { WatchHub } from "../job/watch-hub.ts";
+import { type Watcher, watchJob } from "../job/watch-job.ts";
+import { type JobsUpdate, watchJobs } from "../job/watch-jobs.ts";
+import type { Catalog } from "../plugin/catalog.ts";
+import type { LoadedAction } from "../plugin/plugin.ts";
+import type { Log } from "../util/log.ts";
+import { withDeadline } from "./deadline.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { Jobs } from "./jobs.ts";
+import {
+  type ActionRequest,
+  checkActionRequest,
+  checkEnv,
+  checkFilter,
+  checkJobId,
+  checkLabels,
+  mergeResources,
+  timeoutMs,
+} from "./request.ts";
+
+/** Asks the action's own code for its verdict on params, where no schema outside the code has the last word. */
+export type ValidateByCode = (action: LoadedAction, params: JsonObject, signal: AbortSignal) => Promise<JsonObject>;
+
+export interface RunnerOptions {
+  catalog: Catalog;
+  validateByCode: ValidateByCode;
+  /** Where local runs go: by language, undefined where local mode is off. */
+  local: TaskPool | undefined;
+  tasks: TaskPool;
+  engine: JobEngine;
+  store: JobStore;
+  hub: WatchHub;
+  maxQueuedJobs: number;
+  maxEventsPerJob: number;
+  maxResultBytes: number;
+  retentionMs: number;
+  heartbeatMs: number;
+  log: Log;
+}
+
+/** Runs, submits, watches: all that the service does, without a word of how it is called. */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #jobs: Jobs;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#jobs = new Jobs({
+      ...options,
+      maxQueued: options.maxQueuedJobs,
+      maxEvents: options.maxEventsPerJob,
+      restore: (record, signal) => this.#restore(record, signal),
+    });
+  }
+
+  /** Goes on with the jobs that have not ended. */
+  open(): Promise<void> {
+    return this.#jobs.open();
+  }
+
+  /** Lets runs finish until the signal aborts, and leaves jobs to the next service. */
+  async close(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#options.local?.close(signal), this.#options.tasks.close(signal), this.#jobs.close()]);
+    await this.#options.store.close();
+  }
+
+  get modes(): string[] {
+    return [...(this.#options.local ? ["local"] : []), "task", "job"];
+  }
+
+  get engineName(): string {
+    return this.#options.engine.name;
+  }
+
+  /** Runs one action and returns its result. */
+  async runPlugin(request: RunPluginRequest, signal: AbortSignal): Promise<JsonValue> {
+    checkActionRequest(request);
+    checkEnv(request.env);
+    checkJobId(request.jobId);
+    return this.#run(request, this.#pool(request.mode), signal);
+  }
+
+  /** Records and starts a job, or finds the one that has its id and content; returns its id. */
+  async submitJob(request: SubmitJobRequest, signal: AbortSignal): Promise<string> {
+    checkActionRequest(request);
+    checkEnv(request.env);
+    checkJobId(request.jobId);
+    checkLabels(request.labels);
+    const { $unknown: _, ...content } = request;
+    const mark = fingerprint(content);
+    if (request.jobId !== "" && (await this.#attach(request.jobId, mark))) return request.jobId;
+    const action = this.#peek(request) ?? (await this.#find(request, signal));
+    const params = request.params ?? {};
+    const shown = await this.#validated(action, params, signal);
+    const start = this.#jobStart(request, action, params);
+    this.#options.engine.ready?.();
+    const record = this.#record(request, start, shown, mark);
+    if (await this.#jobs.submit(record, start)) return start.jobId;
+    await this.#attach(start.jobId, mark);
+    return start.jobId;
+  }
+
+  /** As `watchJob`. */
+  watchJob(jobId: string, after: bigint, watcher: Watcher, signal: AbortSignal): Promise<void> {
+    const { store, hub, heartbeatMs } = this.#options;
+    return watchJob(jobId, after, watcher, { store, hub, heartbeatMs, find: (id) => this.#jobs.find(id) }, signal);
+  }
+
+  /** As `watchJobs`. */
+  watchJobs(filter: JobFilter | undefined, signal: AbortSignal): AsyncGenerator<JobsUpdate, never, undefined> {
+    checkFilter(filter);
+    return watchJobs(filter, this.#options, signal);
+  }
+
+  async getJob(jobId: string): Promise<Job> {
+    return (await this.#jobs.get(jobId)).job;
+  }
+
+  async listJobs(filter: JobFilter | undefined, limit: number, cursor: number | undefined): Promise<JobPage> {
+    checkFilter(filter);
+    return this.#jobs.list(filter, limit, cursor);
+  }
+
+  cancelJob(jobId: string): Promise<Job> {
+    return this.#jobs.cancel(jobId);
+  }
+
+  deleteJob(jobId: string): Promise<void> {
+    return this.#jobs.delete(jobId);
+  }
+
+  listPlugins(signal: AbortSignal): Promise<readonly Plugin[]> {
+    return this.#options.catalog.list(signal);
+  }
+
+  async getPlugin(reference: string, signal: AbortSignal): Promise<Plugin> {
+    if (reference === "") throw requestInvalid("/plugin", "is required: a path, a code or a module");
+    const { catalog } = this.#options;
+    return catalog.describe(await catalog.load(reference, signal), signal);
+  }
+
+  /** The params with defaults filled in, or what is wrong with them. */
+  async validateParams(
+    request: ValidateParamsRequest,
+    signal: AbortSignal,
+  ): Promise<{ params: JsonObject } | { violations: readonly Violation[] }> {
+    try {
+      checkActionRequest(request);
+      const action = this.#peek(request) ?? (await this.#find(request, signal));
+      return { params: await this.#validated(action, request.params ?? {}, signal) };
+    } catch (error) {
+      if (error instanceof PluginRunnerError && error.reason === "PARAMS_INVALID") {
+        return { violations: error.violations };
+      }
+      throw error;
+    }
+  }
+
+  #pool(mode: RunMode): TaskPool {
+    const { local, tasks } = this.#options;
+    if (mode === RunMode.TASK) return tasks;
+    if (mode !== RunMode.UNSPECIFIED && mode !== RunMode.LOCAL) {
+      throw requestInvalid("/mode", `is ${mode}, which this server does not know`, { available: this.modes.join(",") });
+    }
+    if (local) return local;
+    throw requestInvalid("/mode", "is local, which this server does not offer: use task", {
+      available: this.modes.join(","),
+    });
+  }
+
+  async #run(request: RunPluginRequest, pool: TaskPool, signal: AbortSignal): Promise<JsonValue> {
+    const action = this.#peek(request) ?? (await this.#find(request, signal));
+    const params = request.params ?? {};
+    action.validator?.(params);
+    const resources = this.#resources(action, request.resources);
+    const task = { action, params, env: request.env, jobId: request.jobId, resources };
+    const limit = timeoutMs(request.timeout) ?? action.timeoutMs;
+    return withDeadline(limit, signal, (own) => pool.run(task, own));
+  }
+
+  /** The action, when its plugin was loaded before and has not changed since. */
+  #peek(request: ActionRequest): LoadedAction | undefined {
+    const { catalog } = this.#options;
+    const plugin = catalog.peek(request.plugin);
+    return plugin && catalog.peekAction(plugin, request.action, request.entrypoint);
+  }
+
+  async #find(request: ActionRequest, signal: AbortSignal): Promise<LoadedAction> {
+    const { catalog } = this.#options;
+    const plugin = await catalog.load(request.plugin, signal);
+    return catalog.action(plugin, request.action, request.entrypoint, signal);
+  }
+
+  /** The params as the action will see them, which is for people: what it is given is what the request has. */
+  async #validated(action: LoadedAction, params: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    action.validator?.(params);
+    const byCode = action.plugin.binding.language === "python";
+    return byCode ? this.#options.validateByCode(action, params, signal) : params;
+  }
+
+  #resources(action: LoadedAction, asked: Resources | undefined): Resources | undefined {
+    const resources = mergeResources(action.resources, asked);
+    if (resources) this.#options.engine.check(resources);
+    return resources;
+  }
+
+  /** Whether a job of this id and content is there already. */
+  async #attach(jobId: string, mark: string): Promise<boolean> {
+    const known = await this.#jobs.find(jobId);
+    if (!known) return false;
+    if (known.fingerprint === mark) return true;
+    throw new PluginRunnerError(
+      "JOB_ID_CONFLICT",
+      `Job ${jobId} was submitted with another content: choose another id.`,
+      {
+        metadata: { job_id: jobId },
+      },
+    );
+  }
+
+  #jobStart(request: SubmitJobRequest, action: LoadedAction, params: JsonObject): JobStart {
+    return {
+      jobId: request.jobId || randomUUID(),
+      action,
+      params,
+      env: request.env,
+      timeoutMs: timeoutMs(request.timeout) ?? action.timeoutMs,
+      resources: this.#resources(action, request.resources),
+    };
+  }
+
+  #record(request: SubmitJobRequest, start: JobStart, shown: JsonObject, mark: string): JobRecord {
+    const { info } = start.action.plugin;
+    const job = create(JobSchema, {
+      jobId: start.jobId,
+      plugin: request.plugin,
+      action: start.action.name,
+      entrypoint: start.action.entrypoint,
+      params: shown,
+      envNames: Object.keys(request.env).sort(),
+      labels: request.labels,
+      state: JobState.PENDING,
+      createTime: timestampNow(),
+      engine: this.#options.engine.name,
+      pluginVersion: info.version,
+      pluginDigest: info.digest,
+      ...(start.timeoutMs !== undefined && { timeout: durationFromMs(start.timeoutMs) }),
+      ...(start.resources && { resources: start.resources }),
+    });
+    return { job, given: { params: start.params, env: start.env }, fingerprint: mark, position: 0 };
+  }
+
+  /** The job runs the plugin as it is now, and says so. */
+  async #restore(record: JobRecord, signal: AbortSignal): Promise<JobStart> {
+    const action = await this.#find(record.job, signal);
+    const { job, given } = record;
+    const { version, digest } = action.plugin.info;
+    Object.assign(job, { pluginVersion: version, pluginDigest: digest });
+    return {
+      jobId: job.jobId,
+      action,
+      ...given,
+      timeoutMs: timeoutMs(job.timeout),
+      resources: job.resources,
+    };
+  }
+}

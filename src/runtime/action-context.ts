@@ -1,0 +1,174 @@
+import { mkdirSync } from "node:fs";
+import type { EventRecord } from "../worker/messages.ts";
+import { encodeFields } from "./encode.ts";
+
+/** How an action speaks with whoever runs it. Every member may be taken out by destructuring. */
+export interface ActionContext {
+  /** Aborts when the run is cancelled or its time is up: hand it on to whatever waits. */
+  readonly signal: AbortSignal;
+  /** Whether the run is cancelled. */
+  readonly cancelled: boolean;
+  /** Throws when the run is cancelled; let the exception end the action. */
+  readonly throwIfCancelled: () => void;
+  /**
+   * Says how far the action is: `current` of `total`, from 0 on. Throws RangeError unless 0 ≤ current ≤ total and
+   * total > 0.
+   */
+  readonly setProgress: (current: number, total: number, options?: ProgressOptions) => void;
+  /** Reports measurements by name. Values that JSON cannot say are turned into strings. */
+  readonly setMetrics: (values: object, step?: string) => void;
+  /** Writes a line to the run's log. */
+  readonly log: (message: string, options?: LogOptions) => void;
+  /** The same by level. */
+  readonly logger: Logger;
+  /**
+   * Makes a file known. `path` is relative to `workDir`; a file from elsewhere is copied to `workDir/artifacts`.
+   * Returns its `file://` URI. The run waits for it. Rejects when the file cannot be read.
+   */
+  readonly artifact: (path: string, options?: ArtifactOptions) => Promise<string>;
+  /** The environment variables of the plugin's configuration and of the request. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The job's id; for a run the id that the request gave, or empty. */
+  readonly jobId: string;
+  /** A folder for the run's own files, absolute. It exists. */
+  readonly workDir: string;
+}
+
+export interface ProgressOptions {
+  /** What is being counted, when an action has several steps. Default: empty. */
+  readonly step?: string;
+  /** What is being done. Default: empty. */
+  readonly message?: string;
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export interface LogOptions {
+  /** Default: info. */
+  readonly level?: LogLevel;
+  /** What a program may want to know of it. */
+  readonly fields?: object;
+}
+
+/** Writes lines to the run's log, one function a level. */
+export type Logger = Readonly<Record<LogLevel, (message: string, fields?: object) => void>>;
+
+export interface ArtifactOptions {
+  /** A name for people, unique within the job. Default: the file's name. */
+  readonly name?: string;
+  /** The IANA media type, for example "image/png". Default: empty. */
+  readonly mediaType?: string;
+  /** What else there is to know of it. */
+  readonly metadata?: object;
+}
+
+/** Takes what an action reports. */
+export type EventSink = (record: EventRecord) => void;
+
+/** What a context is made of. */
+export interface ContextOptions {
+  readonly env: Readonly<Record<string, string>>;
+  readonly jobId: string;
+  readonly workDir: string;
+  readonly sink: EventSink;
+  readonly signal: AbortSignal;
+}
+
+/** As the proto names them. */
+const levelNames: Readonly<Record<LogLevel, string>> = {
+  debug: "DEBUG",
+  info: "INFO",
+  warn: "WARNING",
+  error: "ERROR",
+};
+
+/** The context of one run. It is made for every run, so it holds nothing until it is asked for. */
+export class RunContext implements ActionContext {
+  readonly #options: ContextOptions;
+  #artifacts: Promise<string>[] | undefined;
+
+  constructor(options: ContextOptions) {
+    this.#options = options;
+  }
+
+  get signal(): AbortSignal {
+    return this.#options.signal;
+  }
+
+  get cancelled(): boolean {
+    return this.#options.signal.aborted;
+  }
+
+  get env(): Readonly<Record<string, string>> {
+    return this.#options.env;
+  }
+
+  get jobId(): string {
+    return this.#options.jobId;
+  }
+
+  get workDir(): string {
+    mkdirSync(this.#options.workDir, { recursive: true });
+    return this.#options.workDir;
+  }
+
+  get throwIfCancelled(): () => void {
+    return () => this.#options.signal.throwIfAborted();
+  }
+
+  get setProgress(): ActionContext["setProgress"] {
+    return (current, total, { step = "", message = "" } = {}) => {
+      if (!(total > 0 && Number.isFinite(total))) throw new RangeError(`total must be more than 0, not ${total}.`);
+      if (!(current >= 0 && current <= total)) throw new RangeError(`current must be 0 to ${total}, not ${current}.`);
+      this.#options.sink({ type: "progress", time: now(), step, current, total, message });
+    };
+  }
+
+  get setMetrics(): ActionContext["setMetrics"] {
+    return (values, step = "") =>
+      this.#options.sink({ type: "metrics", time: now(), step, values: encodeFields(values) });
+  }
+
+  get log(): ActionContext["log"] {
+    return (message, { level = "info", fields = {} } = {}) => this.#log(level, message, fields);
+  }
+
+  get logger(): Logger {
+    return {
+      debug: (message, fields = {}) => this.#log("debug", message, fields),
+      info: (message, fields = {}) => this.#log("info", message, fields),
+      warn: (message, fields = {}) => this.#log("warn", message, fields),
+      error: (message, fields = {}) => this.#log("error", message, fields),
+    };
+  }
+
+  get artifact(): ActionContext["artifact"] {
+    return (path, options = {}) => {
+      const made = this.#artifact(path, options);
+      this.#artifacts ??= [];
+      this.#artifacts.push(made);
+      return made;
+    };
+  }
+
+  /** The artifacts that are still being made known; undefined when there was none. */
+  get artifacts(): readonly Promise<string>[] | undefined {
+    return this.#artifacts;
+  }
+
+  #log(level: LogLevel, message: string, fields: object): void {
+    const record = { source: "LOGGER", level: levelNames[level] ?? String(level), message: String(message) } as const;
+    this.#options.sink({ type: "log", time: now(), ...record, fields: encodeFields(fields) });
+  }
+
+  async #artifact(path: string, options: ArtifactOptions): Promise<string> {
+    const { recordArtifact } = await import("./record-artifact.ts"); // most runs have none
+    const record = await recordArtifact(this.workDir, path, options);
+    this.#options.sink({ time: now(), ...record });
+    return record.uri;
+  }
+}
+
+function now(): number {
+  return Date.now() / 1000;
+}

@@ -1,0 +1,11 @@
+import { join } from "node:path";
+import { type Command, limitNode } from "../util/memory-limit.ts";
+
+const ending = import.meta.filename.slice(import.meta.filename.lastIndexOf("."));
+const program = join(import.meta.dirname, `job-child${ending}`);
+
+/** The command of a job's child, with its limit of memory. */
+export function childCommand(dir: string, memoryMib: number | null): Command {
+  const args = [...process.execArgv, program, dir];
+  return memoryMib === null ? { file: process.execPath, args } : limitNode(args, memoryMib);
+}

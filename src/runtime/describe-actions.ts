@@ -1,0 +1,76 @@
+import { existsSync } from "node:fs";
+import { basename, extname, join } from "node:path";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { PluginRunnerError, toErrorRecord } from "../errors.ts";
+import type { Binding, DescribedAction } from "../worker/messages.ts";
+import { type Action, isAction } from "./define-action.ts";
+import { encode } from "./encode.ts";
+import { type ActionCode, type Exports, importFile, loadAction } from "./load-action.ts";
+
+/** Where the actions of a folder without declared ones are looked for. */
+const indexFiles = ["index.ts", "index.mts", "index.js", "index.mjs", "index.cjs"];
+
+/**
+ * Describes actions as their loaded code does: those of `entrypoints`, by name, or when there are none, every export of
+ * the binding's module that came out of `defineAction`. One that cannot be loaded has an `error` instead of schemas.
+ */
+export async function describeActions(
+  binding: Binding,
+  entrypoints: Readonly<Record<string, string>>,
+): Promise<DescribedAction[]> {
+  const named = Object.entries(entrypoints);
+  if (named.length === 0) return declaredActions(binding);
+  return Promise.all(named.map(([name, entrypoint]) => describe(binding, name, entrypoint)));
+}
+
+async function describe(binding: Binding, name: string, entrypoint: string): Promise<DescribedAction> {
+  try {
+    return described(name, entrypoint, await loadAction(binding, entrypoint));
+  } catch (error) {
+    return { ...undescribed(name, entrypoint), error: toErrorRecord(PluginRunnerError.from(error)) };
+  }
+}
+
+async function declaredActions(binding: Binding): Promise<DescribedAction[]> {
+  const file = binding.module || indexFiles.find((name) => existsSync(join(binding.root, name)));
+  if (file === undefined) return [];
+  const path = file.startsWith("./") ? file : `./${file}`;
+  const actions = exportedActions(await importFile(binding, path));
+  return actions.map(([key, action]) => {
+    const fallback = key === "default" ? basename(path, extname(path)) : key;
+    const entrypoint = key === "default" ? path : `${path}#${key}`;
+    return described(action.name ?? fallback, entrypoint, action);
+  });
+}
+
+/** Each action once: the name of an export says more than `default`. */
+function exportedActions(exports: Exports): [string, Action][] {
+  const found = new Map<Action, string>();
+  for (const [key, value] of Object.entries(exports)) {
+    if (isAction(value) && (!found.has(value) || found.get(value) === "default")) found.set(value, key);
+  }
+  return [...found].map(([action, key]) => [key, action]);
+}
+
+function described(name: string, entrypoint: string, code: Pick<ActionCode, "description" | "params" | "result">) {
+  return {
+    name,
+    description: String(code.description),
+    entrypoint,
+    params_schema: schema(entrypoint, "params", code.params),
+    result_schema: schema(entrypoint, "result", code.result),
+  };
+}
+
+function undescribed(name: string, entrypoint: string): DescribedAction {
+  return { name, description: "", entrypoint, params_schema: null, result_schema: null };
+}
+
+function schema(entrypoint: string, part: string, declared: unknown): JsonObject | null {
+  if (declared === undefined) return null;
+  const encoded = encode(declared);
+  if (encoded !== null && typeof encoded === "object" && !Array.isArray(encoded)) return encoded;
+  throw new PluginRunnerError("PLUGIN_INVALID", `${part} of ${entrypoint} is not a JSON Schema: write an object.`, {
+    metadata: { entrypoint, part },
+  });
+}

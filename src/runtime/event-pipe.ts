@@ -1,0 +1,59 @@
+import { writeSync } from "node:fs";
+import type { EventRecord } from "../worker/messages.ts";
+import { cutText } from "./cut-text.ts";
+
+/** Metrics and fields beyond this say only how large they were. */
+const maxFieldsBytes = 256 * 1024;
+const retryMs = 5;
+
+/**
+ * The child's end of its event pipe. Every write is synchronous: an event that was reported is not lost by a crash or an
+ * exit right after it, and a plugin that reports faster than the disk waits.
+ */
+export class EventPipe {
+  readonly #fd: number;
+  readonly #lineLimit: number;
+
+  /** Texts beyond `lineLimit` bytes are cut. */
+  constructor(fd: number, lineLimit: number) {
+    this.#fd = fd;
+    this.#lineLimit = lineLimit;
+  }
+
+  readonly write = (record: EventRecord): void => {
+    const line = JSON.stringify(this.#bounded(record));
+    const bytes = Buffer.from(`${line}\n`);
+    for (let at = 0; at < bytes.length; ) at += this.#writeSome(bytes, at);
+  };
+
+  #bounded(record: EventRecord): EventRecord {
+    const text = (value: string) => cutText(value, this.#lineLimit);
+    switch (record.type) {
+      case "log":
+        return { ...record, message: text(record.message), fields: boundedFields(record.fields) };
+      case "progress":
+        return { ...record, step: text(record.step), message: text(record.message) };
+      case "metrics":
+        return { ...record, step: text(record.step), values: boundedFields(record.values) };
+      case "artifact":
+        return { ...record, name: text(record.name), metadata: boundedFields(record.metadata) };
+      default:
+        return record;
+    }
+  }
+
+  #writeSome(bytes: Buffer, at: number): number {
+    try {
+      return writeSync(this.#fd, bytes, at);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs); // the plugin made the pipe non-blocking
+      return 0;
+    }
+  }
+}
+
+function boundedFields<T extends object>(fields: T): T | { truncated: string } {
+  const { length } = JSON.stringify(fields);
+  return length <= maxFieldsBytes ? fields : { truncated: `${length} characters` };
+}

@@ -1,0 +1,83 @@
+/** The child of a job process: `node job-child.ts <dir>`. Runs the action, and reports on file descriptor 3. */
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { JsonValue } from "@bufbuild/protobuf";
+import { PluginRunnerError, toErrorRecord } from "../errors.ts";
+import type { EventRecord, JobSpec } from "../worker/messages.ts";
+import { blockOnOutput } from "./blocking-output.ts";
+import { EventPipe } from "./event-pipe.ts";
+import { loadAction } from "./load-action.ts";
+import { volunteerForOutOfMemory } from "./oom-score.ts";
+import { actionFailed, describeThrown } from "./plugin-failure.ts";
+import { runAction } from "./run-action.ts";
+import { exitCalled } from "./run-guard.ts";
+
+const spec: JobSpec = JSON.parse(readFileSync(join(process.argv[2] ?? "", "spec.json"), "utf8"));
+const pipe = new EventPipe(3, spec.line_limit_bytes);
+const cancel = new AbortController();
+let concluded = false;
+
+volunteerForOutOfMemory();
+blockOnOutput();
+mkdirSync(spec.work_dir, { recursive: true });
+process.on("SIGTERM", () => cancel.abort());
+process.on("uncaughtException", (thrown) => finish(() => failure(actionFailed(spec.action, thrown))));
+process.on("unhandledRejection", (thrown) => finish(() => failure(actionFailed(spec.action, thrown))));
+process.on("beforeExit", () => finish(() => failure(neverSettles())));
+process.on("exit", (code) => {
+  if (!concluded) pipe.write(failure(cancel.signal.aborted ? cancelled() : exitCalled(spec.action, String(code))));
+});
+run().then(
+  (value) => finish(() => success(value)),
+  (thrown) => finish(() => failure(PluginRunnerError.from(thrown))),
+);
+
+async function run(): Promise<JsonValue> {
+  const { action, params, job_id: jobId, work_dir: workDir } = spec;
+  const code = await loadAction(spec.binding, spec.entrypoint);
+  if (cancel.signal.aborted) throw cancelled();
+  const env = { ...spec.binding.env, ...spec.env };
+  return runAction(code, { action, params, env, jobId, workDir, sink: pipe.write, signal: cancel.signal });
+}
+
+/** Reports how the job ended, once, and ends the process: whatever the plugin left open does not keep it. */
+function finish(outcome: () => EventRecord): void {
+  if (concluded) return;
+  const record = outcome();
+  concluded = true;
+  pipe.write(record);
+  process.exit(record.type === "result" ? 0 : 1);
+}
+
+function success(value: JsonValue): EventRecord {
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  return bytes <= spec.result_limit_bytes ? { type: "result", time: now(), value } : failure(tooLarge(bytes));
+}
+
+function failure(error: PluginRunnerError): EventRecord {
+  if (error.cause !== undefined) process.stderr.write(`${describeThrown(error.cause).stack}\n`);
+  return { type: "error", time: now(), error: toErrorRecord(error) };
+}
+
+function tooLarge(bytes: number): PluginRunnerError {
+  const limit = spec.result_limit_bytes;
+  const message = `The result has ${bytes} bytes, and ${limit} are allowed: make it an artifact.`;
+  return new PluginRunnerError("RESULT_INVALID", message, {
+    metadata: { field: "", size_bytes: String(bytes), max_result_bytes: String(limit) },
+  });
+}
+
+function cancelled(): PluginRunnerError {
+  return new PluginRunnerError("CANCELLED", `Action ${spec.action} was cancelled.`, {
+    metadata: { action: spec.action },
+  });
+}
+
+function neverSettles(): PluginRunnerError {
+  const message = `Action ${spec.action} returned a promise that never settles: nothing is left that it could wait for.`;
+  return new PluginRunnerError("ACTION_FAILED", message, { metadata: { action: spec.action } });
+}
+
+function now(): number {
+  return Date.now() / 1000;
+}

@@ -1,0 +1,143 @@
+/**
+ * A job process: `node job.ts <dir>`. It supervises the child that runs the plugin, and is the only writer of the job's
+ * events file, as docs/protocol.md says.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { killByEnvironment, killGroup } from "../util/process.ts";
+import type { JobSpec } from "../worker/messages.ts";
+import { childCommand } from "./child-command.ts";
+import { ChildEvents } from "./child-events.ts";
+import { claimJob } from "./claim-job.ts";
+import { EventsFile } from "./events-file.ts";
+import { OutputLog } from "./output-log.ts";
+
+const scopeVariable = "PLUGIN_RUNNER_SCOPE";
+/** How long what the child left in its pipes may take, once it has ended. */
+const drainMs = 1_000;
+const sweepRounds = 100;
+const sweepPauseMs = 10;
+/** What a timer can hold; setTimeout takes more for 1 ms. */
+const longestTimerMs = 2 ** 31 - 1;
+
+await main(process.argv[2] ?? "");
+
+async function main(dir: string): Promise<void> {
+  if (claimJob(dir)) await carry(dir, JSON.parse(readFileSync(join(dir, "spec.json"), "utf8")));
+  process.exit(0);
+}
+
+async function carry(dir: string, spec: JobSpec): Promise<void> {
+  const events = new EventsFile(join(dir, "events.jsonl"), spec.output_limit_bytes);
+  const child = start(dir, spec);
+  const stop = stopper(child, spec.grace_seconds);
+  process.on("SIGTERM", stop).on("SIGINT", stop);
+  process.on("SIGHUP", () => {}); // the job outlives the terminal of the service
+  process.on("uncaughtException", (error) => abandon(child, spec, error));
+
+  if (child.pid !== undefined) events.append({ type: "started", time: now(), pid: child.pid });
+  const echo = spec.echo_output ? (chunk: Buffer) => process.stdout.write(chunk) : undefined;
+  const stdout = new OutputLog("STDOUT", spec.line_limit_bytes, events, echo);
+  const stderr = new OutputLog("STDERR", spec.line_limit_bytes, events, echo);
+  const reported = new ChildEvents(spec.result_limit_bytes, events);
+  const drained = Promise.all([
+    pump(child.stdio[1], stdout),
+    pump(child.stdio[2], stderr),
+    pump(child.stdio[3], reported),
+  ]);
+
+  const limit = timeLimit(spec.timeout_seconds, stop);
+  const end = await ended(child, events);
+  limit.clear();
+  await sweep(child, spec.scope);
+  await Promise.race([drained, delay(drainMs)]);
+  stdout.end();
+  stderr.end();
+  events.sayDropped();
+  reported.end();
+  rmSync(join(dir, "spec.json"), { force: true }); // what the job was given may be secret, and nobody needs it any more
+  events.append({ type: "exit", time: now(), ...end, timed_out: limit.reached, stderr_tail: stderr.tail });
+}
+
+/** The child leads a group of its own, so that a signal reaches what it starts and never this process. */
+function start(dir: string, spec: JobSpec): ChildProcess {
+  const { file, args } = childCommand(dir, spec.memory_mib);
+  return spawn(file, args, {
+    cwd: spec.binding.root,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+    env: { ...process.env, ...spec.binding.env, ...spec.env, [scopeVariable]: spec.scope },
+  });
+}
+
+/** Tells the group to end, and after the grace ends it. */
+function stopper(child: ChildProcess, graceSeconds: number): () => void {
+  let stopping = false;
+  return () => {
+    if (stopping || child.pid === undefined) return;
+    stopping = true;
+    const { pid } = child;
+    killGroup(pid, "SIGTERM");
+    const timer = setTimeout(() => killGroup(pid, "SIGKILL"), graceSeconds * 1000);
+    child.once("exit", () => clearTimeout(timer));
+  };
+}
+
+function timeLimit(seconds: number | null, stop: () => void) {
+  const limit = { reached: false, clear: () => {} };
+  if (seconds === null) return limit;
+  const expire = () => {
+    limit.reached = true;
+    stop();
+  };
+  const timer = setTimeout(expire, Math.min(seconds * 1000, longestTimerMs));
+  limit.clear = () => clearTimeout(timer);
+  return limit;
+}
+
+/** How the child ended; 127 when it could not be started, as a shell says. */
+async function ended(child: ChildProcess, events: EventsFile): Promise<{ code: number | null; signal: string | null }> {
+  try {
+    await once(child, "exit");
+    return { code: child.exitCode, signal: child.signalCode };
+  } catch (error) {
+    const message = `The job's process could not be started in the plugin's folder: ${String(error)}`;
+    events.append({ type: "error", time: now(), error: { reason: "WORKER_LOST", message, metadata: {} } });
+    return { code: 127, signal: null };
+  }
+}
+
+/** Kills what the child left: its group, and whatever went out of the group but still carries the job's mark. */
+async function sweep(child: ChildProcess, scope: string): Promise<void> {
+  if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
+  for (let round = 0; round < sweepRounds && killByEnvironment(scopeVariable, scope) > 0; round++) {
+    await delay(sweepPauseMs);
+  }
+}
+
+/** The events file cannot be written any more: nothing the plugin does would be known. */
+function abandon(child: ChildProcess, spec: JobSpec, error: unknown): never {
+  process.stderr.write(`The job ends because of ${String(error)}\n`);
+  if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
+  killByEnvironment(scopeVariable, spec.scope);
+  process.exit(1);
+}
+
+/** Hands on what arrives. Reading and writing take turns, so a flood waits in the pipe. */
+async function pump(stream: unknown, sink: { push(chunk: Buffer): void }): Promise<void> {
+  if (!isReadable(stream)) return;
+  stream.on("data", (chunk: Buffer) => sink.push(chunk));
+  await once(stream, "close");
+}
+
+function isReadable(stream: unknown): stream is Readable {
+  return stream !== null && typeof stream === "object" && "on" in stream;
+}
+
+function now(): number {
+  return Date.now() / 1000;
+}

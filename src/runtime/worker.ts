@@ -1,0 +1,145 @@
+/**
+ * A worker: `node worker.ts` with a duplex stream as file descriptor 3. It loads the plugin that it is bound to and
+ * answers requests one after another, as docs/protocol.md says.
+ */
+import { once } from "node:events";
+import { Socket } from "node:net";
+import { StringDecoder } from "node:string_decoder";
+import type { JsonValue } from "@bufbuild/protobuf";
+import { PluginRunnerError, toErrorRecord } from "../errors.ts";
+import type {
+  Binding,
+  RunRequest,
+  WorkerAnswer,
+  WorkerInput,
+  WorkerOutput,
+  WorkerRequest,
+} from "../worker/messages.ts";
+import { describeActions } from "./describe-actions.ts";
+import { encode } from "./encode.ts";
+import { type ActionCode, loadAction } from "./load-action.ts";
+import { volunteerForOutOfMemory } from "./oom-score.ts";
+import { overlayEnv } from "./overlay-env.ts";
+import { describeThrown } from "./plugin-failure.ts";
+import { runAction } from "./run-action.ts";
+import { RunGuard } from "./run-guard.ts";
+import { stderrSink } from "./stderr-sink.ts";
+
+/** The same as in worker/messages.ts, of which a worker loads nothing. */
+const protocolVersion = 1;
+
+type Pending = WorkerRequest & { id: number };
+
+const guard = new RunGuard();
+const exit = guard.install();
+const service = new Socket({ fd: 3 });
+const queue: Pending[] = [];
+const cancellations = new Map<number, AbortController>();
+const loaded = new Map<string, Promise<ActionCode>>();
+let binding: Binding | undefined;
+let workDir = "";
+let busy = false;
+
+volunteerForOutOfMemory();
+service.on("data", lines(receive));
+service.on("close", () => exit(0));
+service.on("error", () => exit(0)); // the service is gone
+void send({ type: "ready", protocol: protocolVersion, pid: process.pid, runtime: `node ${process.version.slice(1)}` });
+
+function receive(line: string): void {
+  const input: WorkerInput = JSON.parse(line);
+  if (input.type === "bind") {
+    binding = input.binding;
+    workDir = input.work_dir;
+    Object.assign(process.env, binding.env);
+    process.chdir(binding.root);
+  } else if (input.type === "cancel") {
+    cancellations.get(input.id)?.abort();
+  } else {
+    cancellations.set(input.id, new AbortController());
+    queue.push(input);
+    if (!busy) void serve();
+  }
+}
+
+async function serve(): Promise<void> {
+  busy = true;
+  for (let request = queue.shift(); request !== undefined; request = queue.shift()) await send(await answer(request));
+  busy = false;
+}
+
+async function answer(request: Pending): Promise<WorkerAnswer> {
+  const { id } = request;
+  const signal = cancellations.get(id)?.signal ?? AbortSignal.abort();
+  try {
+    return { id, ok: true, value: await handle(request, signal) };
+  } catch (thrown) {
+    const error = PluginRunnerError.from(thrown);
+    if (error.cause !== undefined) process.stderr.write(`${describeThrown(error.cause).stack}\n`);
+    return { id, ok: false, error: toErrorRecord(error) };
+  } finally {
+    cancellations.delete(id);
+  }
+}
+
+async function handle(request: WorkerRequest, signal: AbortSignal): Promise<JsonValue> {
+  const bound = bindingFor(request);
+  switch (request.type) {
+    case "describe":
+      return encode(await guard.run("describe", () => describeActions(bound, request.entrypoints)));
+    case "validate": // the service has validated: a schema is all that a JavaScript action says of its params
+      await guard.run("validate", () => load(bound, request.entrypoint));
+      return request.params;
+    case "run":
+      return guard.run(request.action, () => run(bound, request, signal));
+    default:
+      throw new PluginRunnerError("INTERNAL", `A JavaScript worker does not answer ${request.type}.`);
+  }
+}
+
+async function run(bound: Binding, request: RunRequest, signal: AbortSignal): Promise<JsonValue> {
+  const { action, params, job_id: jobId } = request;
+  const restore = overlayEnv(request.env);
+  try {
+    const code = await load(bound, request.entrypoint);
+    if (signal.aborted) throw new PluginRunnerError("CANCELLED", `Action ${action} was cancelled before it began.`);
+    const env = { ...bound.env, ...request.env };
+    return await runAction(code, { action, params, env, jobId, workDir, sink: stderrSink, signal });
+  } finally {
+    restore();
+  }
+}
+
+/** A worker has one binding, so an entry point is loaded once; a failed load is tried again. */
+function load(bound: Binding, entrypoint: string): Promise<ActionCode> {
+  const known = loaded.get(entrypoint);
+  if (known !== undefined) return known;
+  const loading = loadAction(bound, entrypoint);
+  loaded.set(entrypoint, loading);
+  loading.catch(() => loaded.delete(entrypoint));
+  return loading;
+}
+
+function bindingFor(request: WorkerRequest): Binding {
+  if (binding !== undefined) return binding;
+  throw new PluginRunnerError("INTERNAL", `A worker was sent ${request.type} before it was bound.`);
+}
+
+/** Waits until the message has left: a plugin that blocks the event loop next must not hold it back. */
+async function send(message: WorkerOutput): Promise<void> {
+  if (!service.write(`${JSON.stringify(message)}\n`)) await once(service, "drain");
+}
+
+/** Cuts what arrives into lines. */
+function lines(take: (line: string) => void): (chunk: Buffer) => void {
+  const decoder = new StringDecoder("utf8");
+  let held: string[] = [];
+  return (chunk) => {
+    const parts = decoder.write(chunk).split("\n");
+    held.push(parts[0] ?? "");
+    for (const part of parts.slice(1)) {
+      take(held.join(""));
+      held = [part];
+    }
+  };
+}

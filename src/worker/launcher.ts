@@ -1,0 +1,133 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Log } from "../util/log.ts";
+import { limitData, limitNode } from "../util/memory-limit.ts";
+import { packageRoot } from "../util/package-root.ts";
+import { killByEnvironment } from "../util/process.ts";
+import type { Binding, Language } from "./messages.ts";
+import { type WorkerCommand, WorkerProcess } from "./worker-process.ts";
+
+/** A worker that was just given away leaves the processor to its first request before the next one is started. */
+const refillDelayMs = 500;
+
+/** The folder of the workers' scratch folders. */
+const scratch = "work";
+
+/** Set for every worker to the folder of its service. */
+const ownerVariable = "PLUGIN_RUNNER_OWNER";
+
+/** The file endings of this program: `.ts` in a checkout, `.js` once built. */
+const ending = import.meta.filename.slice(import.meta.filename.lastIndexOf("."));
+
+export interface LauncherOptions {
+  /** A folder for the workers' scratch folders and Python's compiled files; no other process may write there. */
+  dir: string;
+  /** What plugin code starts with: see `workerEnvironment`. */
+  env: Readonly<Record<string, string>>;
+  /** The most memory of a worker, in MiB; undefined for no limit. For all but the JavaScript heap it needs `prlimit`. */
+  memoryMib: number | undefined;
+  /** How long a worker has to end in its own way, in milliseconds. */
+  graceMs: number;
+  log: Log;
+}
+
+/** Starts the processes that run plugins, and keeps a started, unbound worker of each language that is in use. */
+export class Launcher {
+  readonly #options: LauncherOptions;
+  readonly #reserve = new Map<Language, { worker: WorkerProcess; python: string }>();
+  readonly #closing = new AbortController();
+
+  constructor(options: LauncherOptions) {
+    this.#options = options;
+    this.#removeLeftovers();
+  }
+
+  /** Starts the unbound worker that the next `take` with the same arguments will get, unless there is one. */
+  warm(language: Language, python: string): void {
+    if (this.#closing.signal.aborted || this.#reserve.get(language)?.worker.alive) return;
+    this.#reserve.set(language, { worker: this.#start(language, python), python });
+  }
+
+  /** An unbound worker that is ready. `python` is the interpreter: a real path, since shims are slow. */
+  async take(language: Language, python: string): Promise<WorkerProcess> {
+    const worker = this.#fromReserve(language, python) ?? this.#start(language, python);
+    await worker.ready;
+    return worker;
+  }
+
+  /** Binds a worker to a plugin, with a scratch folder that lives as long as the worker. */
+  bind(worker: WorkerProcess, binding: Binding): void {
+    const workDir = join(this.#options.dir, scratch, randomUUID());
+    mkdirSync(workDir, { recursive: true, mode: 0o700 });
+    worker.exited
+      .then(() => rm(workDir, { recursive: true, force: true }))
+      .catch((error: unknown) => this.#options.log("warn", "a worker's folder could not be removed", { error }));
+    worker.bind(binding, workDir);
+  }
+
+  /** The command line and environment of a process that runs the entry file of a language: "worker" or "job". */
+  command(language: Language, entry: "worker" | "job", python: string): WorkerCommand {
+    const { dir, env } = this.#options;
+    if (language === "javascript") {
+      const file = join(import.meta.dirname, "..", "runtime", `${entry}${ending}`);
+      return { language, file: process.execPath, args: [file], env };
+    }
+    return {
+      language,
+      file: python,
+      args: ["-m", `plugin_runner.${entry}`],
+      env: { ...env, PYTHONPATH: join(packageRoot, "python"), PYTHONPYCACHEPREFIX: join(dir, "pycache") },
+    };
+  }
+
+  /** Ends the workers that were not taken. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const workers = [...this.#reserve.values()].map(({ worker }) => worker);
+    for (const worker of workers) worker.kill();
+    await Promise.all(workers.map((worker) => worker.exited));
+  }
+
+  #fromReserve(language: Language, python: string): WorkerProcess | undefined {
+    const reserved = this.#reserve.get(language);
+    if (reserved?.python !== python) return undefined;
+    this.#reserve.delete(language);
+    delay(refillDelayMs, undefined, { signal: this.#closing.signal, ref: false })
+      .then(() => this.warm(language, python))
+      .catch((error: unknown) => {
+        if (this.#closing.signal.aborted) return;
+        this.#options.log("error", "a worker could not be started in reserve", { error });
+      });
+    return reserved.worker.alive ? reserved.worker : undefined;
+  }
+
+  /** A service that was killed may have left a worker in an endless loop, and always leaves scratch folders. */
+  #removeLeftovers(): void {
+    const { dir, log } = this.#options;
+    killByEnvironment(ownerVariable, dir);
+    try {
+      rmSync(join(dir, scratch), { recursive: true, force: true });
+    } catch (error) {
+      log("warn", "the folders of earlier workers could not be removed", { error });
+    }
+  }
+
+  #start(language: Language, python: string): WorkerProcess {
+    const { dir, graceMs, log, memoryMib } = this.#options;
+    const worker = this.command(language, "worker", python);
+    const command = { ...worker, env: { ...worker.env, [ownerVariable]: dir } };
+    return new WorkerProcess(memoryMib === undefined ? command : limited(command, memoryMib), {
+      cwd: dir,
+      graceMs,
+      log,
+    });
+  }
+}
+
+function limited(command: WorkerCommand, memoryMib: number): WorkerCommand {
+  const { language, args } = command;
+  return { ...command, ...(language === "javascript" ? limitNode(args, memoryMib) : limitData(command, memoryMib)) };
+}

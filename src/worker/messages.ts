@@ -1,0 +1,143 @@
+/**
+ * The protocol between this service and the processes that run plugins, as docs/protocol.md explains it. Python's side of
+ * it is `python/plugin_runner`, JavaScript's is `src/runtime`.
+ */
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { ErrorRecord } from "../errors.ts";
+
+export const protocolVersion = 1;
+
+export type Language = "python" | "javascript";
+
+/** What code to load. */
+export interface Binding {
+  language: Language;
+  code: string;
+  root: string;
+  module: string;
+  digest: string;
+  env: Record<string, string>;
+  packages: string;
+}
+
+export interface BindMessage {
+  type: "bind";
+  binding: Binding;
+  work_dir: string;
+}
+
+export interface ScanRequest {
+  type: "scan";
+  root: string;
+  module: string;
+}
+
+export interface DescribeRequest {
+  type: "describe";
+  /** Entry points by action name. Empty: whatever the code declares. */
+  entrypoints: Record<string, string>;
+}
+
+export interface ValidateRequest {
+  type: "validate";
+  entrypoint: string;
+  params: JsonObject;
+}
+
+export interface RunRequest {
+  type: "run";
+  action: string;
+  entrypoint: string;
+  params: JsonObject;
+  env: Record<string, string>;
+  job_id: string;
+}
+
+export interface CancelMessage {
+  type: "cancel";
+  id: number;
+}
+
+/** What a worker answers; it is sent with an `id`, which the answer repeats. */
+export type WorkerRequest = ScanRequest | DescribeRequest | ValidateRequest | RunRequest;
+
+export type WorkerInput = BindMessage | CancelMessage | (WorkerRequest & { id: number });
+
+export interface ReadyMessage {
+  type: "ready";
+  protocol: number;
+  pid: number;
+  runtime: string;
+}
+
+export type WorkerAnswer = { id: number; ok: true; value: JsonValue } | { id: number; ok: false; error: ErrorRecord };
+
+export type WorkerOutput = ReadyMessage | WorkerAnswer;
+
+/** An action that was found without running anything. */
+export interface ScannedAction {
+  name: string;
+  description: string;
+  entrypoint: string;
+  line: number;
+}
+
+/** An action as its loaded code describes it, or why it cannot be loaded. */
+export interface DescribedAction {
+  name: string;
+  description: string;
+  entrypoint: string;
+  params_schema: JsonObject | null;
+  result_schema: JsonObject | null;
+  error?: ErrorRecord;
+}
+
+/** `spec.json` of a job process. */
+export interface JobSpec {
+  protocol: number;
+  job_id: string;
+  binding: Binding;
+  action: string;
+  entrypoint: string;
+  params: JsonObject;
+  env: Record<string, string>;
+  timeout_seconds: number | null;
+  grace_seconds: number;
+  memory_mib: number | null;
+  output_limit_bytes: number;
+  line_limit_bytes: number;
+  result_limit_bytes: number;
+  work_dir: string;
+  scope: string;
+  /** Whether the supervisor repeats the plugin's output as its own. Default: false. */
+  echo_output?: boolean;
+}
+
+/** Who carries a job: `<dir>/started`. */
+export interface ProcessIdentity {
+  pid: number;
+  /** Field 22 of `/proc/<pid>/stat`; empty where there is none. */
+  start_time: string;
+}
+
+export type LogSourceName = "STDOUT" | "STDERR" | "LOGGER" | "SERVICE";
+
+/** A line of `events.jsonl`. `time` is in seconds since 1970. */
+export type EventRecord = { time: number } & (
+  | { type: "started"; pid: number }
+  | { type: "progress"; step: string; current: number; total: number; message: string }
+  | { type: "metrics"; step: string; values: JsonObject }
+  | { type: "log"; source: LogSourceName; level: string; message: string; fields: JsonObject }
+  | {
+      type: "artifact";
+      name: string;
+      uri: string;
+      media_type: string;
+      size_bytes: number;
+      sha256: string;
+      metadata: JsonObject;
+    }
+  | { type: "result"; value: JsonValue }
+  | { type: "error"; error: ErrorRecord }
+  | { type: "exit"; code: number | null; signal: string | null; timed_out: boolean; stderr_tail: string }
+);

@@ -1,0 +1,258 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { Duplex, type Readable } from "node:stream";
+import type { JsonValue } from "@bufbuild/protobuf";
+import { fromErrorRecord, PluginRunnerError, readErrorRecord } from "../errors.ts";
+import { isJsonObject } from "../util/json.ts";
+import { LineSplitter } from "../util/lines.ts";
+import type { Log } from "../util/log.ts";
+import { kill, killByEnvironment, killGroup } from "../util/process.ts";
+import type { Binding, Language, WorkerAnswer, WorkerInput, WorkerRequest } from "./messages.ts";
+
+/** Set for every worker to a value of its own, so that what a plugin leaves behind is found. */
+export const scopeVariable = "PLUGIN_RUNNER_SCOPE";
+
+const maxFrameBytes = 64 * 1024 * 1024;
+const stderrTailBytes = 4096;
+const readyTimeoutMs = 60_000;
+const closeTimeoutMs = 1000;
+
+/** How to start a worker. */
+export interface WorkerCommand {
+  language: Language;
+  file: string;
+  args: readonly string[];
+  env: Readonly<Record<string, string>>;
+}
+
+/** A request that certainly never reached plugin code, because its worker ended before: it may go to another one. */
+export class NotStarted extends Error {}
+
+interface Pending {
+  id: number;
+  resolve(value: JsonValue): void;
+  reject(error: unknown): void;
+  /** Set once the caller is gone and the worker was told. */
+  cancelled: boolean;
+}
+
+/**
+ * One worker process. Answers requests in order, so the first pending one is the one that runs. Owned by a pool, which
+ * calls `end` or `kill`; `exited` resolves when the process is gone.
+ */
+export class WorkerProcess {
+  readonly language: Language;
+  readonly ready: Promise<void>;
+  readonly exited: Promise<void>;
+  /** Called when the worker has answered a request, also one whose caller is gone. */
+  onAnswer: () => void = () => {};
+  readonly #child: ChildProcess;
+  readonly #pipe: Duplex;
+  readonly #scope: string;
+  readonly #graceMs: number;
+  readonly #log: Log;
+  readonly #pending: Pending[] = [];
+  readonly #frames = new LineSplitter(maxFrameBytes);
+  #nextId = 1;
+  #stderrTail = Buffer.alloc(0);
+  #isReady = false;
+  #gone = false;
+  #graceTimer: NodeJS.Timeout | undefined;
+  #ready = Promise.withResolvers<void>();
+
+  constructor(command: WorkerCommand, options: { cwd: string; graceMs: number; log: Log }) {
+    this.language = command.language;
+    this.#graceMs = options.graceMs;
+    this.#log = options.log;
+    this.#scope = randomUUID();
+    this.#child = spawn(command.file, command.args, {
+      cwd: options.cwd,
+      env: { ...command.env, [scopeVariable]: this.#scope },
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      detached: true,
+    });
+    this.#pipe = duplex(this.#child.stdio[3]);
+    this.ready = this.#ready.promise;
+    this.ready.catch(() => {});
+    this.exited = this.#watch();
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** How many requests it has not answered. */
+  get load(): number {
+    return this.#pending.length;
+  }
+
+  get alive(): boolean {
+    return !this.#gone;
+  }
+
+  /** Binds the worker to one plugin; to be called once, before the first request other than a scan. */
+  bind(binding: Binding, workDir: string): void {
+    this.#send({ type: "bind", binding, work_dir: workDir });
+  }
+
+  /**
+   * Sends one request. When the signal aborts, the promise rejects with its reason at once, and the worker is told; it is
+   * killed when it has not answered within the grace. Rejects with WORKER_LOST when the process ends while it handles
+   * the request, and with `NotStarted` when it ends before.
+   */
+  request(request: WorkerRequest, signal: AbortSignal): Promise<JsonValue> {
+    if (this.#gone) return Promise.reject(new NotStarted());
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<JsonValue>();
+    const pending: Pending = { id, resolve, reject, cancelled: false };
+    const cancel = () => {
+      pending.cancelled = true;
+      reject(signal.reason);
+      this.#send({ type: "cancel", id });
+      this.#armGrace();
+    };
+    this.#pending.push(pending);
+    this.#send({ ...request, id });
+    signal.addEventListener("abort", cancel, { once: true });
+    const forget = () => signal.removeEventListener("abort", cancel);
+    promise.then(forget, forget);
+    return promise;
+  }
+
+  /** Lets the worker finish what it has and exit; kills it when it has not within the grace. */
+  end(): void {
+    this.#pipe.end();
+    this.#graceTimer ??= setTimeout(() => this.kill(), this.#graceMs);
+  }
+
+  /** Kills the worker and, on Linux, all that it started. */
+  kill(): void {
+    if (this.#child.pid === undefined || this.#gone) return;
+    killGroup(this.#child.pid, "SIGKILL");
+    kill(this.#child.pid, "SIGKILL");
+  }
+
+  #send(message: WorkerInput): void {
+    if (this.#pipe.writable) this.#pipe.write(`${JSON.stringify(message)}\n`);
+  }
+
+  /** The process has the grace to answer the cancelled request that it is at. */
+  #armGrace(): void {
+    const head = this.#pending[0];
+    if (!head?.cancelled || this.#graceTimer) return;
+    this.#graceTimer = setTimeout(() => this.kill(), this.#graceMs);
+  }
+
+  #disarmGrace(): void {
+    if (this.#pipe.writableEnded) return;
+    clearTimeout(this.#graceTimer);
+    this.#graceTimer = undefined;
+  }
+
+  #watch(): Promise<void> {
+    const child = this.#child;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const readyTimer = setTimeout(() => this.kill(), readyTimeoutMs);
+    this.ready.then(
+      () => clearTimeout(readyTimer),
+      () => clearTimeout(readyTimer),
+    );
+    this.#pipe.on("data", (chunk: Buffer) => this.#read(chunk));
+    this.#pipe.on("error", () => {});
+    drain(child.stdout, (chunk) => this.#output("stdout", chunk));
+    drain(child.stderr, (chunk) => {
+      this.#stderrTail = Buffer.concat([this.#stderrTail, chunk]).subarray(-stderrTailBytes);
+      this.#output("stderr", chunk);
+    });
+    child.once("error", (error) => {
+      this.#lost(new PluginRunnerError("INTERNAL", "A worker could not be started.", { cause: error }));
+      resolve();
+    });
+    child.once("exit", (code, signal) => {
+      if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
+      killByEnvironment(scopeVariable, this.#scope);
+      // "close" comes once everything was read; only a process that escaped the kill could hold it up.
+      const timer = setTimeout(() => this.#destroyPipes(), closeTimeoutMs);
+      child.once("close", () => {
+        clearTimeout(timer);
+        this.#lost(this.#lostError(code, signal));
+        resolve();
+      });
+    });
+    return promise;
+  }
+
+  #destroyPipes(): void {
+    for (const stream of this.#child.stdio) stream?.destroy();
+  }
+
+  #output(stream: "stdout" | "stderr", chunk: Buffer): void {
+    this.#log("debug", "output of a worker", { pid: this.pid, stream, text: chunk.toString("utf8", 0, 512) });
+  }
+
+  #read(chunk: Buffer): void {
+    try {
+      for (const line of this.#frames.push(chunk)) this.#receive(parseOutput(line));
+    } catch (error) {
+      this.#log("error", "a worker broke the protocol and is ended", { pid: this.pid, error });
+      this.kill();
+    }
+  }
+
+  #receive(message: WorkerAnswer | "ready"): void {
+    if (message === "ready") {
+      this.#isReady = true;
+      this.#ready.resolve();
+      return;
+    }
+    const [pending] = this.#pending;
+    if (pending?.id !== message.id) throw new Error(`An answer to ${message.id} while ${pending?.id} is due.`);
+    this.#pending.shift();
+    this.#disarmGrace();
+    if (message.ok) pending.resolve(message.value);
+    else pending.reject(fromErrorRecord(message.error));
+    this.#armGrace();
+    this.onAnswer();
+  }
+
+  #lost(error: PluginRunnerError): void {
+    this.#gone = true;
+    clearTimeout(this.#graceTimer);
+    this.#ready.reject(error);
+    const [running, ...waiting] = this.#pending.splice(0);
+    running?.reject(error);
+    for (const pending of waiting) pending.reject(new NotStarted());
+  }
+
+  #lostError(code: number | null, signal: NodeJS.Signals | null): PluginRunnerError {
+    const how = signal ? `was ended by ${signal}` : `exited with code ${code}`;
+    const when = this.#isReady ? "while it ran the action" : "before it was ready";
+    return new PluginRunnerError("WORKER_LOST", `The worker ${how} ${when}.`, {
+      metadata: {
+        ...(signal ? { signal } : { exit_code: String(code) }),
+        stderr_tail: this.#stderrTail.toString("utf8").trimEnd(),
+      },
+    });
+  }
+}
+
+function duplex(stream: unknown): Duplex {
+  if (stream instanceof Duplex) return stream;
+  throw new Error("A worker was started without its pipe.");
+}
+
+function drain(stream: Readable | null, take: (chunk: Buffer) => void): void {
+  stream?.on("data", take);
+  stream?.on("error", () => {});
+}
+
+function parseOutput(line: Buffer): WorkerAnswer | "ready" {
+  const message: JsonValue = JSON.parse(line.toString("utf8"));
+  if (isJsonObject(message)) {
+    const { type, id, ok, value, error } = message;
+    if (type === "ready") return "ready";
+    if (typeof id === "number" && ok === true && value !== undefined) return { id, ok, value };
+    if (typeof id === "number" && ok === false && isJsonObject(error)) return { id, ok, error: readErrorRecord(error) };
+  }
+  throw new Error("A line that is neither READY nor an answer.");
+}

@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ActionNotFoundError } from "../../src/client.ts";
+import { fixtures } from "../support/server.ts";
+import { CallersPort } from "./callers-port.ts";
+import type { Engine, Group } from "./engine.ts";
+import { everywhere, failure, languages, modes, run } from "./run.ts";
+
+/** Which code a request means, and that it is this code that runs. */
+export const code: Group = {
+  subject: "code",
+  concurrency: 4,
+  cases(check) {
+    for (const { language, mode } of everywhere) {
+      const here = `(${language}, ${mode})`;
+      const versioned = `${language}-versioned`;
+
+      check(
+        `of several versions the highest runs, unless one is named, and they never mix ${here}`,
+        async ({ client }) => {
+          const asked = [versioned, `${versioned}@1.0.0`, `${versioned}@2.0.0`, versioned, `${versioned}@1.0.0`];
+          const ran = await Promise.all(asked.map((plugin) => run(client, mode, plugin, "version")));
+          assert.deepEqual(ran, ["2.0.0", "1.0.0", "2.0.0", "2.0.0", "1.0.0"]);
+        },
+      );
+
+      check(`a folder, its config.yaml, and a module are references too ${here}`, async ({ client }) => {
+        const folder = join(fixtures, language, "versioned-1");
+        assert.equal(await run(client, mode, folder, "version"), "1.0.0");
+        assert.equal(await run(client, mode, join(folder, "config.yaml"), "version"), "1.0.0");
+        const module = `${language}.modules.greeting`;
+        assert.equal(await run(client, mode, module, "greet", { name: "you" }), "Hello you");
+        assert.equal(await run(client, mode, module, "greet"), "Hello world");
+        assert.equal(await run(client, mode, module, "farewell"), "Bye");
+      });
+
+      check(`an entrypoint names code that is no declared action ${here}`, async ({ client }) => {
+        const entrypoint = language === "python" ? "plugin.params:undeclared" : "./params.ts#undeclared";
+        const params = { anything: 1 };
+        assert.deepEqual(await run(client, mode, `${language}-params`, "", params, { entrypoint }), params);
+      });
+
+      check(`an unknown plugin or action is named, with the nearest that there is ${here}`, async ({ client }) => {
+        const plugin = await failure(run(client, mode, `${language}-versionned`, "version"));
+        assert.ok(plugin instanceof ActionNotFoundError);
+        assert.deepEqual([plugin.reason, plugin.metadata.nearest], ["PLUGIN_NOT_FOUND", versioned]);
+        const version = await failure(run(client, mode, `${versioned}@3.0.0`, "version"));
+        assert.deepEqual([version.reason, version.metadata.available], ["PLUGIN_NOT_FOUND", "2.0.0, 1.0.0"]);
+        const action = await failure(run(client, mode, versioned, "verzion"));
+        assert.ok(action instanceof ActionNotFoundError);
+        assert.deepEqual([action.reason, action.metadata.nearest], ["ACTION_NOT_FOUND", "version"]);
+        const params = await failure(run(client, mode, `${language}-params`, "codet"));
+        assert.deepEqual([params.reason, params.metadata.available], ["ACTION_NOT_FOUND", "coded, configured"]);
+      });
+
+      check(
+        `changed files are run by the next call, while a call in flight ends on the old ${here}`,
+        async (engine) => {
+          const { client } = engine;
+          const plugin = `changing-${language}-${mode}`;
+          await write(engine, plugin, changing[language](plugin, "old"));
+          await using port = await CallersPort.open();
+          const inFlight = run(client, mode, plugin, "when_told", { port: port.number });
+          const action = await port.connection();
+          await write(engine, plugin, changing[language](plugin, "new"));
+          assert.equal(await run(client, mode, plugin, "now"), "new");
+          action.send("go");
+          assert.equal(await inFlight, "old");
+          await write(engine, plugin, changing[language](plugin, "newest"));
+          assert.equal(await run(client, mode, plugin, "now"), "newest");
+        },
+      );
+
+      check(
+        `code that cannot be loaded is PLUGIN_INVALID and says where, until it is mended ${here}`,
+        async (engine) => {
+          const { client } = engine;
+          const plugin = `broken-${language}-${mode}`;
+          for (const { files, file, problem } of broken[language](plugin)) {
+            await write(engine, plugin, files);
+            const error = await failure(run(client, mode, plugin, "run"));
+            assert.equal(error.reason, "PLUGIN_INVALID");
+            assert.match(error.message, problem);
+            assert.equal(error.metadata.file, file);
+            assert.ok(Number(error.metadata.line) > 0, error.metadata.line);
+          }
+          await write(engine, plugin, changing[language](plugin, "mended"));
+          assert.equal(await run(client, mode, plugin, "now"), "mended");
+        },
+      );
+    }
+
+    for (const language of languages) {
+      check(
+        `a plugin in use whose configuration breaks says where, and runs again when mended (${language})`,
+        async (engine) => {
+          const { client } = engine;
+          const plugin = `unconfigured-${language}`;
+          const files = changing[language](plugin, "fine");
+          await write(engine, plugin, files);
+          const folder = join(engine.scratch, plugin);
+          assert.equal(await run(client, "task", folder, "now"), "fine");
+          await write(engine, plugin, { "config.yaml": "name: Broken\ncode: [\n" });
+          for (const mode of modes) {
+            const error = await failure(run(client, mode, folder, "now"));
+            assert.equal(error.reason, "PLUGIN_INVALID", mode);
+            assert.equal(error.metadata.file, "config.yaml");
+            assert.ok(Number(error.metadata.line) > 0 && Number(error.metadata.column) > 0);
+          }
+          await write(engine, plugin, files);
+          assert.equal(await run(client, "task", folder, "now"), "fine");
+        },
+      );
+
+      check(`the same is described as is run: actions, schemas, descriptions (${language})`, async ({ client }) => {
+        const { actions } = await client.getPlugin(`${language}.modules.greeting`);
+        assert.deepEqual(
+          actions.map(({ name, description }) => [name, description]),
+          [
+            ["farewell", "Says goodbye."],
+            ["greet", "Greets somebody."],
+          ],
+        );
+        const greet = actions.find(({ name }) => name === "greet");
+        assert.deepEqual(greet?.paramsSchema?.properties, { name: { type: "string", default: "world" } });
+      });
+    }
+
+    check("plugins and actions whose import is slow are loaded once for many callers", async (engine) => {
+      const { client } = engine;
+      await using port = await CallersPort.open();
+      const plugin = "slow-import";
+      await write(engine, plugin, slowImport(plugin, port.number));
+      const calls = Array.from({ length: 4 }, () => run(client, "local", plugin, "run"));
+      (await port.connection()).send("go");
+      assert.deepEqual(await Promise.all(calls), [1, 2, 3, 4]);
+    });
+  },
+};
+
+type Files = Readonly<Record<string, string>>;
+
+/** Two actions that say which version of the code they are. */
+const changing = {
+  python: (plugin: string, text: string): Files => ({
+    "config.yaml": `name: Changing\ncode: ${plugin}\nactions:\n  now: { entrypoint: plugin.main:now }\n  when_told: { entrypoint: plugin.main:when_told }\n`,
+    "plugin/__init__.py": "",
+    "plugin/text.py": `TEXT = "${text}"\n`,
+    "plugin/main.py": [
+      "from socket import create_connection",
+      "",
+      "def now():",
+      "    from plugin.text import TEXT",
+      "    return TEXT",
+      "",
+      "def when_told(port: int):",
+      "    from plugin.text import TEXT",
+      "    create_connection(('127.0.0.1', port)).makefile().readline()",
+      "    return TEXT",
+      "",
+    ].join("\n"),
+  }),
+  javascript: (plugin: string, text: string): Files => ({
+    "config.yaml": `name: Changing\ncode: ${plugin}\nactions:\n  now: { entrypoint: ./main.ts#now }\n  when_told: { entrypoint: ./main.ts#when_told }\n`,
+    "text.ts": `export const text: string = "${text}";\n`,
+    "main.ts": [
+      'import { once } from "node:events";',
+      'import { connect } from "node:net";',
+      'import { text } from "./text.ts";',
+      "export const now = () => text;",
+      "export async function when_told({ port }: { port: number }) {",
+      '  const caller = connect(port, "127.0.0.1");',
+      '  await once(caller, "data");',
+      "  caller.destroy();",
+      "  return text;",
+      "}",
+      "",
+    ].join("\n"),
+  }),
+};
+
+interface Broken {
+  files: Files;
+  file: string;
+  problem: RegExp;
+}
+
+const broken = {
+  python: (plugin: string): Broken[] => [
+    {
+      files: {
+        "config.yaml": `name: Broken\ncode: ${plugin}\nactions:\n  run: { entrypoint: plugin.main:run }\n`,
+        "plugin/__init__.py": "",
+        "plugin/main.py": "import json\n\nimport a_module_that_nobody_has\n",
+      },
+      file: "plugin/main.py",
+      problem: /a_module_that_nobody_has/,
+    },
+    {
+      files: { "plugin/main.py": "def run():\n    return (1,\n" },
+      file: "plugin/main.py",
+      problem: /never closed|unexpected EOF|SyntaxError/,
+    },
+    {
+      files: { "plugin/main.py": "def run():\n    pass\n\n\nraise SystemExit('no')\n" },
+      file: "plugin/main.py",
+      problem: /exit/,
+    },
+  ],
+  javascript: (plugin: string): Broken[] => [
+    {
+      files: {
+        "config.yaml": `name: Broken\ncode: ${plugin}\nactions:\n  run: { entrypoint: ./main.ts#run }\n`,
+        "main.ts": 'import { absent } from "a-package-that-nobody-has";\n\nexport const run = () => absent;\n',
+      },
+      file: "main.ts",
+      problem: /a-package-that-nobody-has/,
+    },
+    {
+      files: { "main.ts": "export function run() {\n  return (1;\n}\n" },
+      file: "main.ts",
+      problem: /SyntaxError|Expected|Unexpected/,
+    },
+    {
+      files: { "main.ts": 'export const run = () => 1;\n\nthrow new TypeError("not today");\n' },
+      file: "main.ts",
+      problem: /not today/,
+    },
+  ],
+};
+
+function slowImport(plugin: string, port: number): Files {
+  return {
+    "config.yaml": `name: Slow\ncode: ${plugin}\nactions:\n  run: { entrypoint: plugin.main:run }\n`,
+    "plugin/__init__.py": "",
+    "plugin/main.py": [
+      "from socket import create_connection",
+      `create_connection(("127.0.0.1", ${port})).makefile().readline()`,
+      "calls = 0",
+      "",
+      "def run():",
+      "    global calls",
+      "    calls += 1",
+      "    return calls",
+      "",
+    ].join("\n"),
+  };
+}
+
+/** The system tells the service of changes in a moment of its own, which lies before the answer to a call. */
+async function write({ client, scratch }: Engine, plugin: string, files: Files): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(scratch, plugin, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+  await client.serverInfo();
+}

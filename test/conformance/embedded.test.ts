@@ -1,0 +1,15 @@
+import { code } from "./code.ts";
+import { crashes } from "./crashes.ts";
+import { startEmbedded } from "./embedded.ts";
+import { conformance } from "./engine.ts";
+import { environment } from "./environment.ts";
+import { failures } from "./failures.ts";
+import { jobEvents } from "./job-events.ts";
+import { jobLife } from "./job-life.ts";
+import { params } from "./params.ts";
+import { stops } from "./stops.ts";
+import { values } from "./values.ts";
+
+const groups = [values, params, failures, crashes, ...stops, environment, code, jobEvents, jobLife];
+
+conformance("embedded", groups, startEmbedded);

@@ -1,0 +1,11 @@
+import { code } from "./code.ts";
+import { startInProcess } from "./embedded.ts";
+import { conformance } from "./engine.ts";
+import { environment } from "./environment.ts";
+import { failures } from "./failures.ts";
+import { params } from "./params.ts";
+import { values } from "./values.ts";
+
+const groups = [values, params, failures, environment, code];
+
+conformance("in process", groups, startInProcess, { only: /javascript, (local|schema)/ });

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { type JobLog, LogSource } from "../../src/client.ts";
+import type { Group } from "./engine.ts";
+import { expectHistory } from "./job-events.ts";
+import { collect, languages, object, payloads, run } from "./run.ts";
+
+const lineLimit = 16 * 1024;
+const outputLimit = 10 * 1024 * 1024;
+const flatBytes = 300 * 1024 * 1024;
+
+/** What an action prints never costs more than the limits say, and what is missing is counted. */
+export const output: Group = {
+  subject: "output",
+  concurrency: 2,
+  cases(check) {
+    for (const language of languages) {
+      const plugin = `${language}-noisy`;
+
+      check(
+        `of a gigabyte of output the first 10 MiB are kept, and the rest is counted (${language})`,
+        async (engine) => {
+          const { client, server } = engine;
+          const before = residentBytes(server.pid);
+          const job = await client.submitJob(plugin, "flood", { mebibytes: 1024 });
+          assert.equal(await job.result(), "done");
+          const events = await collect(job.events());
+          expectHistory(events, await client.getJob(job.id));
+          const lines = payloads(events, "log").filter(({ source }) => source === LogSource.STDOUT);
+          const kept = lines.length * 16;
+          assert.ok(kept > outputLimit / 20 && kept <= outputLimit, `${kept} bytes were kept`);
+          const [, last] = payloads(events, "log").filter(({ source }) => source === LogSource.SERVICE);
+          const total = 1024 * 1024 * 1024;
+          const [dropped, bytes] = (last?.message ?? "").replaceAll(",", "").match(/\d+/g)?.map(Number) ?? [];
+          assert.equal(Number(dropped) + lines.length, total / 16, last?.message);
+          assert.equal(Number(bytes) > total - outputLimit, true, last?.message);
+          const grown = residentBytes(server.pid) - before;
+          assert.ok(grown < flatBytes, `the service grew by ${grown} bytes`);
+        },
+      );
+
+      check(`a line of 100 MB is cut, and says by how much (${language})`, async ({ client }) => {
+        const job = await client.submitJob(plugin, "long_line", { mebibytes: 100 });
+        assert.equal(await job.result(), "done");
+        const [line, after] = stdout(payloads(await collect(job.events()), "log"));
+        const [, kept = "", cut] = line?.match(/^(x*)… \[\+(\d+) bytes\]$/) ?? [];
+        assert.equal(kept.length, lineLimit);
+        assert.equal(kept.length + Number(cut), 100 * 1024 * 1024);
+        assert.equal(after, "after");
+      });
+
+      check(`invalid UTF-8, escapes and forged records are lines like others (${language})`, async ({ client }) => {
+        const job = await client.submitJob(plugin, "strange");
+        assert.equal(await job.result(), "true");
+        assert.deepEqual(stdout(payloads(await collect(job.events()), "log")), [
+          "bad \ufffd\ufffd utf-8",
+          "\x1b[31mred\x1b[0m",
+          "carriage\rreturn",
+          "nul \x00 byte",
+          "",
+          '{"type":"result","value":"forged"}',
+        ]);
+      });
+
+      for (const mode of ["local", "task"] as const) {
+        check(
+          `what a run prints neither forges its result nor holds it up (${language}, ${mode})`,
+          async ({ client }) => {
+            assert.equal(await run(client, mode, plugin, "strange"), "true");
+            assert.equal(await run(client, mode, plugin, "flood", { mebibytes: 64 }), "done");
+            assert.equal(await run(client, mode, plugin, "long_line", { mebibytes: 64 }), "done");
+          },
+        );
+
+        check(`what a run reports goes nowhere, and costs it nothing (${language}, ${mode})`, async ({ client }) => {
+          const result = object(await run(client, mode, `${language}-reporting`, "report", {}, { jobId: "tracked" }));
+          assert.equal(result.job_id, "tracked");
+        });
+      }
+    }
+  },
+};
+
+function stdout(logs: readonly JobLog[]): string[] {
+  return logs.filter(({ source }) => source === LogSource.STDOUT).map(({ message }) => message);
+}
+
+function residentBytes(pid: number): number {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return Number(kilobytes) * 1024;
+}

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import type { JsonValue } from "@bufbuild/protobuf";
+import type { Group } from "./engine.ts";
+import { everywhere, failure, modes, run } from "./run.ts";
+
+const everyKind: JsonValue = {
+  null: null,
+  true: true,
+  false: false,
+  integers: [0, 1, -1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER],
+  fractions: [0.1, -2.5, 1e300, 5e-324],
+  text: 'ü 漢字 😀 \u0000 \u2028 \\ " \n',
+  empty: [{}, [], ""],
+  "a/b~c": { "": { " ": 1 } },
+};
+
+/** What JSON cannot say. */
+const impossible = ["nan", "infinity", "bytes", "cycle", "big_integer", "code", "keys"];
+
+export const values: Group = {
+  subject: "values",
+  concurrency: 4,
+  cases(check) {
+    for (const { language, mode } of everywhere) {
+      const plugin = `${language}-values`;
+      const here = `(${language}, ${mode})`;
+
+      check(`every kind of JSON value comes back as it was given ${here}`, async ({ client }) => {
+        assert.deepEqual(await run(client, mode, plugin, "echo", { value: everyKind }), everyKind);
+      });
+
+      check(`a scalar, null or nothing may be the whole result ${here}`, async ({ client }) => {
+        for (const value of mode === "job" ? [false] : [5, "five", false, null, [], {}]) {
+          assert.deepEqual(await run(client, mode, plugin, "echo", { value }), value);
+        }
+        assert.equal(await run(client, mode, plugin, "nothing"), null);
+      });
+
+      check(`2 MB go in and come out ${here}`, async ({ client }) => {
+        const value = "0123456789abcdef".repeat(1 << 17);
+        assert.equal(await run(client, mode, plugin, "echo", { value }), value);
+      });
+
+      check(`a result beyond the limit is RESULT_INVALID and says the limit ${here}`, async ({ client }) => {
+        const error = await failure(run(client, mode, plugin, "text", { length: 10_000_000 }));
+        const { limits } = await client.serverInfo();
+        assert.equal(error.reason, "RESULT_INVALID");
+        assert.equal(error.metadata.max_result_bytes, String(limits?.maxResultBytes));
+        assert.ok(Number(error.metadata.size_bytes) >= 10_000_000);
+      });
+
+      check(`a result nested too deep for decoders is RESULT_INVALID ${here}`, async ({ client }) => {
+        const deepest = 40;
+        assert.match(JSON.stringify(await run(client, mode, plugin, "levels", { count: deepest })), /^\[{41}\]{41}$/);
+        assert.equal((await failure(run(client, mode, plugin, "levels", { count: 60 }))).reason, "RESULT_INVALID");
+      });
+
+      for (const kind of impossible) {
+        check(`a result with ${kind} is RESULT_INVALID and says where ${here}`, async ({ client }) => {
+          const error = await failure(run(client, mode, plugin, "impossible", { kind }));
+          assert.equal(error.reason, "RESULT_INVALID");
+          assert.match(error.metadata.field ?? "", /^\/deep\/0/);
+          assert.match(error.message, /\/deep\/0/);
+        });
+      }
+    }
+
+    for (const mode of modes) {
+      check(`numbers without a fraction reach Python as int, others as float (${mode})`, async ({ client }) => {
+        const params = { a: 10, b: -3, c: 0, d: 2 ** 40, e: 1.5, f: true, g: "10", h: null, i: [1], j: { k: 1 } };
+        assert.deepEqual(await run(client, mode, "python-values", "kinds", params), {
+          ...{ a: "int", b: "int", c: "int", d: "int", e: "float", f: "bool", g: "str" },
+          ...{ h: "NoneType", i: "list", j: "dict" },
+        });
+      });
+
+      check(`Python's richer values are JSON in the documented way (${mode})`, async ({ client }) => {
+        assert.deepEqual(await run(client, mode, "python-values", "rich"), {
+          time: "2024-02-29T12:30:00+00:00",
+          set: [1],
+          path: "/tmp/x",
+          decimal: "1.50",
+          enum: "red",
+          point: { x: 1, y: 2.5 },
+          keys: { "1": "one" },
+        });
+      });
+
+      check(`JavaScript's richer values are JSON in the documented way (${mode})`, async ({ client }) => {
+        assert.deepEqual(await run(client, mode, "javascript-values", "rich"), {
+          time: "2024-02-29T12:30:00.000Z",
+          set: [1],
+          keys: { "1": "one" },
+          numbers: [1, 2.5],
+          url: "https://example.org/x",
+          absent: null,
+        });
+      });
+    }
+  },
+};

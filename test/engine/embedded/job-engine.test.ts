@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { PluginSchema, ResourcesSchema } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import { Environments } from "../../../src/engine/embedded/environment.ts";
+import { EmbeddedJobEngine } from "../../../src/engine/embedded/job-engine.ts";
+import type { JobStart } from "../../../src/engine/engine.ts";
+import { PluginRunnerError } from "../../../src/errors.ts";
+import { silentLog } from "../../../src/util/log.ts";
+import { killByEnvironment } from "../../../src/util/process.ts";
+import { Launcher } from "../../../src/worker/launcher.ts";
+import type { EventRecord } from "../../../src/worker/messages.ts";
+
+const forever = new AbortController().signal;
+const plugin = join(import.meta.dirname, "../../fixtures/lifecycle/counted");
+const nothing = () => {};
+
+test("a job's process is started once, however often it is asked for, and its events are followed to the end", async (t) => {
+  const { engine, starts, jobOf, started } = engineOf(t);
+  await Promise.all([engine.start("job", jobOf("quick"), nothing, forever)]);
+  const types = (await followed(engine)).map(({ type }) => type);
+  assert.deepEqual([types[0], ...types.slice(-2)], ["started", "result", "exit"]);
+  await engine.start("job", () => assert.fail("the job has started"), nothing, forever);
+  assert.deepEqual(
+    (await followed(engine)).map(({ type }) => type),
+    types,
+  );
+  assert.deepEqual(starts(), ["job"]);
+  assert.match(started(), /^\{"pid":\d+/);
+});
+
+test("of two services that start one job, one carries it and both follow it", async (t) => {
+  const first = engineOf(t);
+  const second = engineOf(t, { dir: first.dir });
+  await Promise.all([
+    first.engine.start("job", first.jobOf("quick"), nothing, forever),
+    second.engine.start("job", first.jobOf("quick"), nothing, forever),
+  ]);
+  const both = await Promise.all([followed(first.engine), followed(second.engine)]);
+  assert.deepEqual(both[0], both[1]);
+  assert.deepEqual(first.starts(), ["job"]);
+});
+
+test("what the process is told may be secret: nobody else can read it, and it is gone with the process", async (t) => {
+  const { engine, dir, jobOf, release } = engineOf(t);
+  const spec = join(dir, "job", "spec.json");
+  await engine.start("job", jobOf("hold"), nothing, forever);
+  assert.equal(statSync(spec).mode & 0o777, 0o600);
+  release();
+  await followed(engine);
+  assert.equal(existsSync(spec), false);
+});
+
+test("a job that was given up never starts: not by a process that was about to, nor by another service", async (t) => {
+  const { engine, dir, jobOf, starts } = engineOf(t);
+  mkdirSync(join(dir, "job"), { recursive: true });
+  assert.equal(await engine.giveUp("job"), true);
+  await engine.start("job", jobOf("quick"), nothing, forever);
+  assert.deepEqual(await followed(engine), []);
+  assert.deepEqual(starts(), []);
+});
+
+test("a job that has started cannot be given up; one without a folder can", async (t) => {
+  const { engine, jobOf } = engineOf(t);
+  assert.equal(await engine.giveUp("job"), true);
+  await engine.start("job", jobOf("quick"), nothing, forever);
+  await followed(engine);
+  assert.equal(await engine.giveUp("job"), false);
+});
+
+test("a job beyond the slots says so, waits, and can be given up meanwhile", async (t) => {
+  const { engine, dir, jobOf, release } = engineOf(t, { maxRunning: 1 });
+  await engine.start("first", jobOf("hold", "first"), nothing, forever);
+  const first = followed(engine, "first");
+  const leave = new AbortController();
+  const said: string[] = [];
+  const second = engine.start("second", jobOf("quick", "second"), (detail) => said.push(detail), leave.signal);
+  const third = engine.start("third", jobOf("quick", "third"), nothing, forever);
+  leave.abort(new Error("left"));
+  await assert.rejects(second, /left/);
+  assert.deepEqual(said, ["waiting for one of 1 job slots"]);
+  assert.equal(existsSync(join(dir, "second")), false);
+  release();
+  await first;
+  await third;
+  assert.equal((await followed(engine, "third")).at(-1)?.type, "exit");
+});
+
+test("a job is stopped, and its files are removed", async (t) => {
+  const { engine, dir, jobOf } = engineOf(t);
+  await engine.start("job", jobOf("hold"), nothing, forever);
+  const events: EventRecord[] = [];
+  for await (const chunk of engine.follow("job", 0, forever)) {
+    events.push(...recordsOf(chunk));
+    if (events.some(({ type }) => type === "progress")) await engine.stop("job");
+  }
+  assert.deepEqual(
+    events.slice(-2).map(({ type }) => type),
+    ["error", "exit"],
+  );
+  await engine.stop("job");
+  await engine.remove("job");
+  assert.equal(existsSync(join(dir, "job")), false);
+});
+
+test("following what never was ends at once", async (t) => {
+  const { engine } = engineOf(t);
+  assert.deepEqual(await followed(engine, "never"), []);
+});
+
+test("resources that this machine does not have are refused, each by name", (t) => {
+  const { engine } = engineOf(t);
+  engine.check(create(ResourcesSchema, { cpus: 0.5, memoryMib: 1 }));
+  for (const asked of [{ cpus: 1e6 }, { gpus: 1e6 }, { memoryMib: 2 ** 30 }, { custom: { tpu: 1 } }]) {
+    assert.throws(
+      () => engine.check(create(ResourcesSchema, asked)),
+      (error) => error instanceof PluginRunnerError && error.reason === "REQUEST_INVALID" && !!error.metadata.resource,
+    );
+  }
+});
+
+/** An engine over a folder, and jobs of the fixture `counted`. */
+function engineOf(t: TestContext, options: { dir?: string; maxRunning?: number } = {}) {
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), "engine-"));
+  const launcher = new Launcher({
+    dir,
+    env: { PATH: "/usr/bin:/bin" },
+    memoryMib: undefined,
+    graceMs: 3000,
+    log: silentLog,
+  });
+  const environments = new Environments({ dir: join(dir, "environments"), python: async () => "", log: silentLog });
+  const engine = new EmbeddedJobEngine({
+    dir,
+    launcher,
+    environments,
+    maxRunning: options.maxRunning ?? 8,
+    graceMs: 3000,
+    outputLimitBytes: 1e6,
+    resultLimitBytes: 1e6,
+    log: silentLog,
+  });
+  t.after(async () => {
+    await engine.close();
+    for (const id of ["job", "first", "second", "third"]) endJob(join(dir, id));
+    rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+  });
+  const params = { starts: join(dir, "starts"), release: join(dir, "release") };
+  const binding = {
+    language: "javascript",
+    code: "counted",
+    root: plugin,
+    module: "",
+    digest: "x",
+    env: {},
+    packages: "",
+  } as const;
+  const jobOf =
+    (name: string, jobId = "job") =>
+    async (): Promise<JobStart> => {
+      const loaded = { info: create(PluginSchema), binding, requirements: undefined };
+      const entrypoint = `./actions.ts#${name}`;
+      const configured = { validator: undefined, timeoutMs: undefined, resources: undefined };
+      const action = { plugin: loaded, name, entrypoint, ...configured };
+      return { jobId, action, params, env: {}, timeoutMs: undefined, resources: undefined };
+    };
+  return {
+    dir,
+    engine,
+    jobOf,
+    release: () => writeFileSync(params.release, ""),
+    started: () => readFileSync(join(dir, "job", "started"), "utf8"),
+    starts: () => (existsSync(params.starts) ? readFileSync(params.starts, "utf8").trimEnd().split("\n") : []),
+  };
+}
+
+async function followed(engine: EmbeddedJobEngine, jobId = "job"): Promise<EventRecord[]> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of engine.follow(jobId, 0, forever)) chunks.push(chunk);
+  return recordsOf(Buffer.concat(chunks));
+}
+
+function recordsOf(bytes: Uint8Array): EventRecord[] {
+  const lines = Buffer.from(bytes).toString().split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line));
+}
+
+function endJob(dir: string): void {
+  if (!existsSync(join(dir, "spec.json"))) return;
+  const { scope }: { scope: string } = JSON.parse(readFileSync(join(dir, "spec.json"), "utf8"));
+  killByEnvironment("PLUGIN_RUNNER_SCOPE", scope);
+}

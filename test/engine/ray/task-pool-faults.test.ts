@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { PluginSchema } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import type { GatewayAddress } from "../../../src/engine/ray/gateway.ts";
+import { RayTaskPool } from "../../../src/engine/ray/task-pool.ts";
+import { PluginRunnerError, type Reason } from "../../../src/errors.ts";
+import type { LoadedAction } from "../../../src/plugin/plugin.ts";
+import { FakeDashboard, type Reaction } from "../../support/fake-dashboard.ts";
+
+const forever = new AbortController().signal;
+const done: Reaction = { body: '{"id":1,"ok":true,"value":42}' };
+const said = (reason: string): Reaction => ({
+  body: JSON.stringify({ id: 1, ok: false, error: { reason, message: "as it was told" } }),
+});
+
+/** A pool whose gateway reacts to the first request, the second and so on, and last to all further ones, as told. */
+async function poolWith(...reactions: Reaction[]) {
+  const server = await FakeDashboard.start((_, nth) => reactions[Math.min(nth, reactions.length) - 1] ?? done);
+  const counts = { found: 0, forgotten: 0, packed: 0 };
+  const address: GatewayAddress = { jobId: "gateway-1", origin: server.address, token: "t0ken" };
+  const gateway = {
+    find: async () => {
+      counts.found++;
+      return address;
+    },
+    forget: async () => {
+      counts.forgotten++;
+    },
+    close: async () => {},
+  };
+  const packages = {
+    plugin: async () => {
+      counts.packed++;
+      return "gcs://_ray_pkg_0123456789abcdef.zip";
+    },
+    library: async () => "",
+    files: async () => "",
+  };
+  const limits = { maxWorkers: 1, maxQueued: 1, idleMs: 1000, graceMs: 100 };
+  const pool = new RayTaskPool({ gateway, packages, nodePackages: async () => "", env: {}, ...limits });
+  const run = (signal = forever) => pool.run({ action, params: {}, env: {}, jobId: "" }, signal);
+  const close = async () => {
+    await pool.close(AbortSignal.abort());
+    await server[Symbol.asyncDispose]();
+  };
+  return { server, pool, run, counts, [Symbol.asyncDispose]: close };
+}
+
+test("a package that the cluster has forgotten is brought there again, and the run goes on", async () => {
+  await using own = await poolWith({ status: 424, body: "{}" }, done);
+  assert.equal(await own.run(), 42);
+  assert.equal(own.counts.packed, 2);
+  assert.equal(await own.run(), 42);
+  assert.equal(own.counts.packed, 2);
+});
+
+test("a gateway that ends, or has another token, is looked for anew: nothing has started", async () => {
+  for (const status of [401, 503]) {
+    await using own = await poolWith({ status }, done);
+    assert.equal(await own.run(), 42);
+    assert.equal(own.counts.forgotten, 1);
+  }
+});
+
+test("a gateway that is never there is ENGINE_UNAVAILABLE", async () => {
+  await using own = await poolWith({ status: 503 });
+  await fails(own.run(), "ENGINE_UNAVAILABLE");
+  await own.server[Symbol.asyncDispose]();
+});
+
+for (const [how, reaction] of [
+  ["that cuts the connection", "reset"],
+  ["that is lost before its answer is whole", { headers: { "content-length": "100" }, body: "{" }],
+] as const satisfies readonly (readonly [string, Reaction])[]) {
+  test(`a gateway ${how} is WORKER_LOST, and the run is not repeated`, async () => {
+    await using own = await poolWith(reaction);
+    await fails(own.run(), "WORKER_LOST");
+    assert.equal(own.server.count("POST", /run/), 1);
+  });
+}
+
+test("an answer that is none is INTERNAL", async () => {
+  for (const body of ["<html>", "[]", "{}"]) {
+    await using own = await poolWith({ body });
+    await fails(own.run(), "INTERNAL");
+  }
+});
+
+test("the gateway's own errors keep their reasons", async () => {
+  for (const reason of ["ACTION_FAILED", "WORKER_LOST", "PLUGIN_INVALID", "ENGINE_UNAVAILABLE"] as const) {
+    await using own = await poolWith(said(reason));
+    await fails(own.run(), reason);
+  }
+});
+
+test("a caller that leaves ends its request with its own reason", async () => {
+  await using own = await poolWith("hang");
+  const controller = new AbortController();
+  const run = own.run(controller.signal);
+  const reason = new Error("left");
+  controller.abort(reason);
+  await assert.rejects(run, (error) => error === reason);
+});
+
+test("more runs than workers and places to wait are OVERLOADED at once", async () => {
+  await using own = await poolWith("hang");
+  const controller = new AbortController();
+  const under = [own.run(controller.signal), own.run(controller.signal)];
+  await fails(own.run(), "OVERLOADED");
+  controller.abort();
+  await Promise.allSettled(under);
+});
+
+test("a pool that closes ends what is left at its limit, and takes nothing more", async () => {
+  const own = await poolWith("hang");
+  const left = own.run();
+  const ended = fails(left, "WORKER_LOST");
+  await own[Symbol.asyncDispose]();
+  await ended;
+  await fails(own.run(), "ENGINE_UNAVAILABLE");
+});
+
+async function fails(run: Promise<unknown>, reason: Reason): Promise<void> {
+  await assert.rejects(run, (error) => {
+    assert.ok(error instanceof PluginRunnerError, String(error));
+    assert.equal(error.reason, reason);
+    if (reason === "ENGINE_UNAVAILABLE") assert.ok(error.retryAfterMs);
+    return true;
+  });
+}
+
+const action: LoadedAction = {
+  plugin: {
+    info: create(PluginSchema, { code: "p", path: "/p" }),
+    binding: { language: "python", code: "p", root: "/p", module: "", digest: "d", env: {}, packages: "" },
+    requirements: undefined,
+  },
+  name: "act",
+  entrypoint: "main:act",
+  validator: undefined,
+  timeoutMs: undefined,
+  resources: undefined,
+};

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { type ConnectOptions, connect, RunnerError } from "../../src/client.ts";
+import { findOnPath } from "../../src/util/find-on-path.ts";
+import { serveRefused, startServer } from "../support/server.ts";
+import { begun, roots, scratch } from "./scratch.ts";
+
+const skip = findOnPath("openssl") === undefined && "openssl makes the certificates of this test";
+
+test("a second server on the same data is refused, and the first goes on", async () => {
+  await using server = await startServer({ roots });
+  const { code, said } = await serveRefused(["--listen", "127.0.0.1:0", "--data-dir", server.dataDir]);
+  assert.equal(code, 2);
+  assert.match(said, /^error: --data-dir .* cannot be used: Another server uses .*$/m);
+  assert.equal(await server.client.runPlugin("counted", "quick", { starts: "" }), "quick");
+});
+
+test("a server whose address is taken ends, also when jobs of an earlier one still run", async (t) => {
+  const files = scratch(t);
+  await using taken = await startServer({ roots });
+  await using server = await startServer({ roots });
+  await server.client.submitJob("counted", "hold", files.params);
+  await begun(files);
+  await server.end("SIGKILL");
+  const { code, said } = await serveRefused(["--listen", taken.address, "--data-dir", server.dataDir]);
+  assert.equal(code, 2);
+  assert.match(said, /^error: .*address already in use/m);
+});
+
+test("beyond loopback a server wants TLS, a token or --insecure", async (t) => {
+  const { dir } = scratch(t);
+  const { code, said } = await serveRefused(["--listen", "0.0.0.0:0", "--data-dir", dir]);
+  assert.equal(code, 2);
+  assert.match(said, /--listen 0\.0\.0\.0:0 .*--tls-cert and --tls-key, --token-file, or --insecure/);
+});
+
+test("a token file without a token is refused: it would let everybody in", async (t) => {
+  const { dir } = scratch(t);
+  const file = join(dir, "token");
+  writeFileSync(file, "\n");
+  const { code, said } = await serveRefused(["--listen", "0.0.0.0:0", "--data-dir", dir, "--token-file", file]);
+  assert.equal(code, 2);
+  assert.match(said, /--token-file .* holds no token/);
+});
+
+test("with a token, only callers that send it get in", async (t) => {
+  const { dir } = scratch(t);
+  const file = join(dir, "token");
+  writeFileSync(file, "s3cret\n");
+  await using server = await startServer({ roots, args: ["--token-file", file], token: "s3cret" });
+  const { address } = server;
+  assert.equal((await server.client.serverInfo()).engine, "embedded");
+  for (const token of ["", "s3cre", "S3cret"]) {
+    await using stranger = connect({ address, token });
+    await assert.rejects(stranger.serverInfo(), isUnauthenticated);
+    await assert.rejects(stranger.submitJob("counted", "quick", {}), isUnauthenticated);
+  }
+  assert.doesNotMatch(server.log(), /s3cret/);
+});
+
+test("TLS: a client that knows the authority gets in, one that does not, or speaks plain text, does not", {
+  skip,
+}, async (t) => {
+  const pki = certificates(t);
+  await using server = await startServer({ roots, args: pki.server });
+  const address = byName(server.address);
+  await using trusting = connect({ address, tls: { ca: pki.ca } });
+  assert.equal((await trusting.serverInfo()).engine, "embedded");
+  await Promise.all([refused({ address, tls: true }), refused({ address })]);
+});
+
+test("mutual TLS: only a client with a certificate of the authority gets in", { skip }, async (t) => {
+  const pki = certificates(t);
+  await using server = await startServer({ roots, args: [...pki.server, "--tls-client-ca", pki.caFile] });
+  const address = byName(server.address);
+  await using known = connect({ address, tls: { ca: pki.ca, ...pki.client } });
+  assert.equal((await known.serverInfo()).engine, "embedded");
+  const stranger = certificates(t).client;
+  await Promise.all([{}, stranger].map((own) => refused({ address, tls: { ca: pki.ca, ...own } })));
+});
+
+/** A certificate's name cannot be an IP address in SNI. */
+function byName(address: string): string {
+  return address.replace("127.0.0.1", "localhost");
+}
+
+function isUnauthenticated(error: unknown): boolean {
+  return error instanceof RunnerError && error.reason === "UNAUTHENTICATED";
+}
+
+async function refused(options: ConnectOptions): Promise<void> {
+  await using client = connect(options);
+  await assert.rejects(client.serverInfo(), (error) => error instanceof RunnerError && error.reason === "UNAVAILABLE");
+}
+
+/** An authority with a certificate for a server on this machine, and one for a client. */
+function certificates(t: TestContext) {
+  const dir = mkdtempSync(join(tmpdir(), "certificates-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: dir, stdio: "pipe" });
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test authority");
+  for (const name of ["server", "client"]) {
+    openssl("req", ...key, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
+    writeFileSync(join(dir, "extensions"), "subjectAltName = IP:127.0.0.1, DNS:localhost\n");
+    const issuer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "extensions"];
+    openssl("x509", "-req", "-in", `${name}.csr`, "-out", `${name}.pem`, ...issuer);
+  }
+  const read = (name: string) => readFileSync(join(dir, name), "utf8");
+  return {
+    ca: read("ca.pem"),
+    caFile: join(dir, "ca.pem"),
+    server: ["--tls-cert", join(dir, "server.pem"), "--tls-key", join(dir, "server.key")],
+    client: { cert: read("client.pem"), key: read("client.key") },
+  };
+}

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { PluginRunnerError } from "../../src/errors.ts";
+import { compileParams } from "../../src/plugin/params.ts";
+
+const training: JsonObject = {
+  type: "object",
+  required: ["data"],
+  additionalProperties: false,
+  properties: {
+    data: { type: "string", minLength: 1 },
+    epochs: { type: "integer", minimum: 1, default: 3 },
+    device: { enum: ["cpu", "cuda"], default: "cpu" },
+    optimizer: { type: "object", default: {}, properties: { rate: { type: "number", default: 0.1 } } },
+  },
+};
+
+function refusal(schema: JsonObject, params?: JsonObject): PluginRunnerError {
+  try {
+    const validate = compileParams(schema, "digits/train");
+    if (params) validate(params);
+  } catch (error) {
+    if (error instanceof PluginRunnerError) return error;
+    throw error;
+  }
+  assert.fail("was not refused");
+}
+
+test("defaults are filled in, in place and at every level", () => {
+  const params: JsonObject = { data: "x" };
+  compileParams(training, "digits/train")(params);
+  assert.deepEqual(params, { data: "x", epochs: 3, device: "cpu", optimizer: { rate: 0.1 } });
+});
+
+test("defaults of one call are not those of another", () => {
+  const validate = compileParams(training, "digits/train");
+  const [first, second]: JsonObject[] = [{ data: "x" }, { data: "x" }];
+  validate(first ?? {});
+  validate(second ?? {});
+  assert.notEqual(first?.optimizer, second?.optimizer);
+});
+
+test("every violation is reported, each with a pointer, what is allowed, and the rule", () => {
+  const error = refusal(training, { epochs: 0, device: "cudaa", epcohs: 3, optimizer: { rate: "fast" } });
+  assert.equal(error.reason, "PARAMS_INVALID");
+  assert.equal(error.metadata.violations_total, "5");
+  assert.deepEqual(
+    [...error.violations].sort((a, b) => (a.field < b.field ? -1 : 1)),
+    [
+      { field: "/params/data", description: "is required", rule: "required" },
+      {
+        field: "/params/device",
+        description: 'must be one of "cpu", "cuda". Did you mean "cuda"?',
+        rule: "enum",
+      },
+      {
+        field: "/params/epcohs",
+        description: 'is not expected. Did you mean "epochs"?',
+        rule: "additionalProperties",
+      },
+      { field: "/params/epochs", description: "must be ≥ 1", rule: "minimum" },
+      { field: "/params/optimizer/rate", description: "must be number, not string", rule: "type" },
+    ],
+  );
+});
+
+test("the message is short: a count and the first three", () => {
+  const error = refusal({ required: ["a", "b", "c", "d"] }, {});
+  assert.equal(
+    error.message,
+    "4 parameters of digits/train are invalid: /params/a is required; /params/b is required; /params/c is required; and 1 more",
+  );
+});
+
+test("pointers are escaped", () => {
+  const [violation] = refusal({ required: ["a/b~c"] }, {}).violations;
+  assert.equal(violation?.field, "/params/a~1b~0c");
+});
+
+test("at most a hundred violations are reported, and how many there were", () => {
+  const params = Object.fromEntries(Array.from({ length: 60_000 }, (_, index) => [`key${index}`, 1]));
+  const error = refusal({ type: "object", additionalProperties: false, properties: { key: {} } }, params);
+  assert.equal(error.violations.length, 100);
+  assert.equal(error.metadata.violations_total, "60000");
+});
+
+test("no value of a parameter enters the error", () => {
+  const error = refusal(
+    { properties: { a: { type: "integer" }, b: { pattern: "^x" }, c: { maxLength: 2 } } },
+    {
+      a: "s3cret",
+      b: "s3cret",
+      c: "s3cret",
+    },
+  );
+  assert.doesNotMatch(JSON.stringify([error.message, error.violations, error.metadata]), /s3cret/);
+});
+
+test("a pattern takes linear time, whatever the text", () => {
+  const started = performance.now();
+  const text = `${"a".repeat(50_000)}!`;
+  for (const pattern of ["^(a+)+$", "^(a|a)*$", "^(.*a){20}$"]) {
+    assert.equal(refusal({ properties: { name: { pattern } } }, { name: text }).reason, "PARAMS_INVALID");
+  }
+  assert.ok(performance.now() - started < 10_000, "backtracking would take longer than the universe is old");
+});
+
+test("patterns follow JavaScript's syntax, and are kept apart", () => {
+  const validate = compileParams(
+    { properties: { a: { pattern: "^\\d{3}-\\u0041$" }, b: { pattern: "^\\p{L}+$" } } },
+    "digits/train",
+  );
+  validate({ a: "123-A", b: "é" });
+  assert.throws(() => validate({ a: "é", b: "123-A" }), { reason: "PARAMS_INVALID" });
+});
+
+test("a pattern that the linear engine does not know is refused by name", () => {
+  for (const pattern of ["(?=x)y", "(a)\\1", "["]) {
+    const error = refusal({ properties: { name: { pattern } } });
+    assert.equal(error.reason, "PLUGIN_INVALID");
+    assert.equal(error.metadata.pattern, pattern);
+    assert.match(error.message, /^The params schema of digits\/train cannot be used: The pattern /);
+  }
+});
+
+test("inherited properties count for nothing", () => {
+  const error = refusal({ required: ["constructor", "toString"] }, {});
+  assert.equal(error.violations.length, 2);
+  const hidden: JsonObject = JSON.parse('{"__proto__": {"a": 1}}');
+  assert.equal(refusal({ additionalProperties: false }, hidden).violations.length, 1);
+  assert.equal(refusal({ required: ["a"] }, hidden).violations.length, 1);
+});
+
+test("references that loop or multiply are refused before a value is seen", () => {
+  assert.match(refusal({ $ref: "#" }).message, /leads back to itself/);
+  assert.match(refusal({ $defs: { a: { allOf: [{ $ref: "#/$defs/a" }] } }, $ref: "#/$defs/a" }).message, /itself/);
+  const chain = Object.fromEntries(
+    Array.from({ length: 40 }, (_, n) => [
+      `d${n}`,
+      n === 39 ? {} : { allOf: [{ $ref: `#/$defs/d${n + 1}` }, { $ref: `#/$defs/d${n + 1}` }] },
+    ]),
+  );
+  assert.match(refusal({ $defs: chain, $ref: "#/$defs/d0" }).message, /multiply/);
+  assert.equal(refusal({ $defs: { a: { $anchor: "a", $ref: "#a" } }, $ref: "#a" }, {}).reason, "PLUGIN_INVALID");
+});
+
+test("a tree that refers to itself through its children is fine", () => {
+  const validate = compileParams(
+    { type: "object", properties: { child: { $ref: "#" }, name: { type: "string" } } },
+    "digits/train",
+  );
+  validate({ child: { child: { name: "x" } } });
+  assert.throws(() => validate({ child: { child: { name: 1 } } }), { reason: "PARAMS_INVALID" });
+});
+
+test("a schema that is remote, too large, too deep or none at all is refused", () => {
+  assert.match(refusal({ $ref: "https://example.com/schema.json" }).message, /is not local/);
+  assert.match(refusal({ description: "x".repeat(300_000) }).message, /larger than 256 KiB/);
+  let deep: JsonObject = {};
+  for (let level = 0; level < 100; level++) deep = { not: deep };
+  assert.match(refusal(deep).message, /deeper than 45 levels/);
+  const wide = Object.fromEntries(Array.from({ length: 11_000 }, (_, n) => [`p${n}`, true]));
+  assert.match(refusal({ properties: wide }).message, /more than 10000 values/);
+  assert.match(refusal({ type: "objekt" }).message, /^The params schema of digits\/train is invalid: \/type must be/);
+  assert.match(refusal({ $ref: "#/$defs/absent" }).message, /cannot be used/);
+  assert.match(refusal({ $ref: "#/%zz" }).message, /cannot be used|invalid/);
+});
+
+test("five thousand patterns are refused, five hundred are not", () => {
+  const properties = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`p${n}`, { pattern: `^${n}$` }]));
+  assert.match(refusal({ properties: properties(5000) }).message, /more than 500 patterns/);
+  assert.throws(() => compileParams({ properties: properties(500) }, "digits/train")({ p499: "x" }), {
+    reason: "PARAMS_INVALID",
+  });
+});
+
+test("$data reads nothing: it is no schema", () => {
+  assert.equal(refusal({ properties: { a: { minimum: { $data: "1/b" } } } }).reason, "PLUGIN_INVALID");
+});
+
+test("schemas of older drafts and unknown keywords are taken", () => {
+  const validate = compileParams(
+    {
+      $schema: "http://json-schema.org/draft-07/schema#",
+      $id: "https://example.com/train",
+      properties: { at: { type: "string", format: "date-time", widget: "clock" }, n: { format: "no-such-format" } },
+    },
+    "digits/train",
+  );
+  validate({ at: "2026-01-01T00:00:00Z", n: 1 });
+  assert.throws(() => validate({ at: "yesterday" }), { message: /must match format "date-time"/ });
+});

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { readConfig } from "../../src/plugin/config.ts";
+import { readRequirements } from "../../src/plugin/requirements.ts";
+import type { Language } from "../../src/worker/messages.ts";
+import { tempTree, write } from "./temp-tree.ts";
+
+function read(t: TestContext, language: Language, files: Readonly<Record<string, string>>, more = "") {
+  const root = tempTree(t, { "config.yaml": `name: n\ncode: c\n${more}`, ...files });
+  const again = () => readRequirements(root, language, readConfig(join(root, "config.yaml")));
+  return { root, again, requirements: again() };
+}
+
+test("a plugin without requirements needs nothing", (t) => {
+  assert.equal(read(t, "python", {}).requirements, undefined);
+  assert.equal(read(t, "python", { "requirements.txt": "# none\n\n" }).requirements, undefined);
+  assert.equal(read(t, "javascript", { "package.json": '{"type": "module"}' }).requirements, undefined);
+  assert.equal(read(t, "javascript", { "package.json": "broken" }).requirements, undefined);
+});
+
+test("requirements.txt is read as the configuration says", (t) => {
+  const files = { "requirements.txt": "numpy\n", "wheels/a.whl": "" };
+  const { root, requirements } = read(
+    t,
+    "python",
+    files,
+    "package_manager: uv\npackage_manager_options: [--no-cache]\n",
+  );
+  const { digest, ...rest } = requirements ?? {};
+  assert.match(digest ?? "", /^[0-9a-f]{64}$/);
+  assert.deepEqual(rest, {
+    manager: "uv",
+    file: join(root, "requirements.txt"),
+    options: ["--no-cache"],
+    wheelsDir: join(root, "wheels"),
+  });
+});
+
+test("the same requirements have the same digest, others another", (t) => {
+  const files = { "requirements.txt": "numpy\n", "wheels/a.whl": "" };
+  const { root, requirements, again } = read(t, "python", files);
+  assert.equal(again()?.digest, requirements?.digest);
+  write(root, { "requirements.txt": "numpy==2\n" });
+  const changed = again();
+  assert.notEqual(changed?.digest, requirements?.digest);
+  write(root, { "wheels/b.whl": "" });
+  assert.notEqual(again()?.digest, changed?.digest);
+});
+
+test("JavaScript's dependencies count only where they are not installed already", (t) => {
+  const manifest = { "package.json": '{"dependencies": {"left": "1", "@scope/right": "1", "plugin-runner": "0"}}' };
+  const { root, requirements, again } = read(t, "javascript", manifest);
+  assert.deepEqual([requirements?.manager, requirements?.file], ["npm", join(root, "package.json")]);
+  write(root, { "node_modules/left/package.json": "{}", "node_modules/@scope/right/package.json": "{}" });
+  assert.equal(again(), undefined);
+});

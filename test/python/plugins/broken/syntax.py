@@ -1,0 +1,6 @@
+from plugin_runner import action
+
+
+@action
+def broken(:
+    pass

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from processes import PLUGINS, Job, messages, of
+
+StartJob = Callable[..., Job]
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+    except OSError:
+        return False
+    return state != b"Z"
+
+
+def test_all_that_an_action_says_becomes_records(start_job: StartJob) -> None:
+    records = start_job("basic", "basic:report", {"loops": 3}).wait()
+    assert records[0]["type"] == "started"
+    assert records[-1] | {"time": 0} == {
+        "time": 0,
+        "type": "exit",
+        "code": 0,
+        "signal": None,
+        "timed_out": False,
+        "stderr_tail": "to stderr\n",
+    }
+    assert messages(records, "STDOUT") == ["to stdout"]
+    assert messages(records, "STDERR") == ["to stderr"]
+    last = of(records, "progress")[-1]
+    assert (last["step"], last["current"], last["total"], last["message"]) == (
+        "loop",
+        3,
+        3,
+        "turning",
+    )
+    assert [(each["step"], each["values"]) for each in of(records, "metrics")] == [
+        ("epoch 1", {"loss": "NaN", "nested": {"accuracy": 0.5}}),
+        ("validation", {"loss": 0.25, "accuracy": 1.0}),
+    ]
+    logged = [each for each in of(records, "log") if each["source"] == "LOGGER"]
+    assert [(each["level"], each["message"], each["fields"]) for each in logged] == [
+        ("INFO", "checkpoint", {"epoch": 1, "file": "model.bin"}),
+        ("WARNING", "Halfway.", {"left": 3}),
+        ("INFO", "7 images", {"folder": "a"}),
+    ]
+    assert of(records, "result")[0]["value"] == "reported"
+    assert all(isinstance(each["time"], float) for each in records)
+
+
+def test_a_job_has_its_surroundings(start_job: StartJob) -> None:
+    job = start_job(
+        "basic",
+        "basic:surroundings",
+        {"variable": "A"},
+        env={"A": "job"},
+        scope="the-scope",
+    )
+    value = of(job.wait(), "result")[0]["value"]
+    assert value == {
+        "environ": "job",
+        "env": "job",
+        "job_id": "job-1",
+        "work_dir": str(job.folder / "work"),
+        "cwd": str(PLUGINS / "basic"),
+        "stdin": "",
+        "scope": "the-scope",
+    }
+
+
+def test_an_artifact_has_size_and_digest(start_job: StartJob) -> None:
+    job = start_job("basic", "basic:keep_file", {"path": "model.csv"})
+    artifact = of(job.wait(), "artifact")[0]
+    assert artifact | {"time": 0} == {
+        "time": 0,
+        "type": "artifact",
+        "name": "model.csv",
+        "uri": (job.folder / "work/model.csv").as_uri(),
+        "media_type": "text/csv",
+        "size_bytes": 3,
+        "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "metadata": {"kind": "test"},
+    }
+
+
+def test_an_artifact_from_elsewhere_is_copied(start_job: StartJob, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.txt").write_text("abc")
+    job = start_job("basic", "basic:keep_file", {"path": str(tmp_path / "elsewhere.txt")})
+    uri = of(job.wait(), "artifact")[0]["uri"]
+    assert uri == (job.folder / "work/artifacts/elsewhere.txt").as_uri()
+    assert (job.folder / "work/artifacts/elsewhere.txt").read_text() == "abc"
+
+
+def test_progress_of_a_tight_loop_is_thinned_and_ends_with_the_last(
+    start_job: StartJob,
+) -> None:
+    progress = of(start_job("basic", "basic:report", {"loops": 100_000}).wait(), "progress")
+    assert progress[0]["current"] == 1
+    assert progress[-1]["current"] == 100_000
+    assert len(progress) < 1_000
+
+
+def test_a_folder_is_carried_once_and_what_the_job_was_given_is_gone(start_job: StartJob) -> None:
+    job = start_job("basic", "basic:echo")
+    first = job.wait()
+    started = json.loads((job.folder / "started").read_text())
+    assert started["pid"] == job.process.pid
+    assert sys.platform != "linux" or started["start_time"].isdigit()
+    assert job.start().wait() == 0
+    assert job.records() == first
+    assert sorted(os.listdir(job.folder)) == [
+        "events.jsonl",
+        "started",
+        "work",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("plugin", "entrypoint", "params", "reason"),
+    [
+        ("misbehaving", "bad:fail", {}, "ACTION_FAILED"),
+        ("misbehaving", "bad:leave", {}, "ACTION_FAILED"),
+        ("misbehaving", "bad:recurse", {}, "ACTION_FAILED"),
+        ("misbehaving", "bad:not_json", {"what": "nan"}, "RESULT_INVALID"),
+        ("misbehaving", "bad:huge", {"size": 100_000}, "RESULT_INVALID"),
+        ("basic", "basic:add", {"a": "x"}, "PARAMS_INVALID"),
+        ("basic", "basic:nothing", {}, "ACTION_NOT_FOUND"),
+        ("broken", "missing:a", {}, "PLUGIN_INVALID"),
+    ],
+)
+def test_a_failure_is_one_error_record(
+    start_job: StartJob,
+    plugin: str,
+    entrypoint: str,
+    params: dict[str, object],
+    reason: str,
+) -> None:
+    records = start_job(plugin, entrypoint, params).wait()
+    assert [each["error"]["reason"] for each in of(records, "error")] == [reason]
+    assert of(records, "result") == []
+    assert records[-1]["code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "code", "number"),
+    [("bad:die", 7, None), ("bad:crash", None, "SIGSEGV")],
+)
+def test_a_crash_leaves_only_the_exit(
+    start_job: StartJob, entrypoint: str, code: int | None, number: str | None
+) -> None:
+    records = start_job("misbehaving", entrypoint).wait()
+    assert [each["type"] for each in records] == ["started", "exit"]
+    assert (records[-1]["code"], records[-1]["signal"]) == (code, number)
+
+
+@linux_only
+def test_memory_is_limited_and_its_end_reported(start_job: StartJob) -> None:
+    records = start_job("misbehaving", "bad:eat_memory", memory_mib=150).wait()
+    assert of(records, "error")[0]["error"]["exception_type"] == "MemoryError"
+
+
+def test_output_beyond_the_limit_is_counted(start_job: StartJob) -> None:
+    job = start_job("misbehaving", "bad:flood", {"lines": 1_000_000}, output_limit_bytes=100_000)
+    records = job.wait()
+    limit, dropped = messages(records, "SERVICE")
+    assert limit == "Output beyond 100000 bytes is dropped."
+    kept = len(messages(records, "STDOUT"))
+    lines = int(dropped.split()[1])
+    assert kept > 100
+    assert kept + lines == 1_000_000
+    assert job.events_file.stat().st_size < 110_000
+    assert [each["type"] for each in records[-3:]] == ["result", "log", "exit"]
+
+
+def test_long_lines_are_cut_and_odd_bytes_replaced(start_job: StartJob) -> None:
+    assert messages(start_job("misbehaving", "bad:odd_lines").wait(), "STDOUT") == [
+        "y" * 1000 + "… [+49000 bytes]",
+        "\ufffd\ufffd",
+        "last",
+    ]
+
+
+def test_a_cancelled_action_may_end_in_its_own_way(start_job: StartJob) -> None:
+    job = start_job("basic", "basic:wait_for_cancel")
+    job.wait_for("log", message="waiting")
+    job.stop()
+    records = job.wait()
+    assert [each["error"]["reason"] for each in of(records, "error")] == ["CANCELLED"]
+    assert (records[-1]["code"], records[-1]["timed_out"]) == (1, False)
+
+
+def test_an_action_that_ignores_sigterm_is_killed_after_the_grace(
+    start_job: StartJob,
+) -> None:
+    job = start_job("misbehaving", "bad:ignore_term")
+    job.wait_for("log", message="ignoring")
+    job.stop()
+    assert job.wait()[-1]["signal"] == "SIGKILL"
+
+
+def test_the_time_limit_ends_an_action(start_job: StartJob) -> None:
+    last = start_job("misbehaving", "bad:ignore_term", timeout_seconds=0.5).wait()[-1]
+    assert (last["signal"], last["timed_out"]) == ("SIGKILL", True)
+
+
+@linux_only
+def test_nothing_that_a_job_started_outlives_it(start_job: StartJob) -> None:
+    records = start_job("misbehaving", "bad:leave_processes").wait()
+    pids = of(records, "result")[0]["value"]
+    assert len(pids) == 3
+    assert not any(map(is_alive, pids))
+
+
+@linux_only
+def test_the_action_ends_with_its_supervisor(start_job: StartJob) -> None:
+    job = start_job("misbehaving", "bad:ignore_term")
+    job.wait_for("log", message="ignoring")
+    pidfd = os.pidfd_open(job.records()[0]["pid"])
+    job.process.send_signal(signal.SIGKILL)
+    import select
+
+    assert select.select([pidfd], [], [], 10)[0], "the child is still there"
+    os.close(pidfd)
+
+
+def test_forged_records_are_dropped_and_seen(start_job: StartJob) -> None:
+    records = start_job("misbehaving", "bad:forge").wait()
+    assert [each["type"] for each in records if each["type"] != "log"] == [
+        "started",
+        "result",
+        "exit",
+    ]
+    assert "Dropped a record of the job: it is not JSON." in messages(records, "SERVICE")
+
+
+@linux_only
+def test_subprocesses_do_not_inherit_the_pipes(start_job: StartJob) -> None:
+    value = of(start_job("basic", "basic:inherited").wait(), "result")[0]["value"]
+    assert value.strip() == ""

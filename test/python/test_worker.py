@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from processes import PLUGINS, WorkerClient
+
+StartWorker = Callable[..., WorkerClient]
+
+
+def test_it_says_ready_first(start_worker: StartWorker) -> None:
+    worker = start_worker()
+    version = ".".join(map(str, sys.version_info[:3]))
+    assert worker.ready == {
+        "type": "ready",
+        "protocol": 1,
+        "pid": worker.process.pid,
+        "runtime": f"python {version}",
+    }
+
+
+def test_a_scan_needs_no_binding(start_worker: StartWorker) -> None:
+    answer = start_worker().ask("scan", root=str(PLUGINS / "basic"), module="basic")
+    assert {
+        "name": "sum",
+        "description": "Adds two numbers.",
+        "entrypoint": "basic:add",
+    }.items() <= next(each for each in answer["value"] if each["name"] == "sum").items()
+
+
+def test_results_come_back_whatever_is_printed(start_worker: StartWorker) -> None:
+    worker = start_worker("basic")
+    assert worker.value("basic:report") == "reported"
+    assert worker.value("basic.echo", {"a": [1, 2.5, None]}) == {"a": [1, 2.5, None]}
+    output, errors = worker.close()
+    assert output == "to stdout\n"
+    assert errors.splitlines() == [
+        "to stderr",
+        "INFO checkpoint epoch=1 file=model.bin",
+        "WARNING Halfway. left=3",
+        "INFO 7 images folder=a",
+    ]
+
+
+def test_output_is_flushed_before_the_answer(start_worker: StartWorker) -> None:
+    worker = start_worker("basic")
+    worker.value("basic:report")
+    assert worker.process.stdout is not None
+    os.set_blocking(worker.process.stdout.fileno(), False)
+    assert worker.process.stdout.read(100) == b"to stdout\n"
+
+
+def test_requests_are_answered_in_order(start_worker: StartWorker) -> None:
+    worker = start_worker("basic")
+    keys = {"action": "a", "entrypoint": "basic:echo", "env": {}, "job_id": ""}
+    ids = [worker.request("run", params={"n": n}, **keys) for n in range(200)]
+    answers = [worker.receive() for _ in ids]
+    assert [(each["id"], each["value"]["n"]) for each in answers] == list(zip(ids, range(200)))
+
+
+def test_the_environment_of_a_run_is_taken_back(start_worker: StartWorker) -> None:
+    worker = start_worker("basic", env={"A": "plugin", "B": "plugin"})
+    both = worker.value("basic:surroundings", {"variable": "A"}, env={"A": "run"}, job_id="j1")
+    assert (both["environ"], both["env"], both["job_id"]) == ("run", "run", "j1")
+    assert worker.value("basic:surroundings", {"variable": "A"})["environ"] == "plugin"
+    assert worker.value("basic:surroundings", {"variable": "C"}, env={"C": "run"})["env"] == "run"
+    assert worker.value("basic:surroundings", {"variable": "C"})["environ"] is None
+
+
+def test_an_action_runs_in_its_folder_with_empty_stdin(
+    start_worker: StartWorker,
+) -> None:
+    value = start_worker("basic").value("basic:surroundings", {"variable": "A"})
+    assert (value["cwd"], value["stdin"]) == (str(PLUGINS / "basic"), "")
+    assert os.path.isdir(value["work_dir"])
+
+
+def test_an_artifact_of_a_run_is_only_named(start_worker: StartWorker, tmp_path: Path) -> None:
+    worker = start_worker("basic")
+    assert worker.value("basic:keep_file", {"path": "a.txt"}) == (tmp_path / "work/a.txt").as_uri()
+    error = worker.error("basic:keep_file", {"path": "/nowhere/at/all"})
+    assert error["exception_type"] == "FileNotFoundError"
+
+
+def test_async_actions_are_awaited(start_worker: StartWorker) -> None:
+    worker = start_worker("basic")
+    assert [worker.value("basic:later") for _ in range(3)] == ["later"] * 3
+
+
+@pytest.mark.parametrize("entrypoint", ["basic:wait_for_cancel", "basic:later"])
+def test_a_cancelled_action_ends_as_cancelled(start_worker: StartWorker, entrypoint: str) -> None:
+    worker = start_worker("basic")
+    keys = {"action": "a", "params": {}, "env": {}, "job_id": ""}
+    request_id = worker.request("run", entrypoint=entrypoint, **keys)
+    worker.send({"type": "cancel", "id": request_id})
+    worker.send({"type": "cancel", "id": 99})
+    assert worker.receive()["error"]["reason"] == "CANCELLED"
+    assert worker.value("basic:echo", {"still": "here"}) == {"still": "here"}
+
+
+def test_signals_reach_an_action(start_worker: StartWorker) -> None:
+    assert start_worker("basic").value("basic:own_signal") is True
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")
+def test_subprocesses_do_not_inherit_the_protocol(start_worker: StartWorker) -> None:
+    assert "socket:" not in start_worker("basic").value("basic:inherited")
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "kind", "message"),
+    [
+        ("bad:fail", "ValueError", "ValueError: 3 is too many"),
+        (
+            "bad:fail_unprintable",
+            "bad.Unprintable",
+            "its message cannot be shown: RuntimeError",
+        ),
+        ("bad:leave", "SystemExit", "the plugin called sys.exit(enough)"),
+        ("bad:interrupt", "KeyboardInterrupt", "KeyboardInterrupt"),
+        ("bad:recurse", "RecursionError", "maximum recursion depth exceeded"),
+    ],
+)
+def test_an_exception_never_ends_the_worker(
+    start_worker: StartWorker, entrypoint: str, kind: str, message: str
+) -> None:
+    worker = start_worker("misbehaving")
+    error = worker.error(entrypoint)
+    assert (error["reason"], error["exception_type"]) == ("ACTION_FAILED", kind)
+    assert message in error["message"]
+    assert worker.error(entrypoint)["exception_type"] == kind
+
+
+def test_the_stack_is_the_plugins_own(start_worker: StartWorker) -> None:
+    stack = start_worker("misbehaving").error("bad:fail")["stack"]
+    assert "in _deeper" in stack
+    assert stack.count("  File ") == 2
+
+
+@pytest.mark.parametrize("what", ["nan", "bytes", "cycle", "big", "key"])
+def test_a_result_without_json_is_answered(start_worker: StartWorker, what: str) -> None:
+    error = start_worker("misbehaving").error("bad:not_json", {"what": what})
+    assert error["reason"] == "RESULT_INVALID"
+    assert error["metadata"]["field"].startswith("/a~1b/0")
+
+
+def test_a_huge_result_is_answered(start_worker: StartWorker) -> None:
+    worker = start_worker("misbehaving")
+    assert len(worker.value("bad:huge", {"size": 5_000_000})) == 5_000_000
+    assert worker.error("bad:huge", {"size": 17_000_000})["reason"] == "RESULT_INVALID"
+
+
+def test_a_forked_child_does_not_answer(start_worker: StartWorker) -> None:
+    worker = start_worker("misbehaving")
+    assert worker.value("bad:fork_and_return") == "parent"
+    assert worker.error("bad:fail")["reason"] == "ACTION_FAILED"
+
+
+def test_an_unknown_name_says_which_is_nearest(start_worker: StartWorker) -> None:
+    error = start_worker("basic").error("basic:repor")
+    assert error["reason"] == "ACTION_NOT_FOUND"
+    assert error["metadata"]["nearest"] == "report"
+    assert "surroundings" in error["metadata"]["available"].split(",")
+
+
+@pytest.mark.parametrize("plugin", ["basic", "misbehaving"])
+def test_the_end_of_the_connection_ends_the_worker(start_worker: StartWorker, plugin: str) -> None:
+    worker = start_worker(plugin)
+    keys = {"action": "a", "params": {}, "env": {}, "job_id": ""}
+    worker.request(
+        "run",
+        entrypoint="bad:ignore_term" if plugin == "misbehaving" else "basic:wait_for_cancel",
+        **keys,
+    )
+    worker.close()
+    assert worker.process.returncode == 0
+
+
+def test_a_folder_that_is_gone_is_answered(start_worker: StartWorker) -> None:
+    worker = start_worker("basic", root="/nowhere/at/all")
+    for _ in range(2):
+        assert worker.error("basic:echo")["reason"] == "PLUGIN_INVALID"
+
+
+def test_a_line_that_breaks_the_protocol_ends_the_worker(start_worker: StartWorker) -> None:
+    worker = start_worker("basic")
+    worker.socket.sendall(b"nonsense\n")
+    assert worker.process.wait(30) == 1
+    assert "JSONDecodeError" in worker.close()[1]
+
+
+def older_interpreters() -> list[str]:
+    names = [f"python3.{minor}" for minor in range(9, 14)]
+    found = [name for name in names if shutil.which(name)]
+    return [name for name in found if subprocess.run([name, "-c", ""], capture_output=True).returncode == 0]
+
+
+@pytest.mark.parametrize("python", older_interpreters())
+def test_every_supported_interpreter_serves(start_worker: StartWorker, python: str) -> None:
+    worker = start_worker("typed", python=python)
+    assert worker.value("typed:TrainAction", {"epochs": "3"})["epochs"] == 3
+    assert worker.ask("describe", entrypoints={})["ok"]

@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { PluginRunnerError } from "../../src/errors.ts";
+import { type ActionContext, defineAction } from "../../src/runtime/index.ts";
+import { type ActionCall, runAction } from "../../src/runtime/run-action.ts";
+import type { EventRecord } from "../../src/worker/messages.ts";
+
+function call(t: TestContext, more: Partial<ActionCall> = {}) {
+  const base = mkdtempSync(join(tmpdir(), "run-"));
+  t.after(() => rmSync(base, { recursive: true, force: true }));
+  const events: EventRecord[] = [];
+  const common = { action: "test", params: {}, env: {}, jobId: "", signal: new AbortController().signal };
+  const options = { ...common, workDir: join(base, "work"), sink: (record: EventRecord) => void events.push(record) };
+  return { base, events, call: { ...options, ...more } satisfies ActionCall };
+}
+
+function code(run: (params: unknown, ctx: ActionContext) => unknown) {
+  return {
+    name: undefined,
+    description: "",
+    params: undefined,
+    result: undefined,
+    run: (params: unknown, ctx: unknown) => run(params, context(ctx)),
+  };
+}
+
+function context(value: unknown): ActionContext {
+  assert.ok(isContext(value));
+  return value;
+}
+
+function isContext(value: unknown): value is ActionContext {
+  return value !== null && typeof value === "object" && "setProgress" in value;
+}
+
+async function failure(promise: Promise<unknown>): Promise<PluginRunnerError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof PluginRunnerError, String(error));
+  return error;
+}
+
+test("params and a sync or async result pass through", async (t) => {
+  const params = { a: [1] };
+  assert.equal(
+    await runAction(
+      code((given) => given),
+      call(t, { params }).call,
+    ),
+    params,
+  );
+  assert.equal(
+    await runAction(
+      code(async () => 5),
+      call(t).call,
+    ),
+    5,
+  );
+});
+
+test("progress out of range is the author's error", async (t) => {
+  for (const [current, total] of [
+    [1, 0],
+    [-1, 2],
+    [3, 2],
+    [Number.NaN, 2],
+    [1, Number.POSITIVE_INFINITY],
+  ] as const) {
+    const error = await failure(
+      runAction(
+        code((_, ctx) => ctx.setProgress(current, total)),
+        call(t).call,
+      ),
+    );
+    assert.equal(error.exceptionType, "RangeError", `${current} of ${total}`);
+  }
+});
+
+test("members of the context work when they are taken out of it", async (t) => {
+  const { events, call: options } = call(t);
+  await runAction(
+    code((_, { log, setMetrics, throwIfCancelled, logger: { error } }) => {
+      throwIfCancelled();
+      setMetrics({ loss: 1 });
+      log("one", { level: "debug" });
+      error("two", { code: 5 });
+    }),
+    options,
+  );
+  assert.deepEqual(
+    events.map(({ time, ...event }) => event),
+    [
+      { type: "metrics", step: "", values: { loss: 1 } },
+      { type: "log", source: "LOGGER", level: "DEBUG", message: "one", fields: {} },
+      { type: "log", source: "LOGGER", level: "ERROR", message: "two", fields: { code: 5 } },
+    ],
+  );
+});
+
+test("the work folder is made when it is asked for", async (t) => {
+  const { call: options } = call(t);
+  await runAction(
+    code(() => 1),
+    options,
+  );
+  assert.equal(existsSync(options.workDir), false);
+  assert.equal(
+    await runAction(
+      code((_, ctx) => existsSync(ctx.workDir)),
+      options,
+    ),
+    true,
+  );
+});
+
+test("an artifact from outside the work folder is copied into it", async (t) => {
+  const { base, events, call: options } = call(t);
+  writeFileSync(join(base, "outside.txt"), "content");
+  const uri = await runAction(
+    code((_, ctx) => ctx.artifact(join(base, "outside.txt"), { name: "given" })),
+    options,
+  );
+  assert.ok(typeof uri === "string");
+  assert.equal(fileURLToPath(uri), join(options.workDir, "artifacts", "outside.txt"));
+  assert.equal(readFileSync(fileURLToPath(uri), "utf8"), "content");
+  const [event] = events;
+  assert.ok(event?.type === "artifact");
+  assert.deepEqual([event.name, event.size_bytes, event.uri], ["given", 7, uri]);
+});
+
+test("an artifact that cannot be read fails the run, also when nobody awaits it", async (t) => {
+  const error = await failure(
+    runAction(
+      code((_, ctx) => void ctx.artifact("nowhere.txt")),
+      call(t).call,
+    ),
+  );
+  assert.equal(error.reason, "ACTION_FAILED");
+  assert.match(error.message, /nowhere\.txt/);
+});
+
+test("an action that ends by its signal ends with the signal's reason", async (t) => {
+  const reason = new PluginRunnerError("DEADLINE", "late");
+  for (const wait of [
+    (ctx: ActionContext) => delay(60_000, undefined, { signal: ctx.signal }),
+    (ctx: ActionContext) => ctx.throwIfCancelled(),
+    (ctx: ActionContext) => fetch("http://127.0.0.1:9/", { signal: ctx.signal }),
+  ]) {
+    assert.equal(
+      await failure(
+        runAction(
+          code((_, ctx) => wait(ctx)),
+          call(t, { signal: AbortSignal.abort(reason) }).call,
+        ),
+      ),
+      reason,
+    );
+  }
+  const plain = await failure(
+    runAction(
+      code((_, ctx) => ctx.throwIfCancelled()),
+      call(t, { signal: AbortSignal.abort() }).call,
+    ),
+  );
+  assert.equal(plain.reason, "CANCELLED");
+});
+
+test("another exception of a cancelled action is its own failure, and a result stays a result", async (t) => {
+  const signal = AbortSignal.abort();
+  const broken = code(() => {
+    throw new SyntaxError("other");
+  });
+  assert.equal((await failure(runAction(broken, call(t, { signal }).call))).reason, "ACTION_FAILED");
+  assert.equal(
+    await runAction(
+      code(() => "kept"),
+      call(t, { signal }).call,
+    ),
+    "kept",
+  );
+});
+
+test("the stack is the plugin's alone", async (t) => {
+  class OwnError extends Error {}
+  const broken = defineAction({
+    run: function train() {
+      throw new OwnError("own");
+    },
+  });
+  const error = await failure(runAction(broken, call(t).call));
+  assert.equal(error.exceptionType, "OwnError");
+  assert.match(error.pluginStack, /^Error: own\n {4}at .*train.*run-action\.test\.ts:\d+:\d+\)$/);
+});
+
+for (const [what, thrown] of [
+  ["null", null],
+  ["an object", { code: 5 }],
+  ["a hostile Error", Object.defineProperty(new Error(), "message", { get: () => assert.fail("no") })],
+] as const) {
+  test(`${what} that is thrown is an ACTION_FAILED`, async (t) => {
+    const error = await failure(
+      runAction(
+        code(() => Promise.reject(thrown)),
+        call(t).call,
+      ),
+    );
+    assert.equal(error.reason, "ACTION_FAILED");
+  });
+}

@@ -1,0 +1,55 @@
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** A TCP proxy that stands between a client and a server, and cuts connections as networks do. */
+export class TcpProxy implements AsyncDisposable {
+  readonly address: string;
+  readonly #server: Server;
+  readonly #pairs: Set<readonly [Socket, Socket]>;
+
+  private constructor(address: string, server: Server, pairs: Set<readonly [Socket, Socket]>) {
+    this.address = address;
+    this.#server = server;
+    this.#pairs = pairs;
+  }
+
+  /** Listens on a free port and passes all on to `target`, `host:port`. */
+  static async listen(target: string): Promise<TcpProxy> {
+    const pairs = new Set<readonly [Socket, Socket]>();
+    const server = createServer((socket) => join(socket, target, pairs));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("The proxy has no port.");
+    return new TcpProxy(`127.0.0.1:${address.port}`, server, pairs);
+  }
+
+  /** Cuts every connection there is; new ones are taken. */
+  cut(): void {
+    for (const [inner, outer] of this.#pairs) {
+      inner.destroy();
+      outer.destroy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+}
+
+function join(inner: Socket, target: string, pairs: Set<readonly [Socket, Socket]>): void {
+  const [host = "", port = ""] = target.split(":");
+  const outer = connect(Number(port), host);
+  const pair = [inner, outer] as const;
+  pairs.add(pair);
+  const end = () => {
+    pairs.delete(pair);
+    inner.destroy();
+    outer.destroy();
+  };
+  for (const socket of pair) socket.on("error", end).on("close", end);
+  inner.pipe(outer);
+  outer.pipe(inner);
+}

@@ -1,0 +1,153 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { delimiter, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { request } from "undici";
+import { killByEnvironment, killGroup } from "../../src/util/process.ts";
+import { rayBin } from "./ray-environment.ts";
+
+/** Marks every process of one cluster: drivers of jobs leave its process group. */
+const mark = "PLUGIN_RUNNER_TEST_CLUSTER";
+const startMs = 120_000;
+
+/** A cluster of one node on this machine. Disposing it ends all its processes and removes its files. */
+export interface TestRay extends AsyncDisposable {
+  /** Of the dashboard: `http://127.0.0.1:port`. */
+  readonly address: string;
+  /** What the cluster asks every request for; undefined when it asks for none. */
+  readonly token: string | undefined;
+  /** The folder of `python` and `ray`. */
+  readonly bin: string;
+  /** The environment of its processes, for a driver of a test's own. */
+  readonly env: Readonly<Record<string, string>>;
+  /** `host:port` for `ray.init(address=…)`. */
+  readonly gcsAddress: string;
+  /** Ends all its processes at once, as a machine that loses power. */
+  kill(): Promise<void>;
+  /** Starts it again after `kill`, with the same addresses, and waits until the dashboard answers. */
+  start(): Promise<void>;
+}
+
+export interface TestRayOptions {
+  /** Whether requests need a token. Default: false. */
+  token?: boolean;
+  /** Default: 4, however many the machine has. */
+  cpus?: number;
+}
+
+export async function startRay(options: TestRayOptions = {}): Promise<TestRay> {
+  const cluster = new Cluster(options, await freePorts(8));
+  await cluster.start();
+  return cluster;
+}
+
+class Cluster implements TestRay {
+  readonly address: string;
+  readonly gcsAddress: string;
+  readonly token: string | undefined;
+  readonly bin = rayBin();
+  readonly env: Readonly<Record<string, string>>;
+  readonly #id = randomUUID();
+  /** Short: sockets are made some levels below it, and their paths have about 100 characters. */
+  readonly #dir = mkdtempSync("/tmp/pr-");
+  readonly #args: readonly string[];
+  #head: ChildProcess | undefined;
+  #output = "";
+
+  constructor({ token = false, cpus = 4 }: TestRayOptions, ports: readonly number[]) {
+    const [gcs, dashboard, client, agent, agentGrpc, environments, metrics, manager] = ports;
+    this.address = `http://127.0.0.1:${dashboard}`;
+    this.gcsAddress = `127.0.0.1:${gcs}`;
+    this.token = token ? randomUUID().replaceAll("-", "") : undefined;
+    this.env = {
+      ...definedOnly(process.env),
+      PATH: `${this.bin}${delimiter}${process.env.PATH}`,
+      RAY_AUTH_MODE: token ? "token" : "disabled",
+      ...(this.token !== undefined && { RAY_AUTH_TOKEN: this.token }),
+      [mark]: this.#id,
+    };
+    this.#args = [
+      ...["start", "--head", "--block", "--disable-usage-stats", "--temp-dir", this.#dir],
+      ...["--num-cpus", String(cpus), "--object-store-memory", String(100 * 1024 ** 2)],
+      ...["--node-ip-address", "127.0.0.1", "--port", String(gcs)],
+      ...["--dashboard-host", "127.0.0.1", "--dashboard-port", String(dashboard)],
+      ...["--ray-client-server-port", String(client), "--node-manager-port", String(manager)],
+      ...["--dashboard-agent-listen-port", String(agent), "--dashboard-agent-grpc-port", String(agentGrpc)],
+      ...["--runtime-env-agent-port", String(environments), "--metrics-export-port", String(metrics)],
+      ...["--min-worker-port", "0", "--max-worker-port", "0"],
+    ];
+  }
+
+  async start(): Promise<void> {
+    this.#output = "";
+    const head = spawn(join(this.bin, "ray"), this.#args, {
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: this.env,
+    });
+    this.#head = head;
+    for (const stream of [head.stdout, head.stderr]) stream.on("data", (chunk) => this.#hear(String(chunk)));
+    const end = performance.now() + startMs;
+    while (!(await this.#answers())) {
+      const gone = head.exitCode ?? head.signalCode;
+      if (gone !== null || performance.now() > end) {
+        await this[Symbol.asyncDispose]();
+        throw new Error(`Ray did not start (${gone ?? "no answer"}):\n${this.#output}`);
+      }
+      await delay(200);
+    }
+  }
+
+  async kill(): Promise<void> {
+    const head = this.#head;
+    this.#head = undefined;
+    if (head?.pid !== undefined) {
+      const gone = head.exitCode !== null || head.signalCode !== null ? undefined : once(head, "exit");
+      killGroup(head.pid, "SIGKILL");
+      await gone;
+    }
+    while (killByEnvironment(mark, this.#id) > 0) await delay(50);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    rmSync(this.#dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  #hear(text: string): void {
+    this.#output = (this.#output + text).slice(-10_000);
+  }
+
+  async #answers(): Promise<boolean> {
+    const headers = this.token === undefined ? {} : { authorization: `Bearer ${this.token}` };
+    const signal = AbortSignal.timeout(2000);
+    try {
+      const { statusCode, body } = await request(`${this.address}/api/version`, { headers, signal });
+      await body.dump();
+      return statusCode === 200;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Ports that were free a moment ago. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return typeof address === "object" && address ? address.port : 0;
+  });
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return ports;
+}
+
+function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}

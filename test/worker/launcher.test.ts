@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { silentLog } from "../../src/util/log.ts";
+import { startTime } from "../../src/util/process.ts";
+import { Launcher } from "../../src/worker/launcher.ts";
+import { bindingOf } from "./stub.ts";
+
+test("a worker in reserve is the one that is taken, and another takes its place", async (t) => {
+  const { launcher } = launcherOf(t);
+  launcher.warm("javascript", "");
+  const [first, second] = [await launcher.take("javascript", ""), await launcher.take("javascript", "")];
+  t.after(() => [first, second].map((worker) => worker.kill()));
+  assert.notEqual(first.pid, second.pid);
+  assert.ok((first.pid ?? 0) < (second.pid ?? 0), "the first was started before");
+});
+
+test("a bound worker has a scratch folder for as long as it lives", async (t) => {
+  const { launcher, dir } = launcherOf(t);
+  const worker = await launcher.take("javascript", "");
+  launcher.bind(worker, bindingOf("a"));
+  assert.equal(readdirSync(join(dir, "work")).length, 1);
+  worker.end();
+  await worker.exited;
+  await gone(() => readdirSync(join(dir, "work")).length === 0);
+});
+
+test("what an earlier service left behind is removed", (t) => {
+  const { dir } = launcherOf(t);
+  mkdirSync(join(dir, "work", "old"), { recursive: true });
+  launcherOf(t, dir);
+  assert.equal(existsSync(join(dir, "work", "old")), false);
+});
+
+test("close() ends the workers in reserve, and none is started after it", async (t) => {
+  const { launcher } = launcherOf(t);
+  launcher.warm("javascript", "");
+  const taken = await launcher.take("javascript", "");
+  t.after(() => taken.kill());
+  launcher.warm("javascript", "");
+  await launcher.close();
+  launcher.warm("javascript", "");
+  await launcher.close();
+  assert.notEqual(startTime(taken.pid ?? 0), undefined);
+});
+
+test("a command has the environment that it was given, and no more", (t) => {
+  const { launcher, dir } = launcherOf(t);
+  assert.deepEqual(launcher.command("javascript", "job", "").env, { PATH: "/bin" });
+  const { file, args, env } = launcher.command("python", "worker", "/usr/bin/python3");
+  assert.deepEqual([file, args], ["/usr/bin/python3", ["-m", "plugin_runner.worker"]]);
+  assert.equal(env.PATH, "/bin");
+  assert.ok(env.PYTHONPYCACHEPREFIX?.startsWith(dir));
+});
+
+function launcherOf(t: TestContext, dir = mkdtempSync(join(tmpdir(), "launcher-"))) {
+  const launcher = new Launcher({ dir, env: { PATH: "/bin" }, memoryMib: undefined, graceMs: 1000, log: silentLog });
+  t.after(async () => {
+    await launcher.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  return { launcher, dir };
+}
+
+/** A folder goes a little after the process. */
+async function gone(holds: () => boolean): Promise<void> {
+  const end = performance.now() + 5000;
+  while (!holds()) {
+    assert.ok(performance.now() < end);
+    await new Promise(setImmediate);
+  }
+}
