@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type ConnectOptions, connect, RunnerError } from "../../src/client.ts";
-import { findOnPath } from "../../src/util/find-on-path.ts";
+import { makeCertificates, withoutCertificates as skip } from "../support/certificates.ts";
 import { serveRefused, startServer } from "../support/server.ts";
 import { begun, roots, scratch } from "./scratch.ts";
-
-const skip = findOnPath("openssl") === undefined && "openssl makes the certificates of this test";
 
 test("a second server on the same data is refused, and the first goes on", async () => {
   await using server = await startServer({ roots });
@@ -97,24 +94,15 @@ async function refused(options: ConnectOptions): Promise<void> {
   await assert.rejects(client.serverInfo(), (error) => error instanceof RunnerError && error.reason === "UNAVAILABLE");
 }
 
-/** An authority with a certificate for a server on this machine, and one for a client. */
 function certificates(t: TestContext) {
   const dir = mkdtempSync(join(tmpdir(), "certificates-"));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: dir, stdio: "pipe" });
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-  openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test authority");
-  for (const name of ["server", "client"]) {
-    openssl("req", ...key, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
-    writeFileSync(join(dir, "extensions"), "subjectAltName = IP:127.0.0.1, DNS:localhost\n");
-    const issuer = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "extensions"];
-    openssl("x509", "-req", "-in", `${name}.csr`, "-out", `${name}.pem`, ...issuer);
-  }
-  const read = (name: string) => readFileSync(join(dir, name), "utf8");
+  const { ca, server, client } = makeCertificates(dir);
+  const read = (file: string) => readFileSync(file, "utf8");
   return {
-    ca: read("ca.pem"),
-    caFile: join(dir, "ca.pem"),
-    server: ["--tls-cert", join(dir, "server.pem"), "--tls-key", join(dir, "server.key")],
-    client: { cert: read("client.pem"), key: read("client.key") },
+    ca: read(ca),
+    caFile: ca,
+    server: ["--tls-cert", server.cert, "--tls-key", server.key],
+    client: { cert: read(client.cert), key: read(client.key) },
   };
 }

@@ -1,0 +1,100 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
+import { type ErrorDetails, PluginRunnerError, type Reason, reasons } from "../../src/errors.ts";
+import { fakeServer, unary } from "../grpc/fake-server.ts";
+import { makeCertificates } from "../support/certificates.ts";
+import { TcpProxy } from "../support/proxy.ts";
+import { fixtures, project, startServer, type TestServer } from "../support/server.ts";
+
+/** What the suite of every client is told: addresses of `host:port`, and paths of files. */
+export interface Targets {
+  /** The cases: see README.md beside it. */
+  cases: string;
+  /** A service with the plugins of the cases. */
+  plain: string;
+  /** The same behind TLS with an authority of the test's own, and a token. */
+  secure: { address: string; ca: string; token: string };
+  /** The same behind TLS that wants a certificate of the client as well. */
+  mutual: { address: string; ca: string; cert: string; key: string };
+  /** Fails every `RunPlugin` with the reason that `action` names. */
+  reasons: string;
+  /** Takes no call: connections are closed as they come. */
+  down: string;
+  /** Passes all on to `plain`. A connection to `cut` cuts every connection through it, and is then closed. */
+  proxy: { address: string; cut: string };
+}
+
+const roots = [fixtures, join(project, "test/fixtures/clients")];
+
+/** Starts all that the cases of the clients need. Disposing it ends it all. */
+export async function startTargets(): Promise<Targets & AsyncDisposable> {
+  await using starting = new AsyncDisposableStack();
+  const dir = mkdtempSync(join(tmpdir(), "plugin-runner-clients-"));
+  starting.defer(() => rmSync(dir, { recursive: true, force: true }));
+  const pki = makeCertificates(dir);
+  const token = randomUUID();
+  writeFileSync(join(dir, "token"), token);
+  const tls = ["--tls-cert", pki.server.cert, "--tls-key", pki.server.key];
+  const start = async (...args: string[]): Promise<TestServer> =>
+    starting.use(await startServer({ roots, args: ["--grace", "500ms", ...args] }));
+  const plain = await start("--max-events-per-job", "100");
+  const secure = await start(...tls, "--token-file", join(dir, "token"));
+  const mutual = await start(...tls, "--tls-client-ca", pki.ca);
+  const scripted = starting.use(await fakeServer([unary(PluginRunner.method.runPlugin, fail)]));
+  const proxy = starting.use(await TcpProxy.listen(plain.address));
+  const cutter = await listen((socket) => {
+    proxy.cut();
+    socket.end();
+  });
+  starting.defer(() => void cutter.server.close());
+  const down = await listen((socket) => socket.destroy());
+  starting.defer(() => void down.server.close());
+  const ending = starting.move();
+  return {
+    cases: join(import.meta.dirname, "cases.json"),
+    plain: plain.address,
+    secure: { address: byName(secure.address), ca: pki.ca, token },
+    mutual: { address: byName(mutual.address), ca: pki.ca, ...pki.client },
+    reasons: scripted.address,
+    down: down.address,
+    proxy: { address: proxy.address, cut: cutter.address },
+    [Symbol.asyncDispose]: () => ending.disposeAsync(),
+  };
+}
+
+/** What the scripted errors carry beside their reason: all that such a status may have. */
+const details: Partial<Record<Reason, ErrorDetails>> = {
+  PARAMS_INVALID: {
+    violations: [
+      { field: "/params/epochs", description: "must be >= 1", rule: "minimum" },
+      { field: "/params/rate", description: "must be number", rule: "type" },
+    ],
+  },
+  REQUEST_INVALID: { violations: [{ field: "/job_id", description: "is malformed", rule: "request" }] },
+  ACTION_FAILED: { exceptionType: "ModelError", pluginStack: "first line\nsecond line" },
+  OVERLOADED: { retryAfterMs: 1500 },
+  ENGINE_UNAVAILABLE: { retryAfterMs: 10 },
+};
+
+async function fail({ action }: { action: string }): Promise<never> {
+  const reason = reasons.find((one) => one === action) ?? "INTERNAL";
+  throw new PluginRunnerError(reason, `This is ${reason}: ü.`, { metadata: { word: "ü 漢" }, ...details[reason] });
+}
+
+async function listen(taken: Parameters<typeof createServer>[1]): Promise<{ server: Server; address: string }> {
+  const server = createServer({}, taken).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("There is no port.");
+  return { server, address: `127.0.0.1:${address.port}` };
+}
+
+/** A certificate's name cannot be an IP address in SNI. */
+function byName(address: string): string {
+  return address.replace("127.0.0.1", "localhost");
+}
