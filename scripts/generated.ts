@@ -16,6 +16,8 @@ export interface Language {
 
 export const languages: readonly Language[] = [
   { name: "TypeScript", template: "buf.gen.yaml", out: "gen/ts" },
+  { name: "Python", template: "python/buf.gen.yaml", out: "gen/python", program: "python3" },
+  { name: "Go", template: "clients/go/buf.gen.yaml", out: "gen/go", program: "go" },
 ];
 
 /** Generates one language's files below `folder`. False, and a word on it, where its program is missing. */
