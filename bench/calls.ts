@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { create, type JsonObject } from "@bufbuild/protobuf";
 import { PluginRunner, RunPluginRequestSchema } from "../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import type { Channel } from "../src/grpc/client-channel.ts";
+import type { Channel } from "../src/grpc/channel.ts";
 import { echoPlugins } from "./plugins.ts";
 import {
   connect,

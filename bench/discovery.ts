@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { ListPluginsRequestSchema, PluginRunner } from "../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import type { Channel } from "../src/grpc/client-channel.ts";
+import type { Channel } from "../src/grpc/channel.ts";
 import { configOf, manyPlugins } from "./plugins.ts";
 import { connect, type Line, median, milliseconds, startService, temporaryFolder, writeFiles } from "./support.ts";
 

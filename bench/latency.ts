@@ -1,4 +1,4 @@
-import type { Channel } from "../src/grpc/client-channel.ts";
+import type { Channel } from "../src/grpc/channel.ts";
 import { submitTicks, tickPlugins } from "./plugins.ts";
 import { connect, type Line, milliseconds, quantile, startService, temporaryFolder, writeFiles } from "./support.ts";
 

@@ -2,7 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { PluginRunner, SubmitJobRequestSchema } from "../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import type { Channel } from "../src/grpc/client-channel.ts";
+import type { Channel } from "../src/grpc/channel.ts";
 
 /** A job outlives a benchmark that fails, but not for long. */
 const jobTimeoutMs = 60_000;

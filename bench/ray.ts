@@ -11,7 +11,7 @@ import {
   RunPluginRequestSchema,
   SubmitJobRequestSchema,
 } from "../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import type { Channel } from "../src/grpc/client-channel.ts";
+import type { Channel } from "../src/grpc/channel.ts";
 import { startRay, type TestRay } from "../test/support/ray.ts";
 import { echoPlugins, submitTicks, tickPlugins } from "./plugins.ts";
 import {

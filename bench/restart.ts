@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { PluginRunner, WatchJobRequestSchema } from "../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import type { Channel } from "../src/grpc/client-channel.ts";
+import type { Channel } from "../src/grpc/channel.ts";
 import { RunnerError } from "../src/grpc/client-errors.ts";
 import { isLast } from "../src/grpc/client-watch.ts";
 import { submitTicks, tickPlugins } from "./plugins.ts";

@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
-import { Channel } from "../src/grpc/client-channel.ts";
+import type { Channel } from "../src/grpc/channel.ts";
+import { GrpcChannel } from "../src/grpc/grpc-channel.ts";
 
 /** One line of the table: what was measured, beside its floor, and whether the promise is kept. */
 export interface Line {
@@ -94,7 +95,7 @@ async function readAddress(child: ChildProcess): Promise<string> {
 
 /** A connection to a server, which is closed when it is disposed of. */
 export function connect({ address }: { address: string }): Channel & Disposable {
-  const channel = new Channel({ address, token: undefined, tls: undefined });
+  const channel = new GrpcChannel({ address, token: undefined, tls: undefined });
   return Object.assign(channel, { [Symbol.dispose]: () => channel.close() });
 }
 

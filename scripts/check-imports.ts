@@ -9,7 +9,8 @@ const root = join(import.meta.dirname, "..");
 
 /** From the top down. A part may import from those below it, and from itself. */
 const layers: readonly (readonly string[])[] = [
-  ["cli", "client.ts"],
+  ["cli", "client.ts", "browser.ts"],
+  ["http"],
   ["grpc"],
   ["runner"],
   ["engine"],

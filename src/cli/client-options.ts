@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { type Client, connect } from "../grpc/client.ts";
+import type { Client } from "../grpc/client.ts";
+import { connect } from "../grpc/connect.ts";
 import type { Option, OptionValues } from "./options.ts";
 import { UsageError } from "./usage-error.ts";
 import type { Io } from "./verb.ts";

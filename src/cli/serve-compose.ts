@@ -13,10 +13,12 @@ import { PluginWorkers } from "../engine/embedded/plugin-workers.ts";
 import { EmbeddedTaskPool } from "../engine/embedded/task-pool.ts";
 import type { TaskPool } from "../engine/engine.ts";
 import { LocalPool } from "../engine/local/local-pool.ts";
-import { bearerAuthentication } from "../grpc/authentication.ts";
+import { Admission } from "../grpc/admission.ts";
 import { Calls } from "../grpc/call.ts";
+import { grpcImplementation } from "../grpc/implementation.ts";
 import { GrpcServer } from "../grpc/server.ts";
-import { pluginRunnerService } from "../grpc/service.ts";
+import { type Handlers, pluginRunnerHandlers } from "../grpc/service.ts";
+import type { HttpServer, ServerTls } from "../http/server.ts";
 import type { JobStore } from "../job/store/job-store.ts";
 import { openSqliteStore } from "../job/store/sqlite-store.ts";
 import { WatchHub } from "../job/watch-hub.ts";
@@ -33,6 +35,8 @@ import { UsageError } from "./usage-error.ts";
 /** A server that listens. */
 export interface RunningServer {
   readonly address: string;
+  /** Where browsers are answered; undefined where they are not. */
+  readonly httpAddress: string | undefined;
   readonly engine: string;
   readonly modes: readonly string[];
   /** Lists the plugins, starts a worker in reserve for each language among them, and Ray's gateway. */
@@ -51,7 +55,7 @@ export async function composeServer(
   signal: AbortSignal,
 ): Promise<RunningServer> {
   checkExposure(options);
-  const credentials = serverCredentials(options);
+  const tls = readTls(options);
   const token = readToken(options);
   const dataDir = prepareDataDir(options.dataDir);
   const store = openStore(dataDir);
@@ -98,26 +102,21 @@ export async function composeServer(
   };
 
   const leaving = new AbortController();
-  const listening = GrpcServer.listen({
-    address: options.listen,
-    credentials,
-    implementation: pluginRunnerService({
-      runner,
-      calls: new Calls({ authenticate: bearerAuthentication(token), maxCalls: options.maxCalls, log }),
-      limits: serverLimits(options),
-      startTime: timestampNow(),
-      leaving: leaving.signal,
-    }),
-    maxRequestBytes: options.maxRequestSize,
-    maxConcurrentStreams: options.maxCalls,
+  const admission = new Admission({ token, maxCalls: options.maxCalls, log });
+  const handlers = pluginRunnerHandlers({
+    runner,
+    limits: serverLimits(options),
+    startTime: timestampNow(),
+    leaving: leaving.signal,
   });
-  const server = await listening.catch(async (error: unknown) => {
+  const servers = await listen(options, { handlers, admission, tls, token }).catch(async (error: unknown) => {
     await end(AbortSignal.abort());
-    throw new UsageError(`--listen ${options.listen} cannot be had: ${messageOf(error)}`);
+    throw error;
   });
 
   return {
-    address: server.address,
+    address: servers.grpc.address,
+    httpAddress: servers.http?.address,
     engine: runner.engineName,
     modes: runner.modes,
     async warmUp() {
@@ -134,14 +133,71 @@ export async function composeServer(
       return plugins;
     },
     announceLeaving() {
-      server.announceLeaving();
+      servers.grpc.announceLeaving();
       leaving.abort();
     },
     async close(until) {
-      await server.close(until);
+      await Promise.all([servers.grpc.close(until), servers.http?.close(until)]);
       await end(until);
     },
   };
+}
+
+interface Served {
+  handlers: Handlers;
+  admission: Admission;
+  tls: ServerTls | undefined;
+  token: string | undefined;
+}
+
+/** Opens the port of gRPC, and the one for browsers where there is to be one. */
+async function listen(options: ServeOptions, served: Served): Promise<{ grpc: GrpcServer; http?: HttpServer }> {
+  const { handlers, admission, tls } = served;
+  const grpc = await had("listen", options.listen, (address) =>
+    GrpcServer.listen({
+      address,
+      credentials: serverCredentials(tls),
+      implementation: grpcImplementation(handlers, new Calls(admission)),
+      maxRequestBytes: options.maxRequestSize,
+      maxConcurrentStreams: options.maxCalls,
+    }),
+  );
+  if (options.httpListen === undefined) return { grpc };
+  try {
+    return {
+      grpc,
+      http: await had("http-listen", options.httpListen, (address) => listenForBrowsers(options, address, served)),
+    };
+  } catch (error) {
+    await grpc.close(AbortSignal.abort());
+    throw error;
+  }
+}
+
+async function had<Server>(name: string, address: string, open: (address: string) => Promise<Server>): Promise<Server> {
+  try {
+    return await open(address);
+  } catch (error) {
+    throw new UsageError(`--${name} ${address} cannot be had: ${messageOf(error)}`);
+  }
+}
+
+/** What browsers need is loaded only where it is used: it would make every start slower. */
+async function listenForBrowsers(
+  options: ServeOptions,
+  address: string,
+  { handlers, admission, tls, token }: Served,
+): Promise<HttpServer> {
+  const { HttpServer } = await import("../http/server.ts");
+  return HttpServer.listen({
+    address,
+    tls,
+    handlers,
+    admission,
+    allowedOrigins: options.httpAllowOrigin,
+    wantsToken: token !== undefined,
+    maxRequestBytes: options.maxRequestSize,
+  });
 }
 
 interface Parts {
@@ -208,13 +264,23 @@ function serverLimits(options: ServeOptions): ServerLimits {
 }
 
 /** This service runs code: whoever reaches it has to be meant to. */
-function checkExposure({ listen, tlsCert, tlsKey, tlsClientCa, tokenFile, insecure }: ServeOptions): void {
+function checkExposure({ listen, httpListen, httpAllowOrigin, tlsCert, tlsKey, ...options }: ServeOptions): void {
   if ((tlsCert === undefined) !== (tlsKey === undefined)) throw new UsageError("--tls-cert and --tls-key go together.");
-  if (tlsClientCa !== undefined && tlsCert === undefined) throw new UsageError("--tls-client-ca needs --tls-cert.");
-  if (isLoopback(listen) || tlsCert !== undefined || tokenFile !== undefined || insecure) return;
-  throw new UsageError(
-    `--listen ${listen} is reached from other machines, and this service runs code: give --tls-cert and --tls-key, --token-file, or --insecure.`,
-  );
+  if (options.tlsClientCa !== undefined && tlsCert === undefined)
+    throw new UsageError("--tls-client-ca needs --tls-cert.");
+  for (const origin of httpAllowOrigin) checkOrigin(origin);
+  if (tlsCert !== undefined || options.tokenFile !== undefined || options.insecure) return;
+  for (const [name, address] of Object.entries({ listen, "http-listen": httpListen })) {
+    if (address === undefined || isLoopback(address)) continue;
+    throw new UsageError(
+      `--${name} ${address} is reached from other machines, and this service runs code: give --tls-cert and --tls-key, --token-file, or --insecure.`,
+    );
+  }
+}
+
+function checkOrigin(origin: string): void {
+  if (URL.canParse(origin) && new URL(origin).origin === origin) return;
+  throw new UsageError(`--http-allow-origin ${origin} is no origin: write https://app.example.com.`);
 }
 
 function isLoopback(address: string): boolean {
@@ -222,13 +288,19 @@ function isLoopback(address: string): boolean {
   return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host) || address.startsWith("unix:");
 }
 
-function serverCredentials({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): ServerCredentials {
-  if (tlsCert === undefined || tlsKey === undefined) return ServerCredentials.createInsecure();
-  const ca = tlsClientCa === undefined ? null : Buffer.from(readNamedFile("tls-client-ca", tlsClientCa));
-  const pair = {
-    cert_chain: Buffer.from(readNamedFile("tls-cert", tlsCert)),
-    private_key: Buffer.from(readNamedFile("tls-key", tlsKey)),
+function readTls({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): ServerTls | undefined {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  return {
+    cert: readNamedFile("tls-cert", tlsCert),
+    key: readNamedFile("tls-key", tlsKey),
+    ca: tlsClientCa === undefined ? undefined : readNamedFile("tls-client-ca", tlsClientCa),
   };
+}
+
+function serverCredentials(tls: ServerTls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const pair = { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) };
+  const ca = tls.ca === undefined ? null : Buffer.from(tls.ca);
   return ServerCredentials.createSsl(ca, [pair], ca !== null);
 }
 

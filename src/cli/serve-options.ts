@@ -14,6 +14,19 @@ export const serveOptions = [
     value: "HOST:PORT",
     description: "Where to listen; port 0 takes a free one. Beyond loopback it needs TLS, a token, or --insecure.",
   },
+  {
+    name: "http-listen",
+    type: "string",
+    value: "HOST:PORT",
+    description: "Where to answer browsers as well, by Connect and gRPC-Web. Default: nowhere.",
+  },
+  {
+    name: "http-allow-origin",
+    type: "list",
+    default: [],
+    value: "ORIGIN",
+    description: "An origin such as https://app.example.com whose pages may call --http-listen, beside its own.",
+  },
   { name: "root", type: "list", default: ["."], value: "DIR", description: "A folder that plugins stand in." },
   {
     name: "allow-module",

@@ -38,12 +38,14 @@ async function run(args: readonly string[], io: Io): Promise<number> {
 }
 
 function announce(server: RunningServer, options: ServeOptions, io: Io): void {
-  const { address, engine, modes } = server;
+  const { address, httpAddress, engine, modes } = server;
   if (options.json) {
-    io.stdout.write(`${JSON.stringify({ address, version: packageVersion, engine, modes, pid: process.pid })}\n`);
+    const addresses = { address, http_address: httpAddress };
+    io.stdout.write(`${JSON.stringify({ ...addresses, version: packageVersion, engine, modes, pid: process.pid })}\n`);
     return;
   }
-  io.stdout.write(`plugin-runner ${packageVersion} listens on ${address} (${engine} engine; ${modes.join(", ")})\n`);
+  const ports = httpAddress === undefined ? address : `${address}, for browsers on ${httpAddress}`;
+  io.stdout.write(`plugin-runner ${packageVersion} listens on ${ports} (${engine} engine; ${modes.join(", ")})\n`);
 }
 
 function listed(plugins: readonly Plugin[], roots: readonly string[]): string {

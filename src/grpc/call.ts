@@ -1,7 +1,7 @@
 import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { PluginRunnerError } from "../errors.ts";
-import type { Log } from "../util/log.ts";
-import { type CallStatus, toCallStatus } from "./status.ts";
+import { type Admission, callerGone } from "./admission.ts";
+import { type CallStatus, toCallStatus } from "./call-status.ts";
 
 /** What a handler gets besides the request. */
 export interface CallContext {
@@ -9,21 +9,13 @@ export interface CallContext {
   readonly signal: AbortSignal;
 }
 
-export interface CallOptions {
-  /** Throws UNAUTHENTICATED or FORBIDDEN. */
-  authenticate: (call: Call) => void;
-  /** How many calls of a kind may be under way. */
-  maxCalls: number;
-  log: Log;
-}
-
 /** What unary and streaming calls have in common. */
 type Call = Pick<
   ServerUnaryCall<unknown, unknown>,
   "cancelled" | "metadata" | "getDeadline" | "getPath" | "on" | "off"
 >;
-type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Res>;
-type StreamHandler<Req, Res> = (request: Req, context: CallContext, send: Send<Res>) => Promise<void>;
+export type UnaryHandler<Req, Res> = (request: Req, context: CallContext) => Promise<Res>;
+export type StreamHandler<Req, Res> = (request: Req, context: CallContext, send: Send<Res>) => Promise<void>;
 
 /** Sends one message of a stream. Returns what to wait for before the next one, if anything. */
 export type Send<Message> = (message: Message) => Promise<void> | undefined;
@@ -33,12 +25,10 @@ export type Send<Message> = (message: Message) => Promise<void> | undefined;
  * exactly once, with a result or with the status of what was thrown.
  */
 export class Calls {
-  readonly #options: CallOptions;
-  #unary = 0;
-  #streams = 0;
+  readonly #admission: Admission;
 
-  constructor(options: CallOptions) {
-    this.#options = options;
+  constructor(admission: Admission) {
+    this.#admission = admission;
   }
 
   readonly unary = <Req, Res>(handler: UnaryHandler<Req, Res>): handleUnaryCall<Req, Res> => {
@@ -63,12 +53,11 @@ export class Calls {
   async #answer<Req, Res>(call: ServerUnaryCall<Req, Res>, handler: UnaryHandler<Req, Res>): Promise<Res> {
     const controller = abortWithCall(call);
     try {
-      this.#admit(call, this.#unary);
-      this.#unary++;
+      this.#admission.enter("unary", authorizationOf(call));
       try {
         return await handler(requestOf(call), { signal: controller.signal });
       } finally {
-        this.#unary--;
+        this.#admission.leave("unary");
       }
     } catch (thrown) {
       throw this.#status(call, thrown);
@@ -80,14 +69,13 @@ export class Calls {
   async #send<Req, Res>(call: ServerWritableStream<Req, Res>, handler: StreamHandler<Req, Res>): Promise<void> {
     const controller = abortWithCall(call);
     try {
-      this.#admit(call, this.#streams);
-      this.#streams++;
+      this.#admission.enter("stream", authorizationOf(call));
       try {
         const { signal } = controller;
         const send = (message: Res) => (call.write(message) ? undefined : drained(call, signal));
         await handler(requestOf(call), { signal }, send);
       } finally {
-        this.#streams--;
+        this.#admission.leave("stream");
       }
     } catch (thrown) {
       throw this.#status(call, thrown);
@@ -96,21 +84,13 @@ export class Calls {
     }
   }
 
-  #admit(call: Call, underWay: number): void {
-    this.#options.authenticate(call);
-    const { maxCalls } = this.#options;
-    if (underWay < maxCalls) return;
-    throw new PluginRunnerError("OVERLOADED", `${maxCalls} calls are under way already; try again later.`, {
-      metadata: { limit: "max_calls", value: String(maxCalls) },
-      retryAfterMs: 1000,
-    });
-  }
-
   #status(call: Call, thrown: unknown): CallStatus {
-    const error = PluginRunnerError.from(thrown);
-    if (error.reason === "INTERNAL") this.#options.log("error", "a call failed", { method: call.getPath(), error });
-    return toCallStatus(error);
+    return toCallStatus(this.#admission.errorOf(thrown, call.getPath()));
   }
+}
+
+function authorizationOf({ metadata }: Call): string | undefined {
+  return metadata.get("authorization")[0]?.toString();
 }
 
 /** The definition of the service gives an error for what could not be decoded. */
@@ -130,10 +110,7 @@ function abortWithCall(call: Call): { signal: AbortSignal; done: () => void } {
 
 function gone(call: Call): PluginRunnerError {
   const deadline = call.getDeadline();
-  const passed = typeof deadline === "number" ? deadline <= Date.now() : deadline.getTime() <= Date.now();
-  return passed
-    ? new PluginRunnerError("DEADLINE", "The call's deadline passed.", { metadata: { started: "unknown" } })
-    : new PluginRunnerError("CANCELLED", "The caller is gone.", { metadata: { started: "unknown" } });
+  return callerGone((typeof deadline === "number" ? deadline : deadline.getTime()) <= Date.now());
 }
 
 /** Waits until a stream takes more. Rejects with the signal's reason. */

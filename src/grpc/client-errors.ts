@@ -1,5 +1,5 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { type ServiceError, status } from "@grpc/grpc-js";
+import { Code } from "../../gen/ts/google/rpc/code_pb.ts";
 import {
   BadRequestSchema,
   DebugInfoSchema,
@@ -9,7 +9,7 @@ import {
 import type { Status } from "../../gen/ts/google/rpc/status_pb.ts";
 import type { JobError } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { Reason, Violation } from "../errors.ts";
-import { errorDomain, findDetail, fromCallMetadata } from "./status.ts";
+import { errorDomain, findDetail } from "./status.ts";
 
 /** What went wrong: a reason of the service, UNAVAILABLE where no service answered, or one that is newer than this client. */
 export type RunnerReason = Reason | "UNAVAILABLE" | (string & {});
@@ -71,21 +71,36 @@ export class ExecutionError extends RunnerError {
   override readonly name = "ExecutionError";
 }
 
+/** A call that failed, as a protocol reports it. */
+export interface FailedCall {
+  code: Code;
+  message: string;
+  /** The details of the status; undefined where there are none that can be read. */
+  details: Status | undefined;
+  /** What the protocol's library threw. */
+  cause: unknown;
+}
+
 /** The error that a failed call means. `address` is named when nothing answered there. */
-export function fromServiceError(error: ServiceError, address: string): RunnerError {
-  const details = fromCallMetadata(error.metadata);
+export function fromFailedCall(call: FailedCall, address: string): RunnerError {
+  const { code, message, details, cause } = call;
   const info = details && findDetail(details, ErrorInfoSchema);
-  if (!details || info?.domain !== errorDomain) return fromTransport(error, address);
+  if (!details || info?.domain !== errorDomain) return fromTransport(call, address);
   const { exception_type: exceptionType = "", ...metadata } = info.metadata;
   return runnerError({
     reason: info.reason,
-    message: error.details,
-    code: error.code,
+    message,
+    code,
     metadata,
     exceptionType,
-    cause: error,
+    cause,
     ...furtherDetails(details),
   });
+}
+
+/** What went wrong in this client itself. */
+export function localError(message: string, cause?: unknown): RunnerError {
+  return new ExecutionError({ reason: "INTERNAL", message, code: Code.INTERNAL, cause });
 }
 
 /** The error that ended a job, of the same classes as those of a failed call. */
@@ -93,7 +108,7 @@ export function fromJobError(jobId: string, error: JobError): RunnerError {
   return runnerError({
     reason: error.reason,
     message: error.message,
-    code: status.UNKNOWN,
+    code: Code.UNKNOWN,
     metadata: { job_id: jobId, ...error.metadata },
     violations: error.violations.map(({ field, description, rule }) => ({ field, description, rule })),
     exceptionType: error.exceptionType,
@@ -101,28 +116,30 @@ export function fromJobError(jobId: string, error: JobError): RunnerError {
   });
 }
 
-/** What a status means that the service did not send: the connection, a proxy or this client's own gRPC did. */
-const transportReasons: Partial<Record<status, RunnerReason>> = {
-  [status.UNAVAILABLE]: "UNAVAILABLE",
-  [status.CANCELLED]: "UNAVAILABLE",
-  [status.UNKNOWN]: "UNAVAILABLE",
-  [status.INTERNAL]: "UNAVAILABLE",
-  [status.DEADLINE_EXCEEDED]: "DEADLINE",
-  [status.UNAUTHENTICATED]: "UNAUTHENTICATED",
-  [status.PERMISSION_DENIED]: "FORBIDDEN",
+/** What a status means that the service did not send: the connection, a proxy or this client's own library did. */
+const transportReasons: Partial<Record<Code, RunnerReason>> = {
+  [Code.UNAVAILABLE]: "UNAVAILABLE",
+  [Code.CANCELLED]: "UNAVAILABLE",
+  [Code.UNKNOWN]: "UNAVAILABLE",
+  [Code.INTERNAL]: "UNAVAILABLE",
+  [Code.DEADLINE_EXCEEDED]: "DEADLINE",
+  [Code.UNAUTHENTICATED]: "UNAUTHENTICATED",
+  [Code.PERMISSION_DENIED]: "FORBIDDEN",
 };
 
-function fromTransport(error: ServiceError, address: string): RunnerError {
-  const reason = transportReasons[error.code] ?? "INTERNAL";
+function fromTransport({ code, message, cause }: FailedCall, address: string): RunnerError {
+  const reason = transportReasons[code] ?? "INTERNAL";
   const what = reason === "UNAVAILABLE" ? "No answer from" : "The call failed at";
   return new ExecutionError({
     reason,
-    message: `${what} ${address}: ${error.details.replace(/ Resolution note: $/, "")}`,
-    code: error.code,
-    metadata: { address, status: status[error.code] ?? String(error.code) },
-    cause: error,
+    message: `${what} ${address}: ${message}`,
+    code,
+    metadata: { address, status: codeNames.get(code) ?? String(code) },
+    cause,
   });
 }
+
+const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));
 
 const classes: Partial<Record<string, new (init: RunnerErrorInit) => RunnerError>> = {
   PLUGIN_NOT_FOUND: ActionNotFoundError,

@@ -1,4 +1,4 @@
-import { status } from "@grpc/grpc-js";
+import { Code } from "../../gen/ts/google/rpc/code_pb.ts";
 import { ExecutionError, RunnerError } from "./client-errors.ts";
 import { maxTries, pause } from "./client-retry.ts";
 
@@ -56,7 +56,7 @@ export async function* resuming<M extends StreamMessage>(
 
 /** A stream that was cut, by the connection, a proxy or this client: `UNAVAILABLE`, worth another try. */
 export function cut(message: string): RunnerError {
-  return new ExecutionError({ reason: "UNAVAILABLE", message, code: status.UNAVAILABLE });
+  return new ExecutionError({ reason: "UNAVAILABLE", message, code: Code.UNAVAILABLE });
 }
 
 /** Ends the stream when nothing comes for too long; the time that the consumer takes does not count. */

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { status } from "@grpc/grpc-js";
+import { Code } from "../../gen/ts/google/rpc/code_pb.ts";
 import { RunnerError } from "./client-errors.ts";
 
 /** How many calls a request that nobody has answered is worth. */
@@ -14,19 +13,29 @@ export async function retrying<T>(call: () => Promise<T>, signal: AbortSignal | 
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof RunnerError) || error.code !== status.UNAVAILABLE || failures >= maxTries) throw error;
+      if (!(error instanceof RunnerError) || error.code !== Code.UNAVAILABLE || failures >= maxTries) throw error;
       await pause(failures, error.retryAfterMs, signal);
     }
   }
 }
 
 /** Waits before the next try, longer with each failure, never less than the service asked for. Rejects on abort. */
-export async function pause(failures: number, retryAfterMs: number | undefined, signal: AbortSignal | undefined) {
-  try {
-    await sleep(delayOf(failures, retryAfterMs), undefined, signal ? { signal } : {});
-  } catch (error) {
-    throw signal?.aborted ? signal.reason : error;
-  }
+export function pause(failures: number, retryAfterMs: number | undefined, signal: AbortSignal | undefined) {
+  return new Promise<void>((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(
+      () => {
+        signal?.removeEventListener("abort", abort);
+        resolve();
+      },
+      delayOf(failures, retryAfterMs),
+    );
+    signal?.addEventListener("abort", abort, { once: true });
+  });
 }
 
 /** Jitter keeps clients that lost the same server from coming back at once. */

@@ -8,7 +8,7 @@ import {
   WatchJobsRequestSchema,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { isTerminal } from "../job/job-state.ts";
-import type { Channel } from "./client-channel.ts";
+import type { Channel } from "./channel.ts";
 import { cut, type ResumeOptions, resuming } from "./client-resume.ts";
 
 /** What a watch of one job yields: the job as it was first, then its events. */

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import {
   create,
   type DescMessage,
@@ -18,20 +17,14 @@ import {
   SubmitJobRequestSchema,
   type ValidateParamsResponse,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import { Channel, type TlsOptions } from "./client-channel.ts";
+import type { Channel } from "./channel.ts";
 import { JobHandle, jsonOf, type WatchOptions } from "./client-job.ts";
 import { cut, type ResumeOptions } from "./client-resume.ts";
 import { retrying } from "./client-retry.ts";
 import { type JobsUpdate, type JobUpdate, watchJob, watchJobs } from "./client-watch.ts";
 
-/** Where the service is. */
-export interface ConnectOptions {
-  /** `host:port` or another name of gRPC's; default: PLUGIN_RUNNER_ADDRESS, then `127.0.0.1:50151`. */
-  address?: string | undefined;
-  /** Sent as bearer token; default: PLUGIN_RUNNER_TOKEN, then none. */
-  token?: string | undefined;
-  /** `true` for TLS with the system's certificate authorities; default: plain text. */
-  tls?: boolean | TlsOptions | undefined;
+/** How long a client waits for a server that is silent or gone. */
+export interface Patience {
   /** A watch that hears nothing for so long is opened again. Default: 30,000, three heartbeats. */
   heartbeatTimeoutMs?: number | undefined;
   /** How long a watch looks for a server that it has lost. Default: 600,000. */
@@ -74,25 +67,16 @@ export interface SubmitOptions extends ActionOptions {
 export type JobFilterInit = MessageInitShape<typeof JobFilterSchema>;
 
 /**
- * Connects to a service; the connection is made by the first call. Close it with `close()` or `await using`.
- * Every method throws ActionNotFoundError, ValidationError or ExecutionError, or the reason of its aborted signal.
+ * A connection to a service. Every method throws ActionNotFoundError, ValidationError or ExecutionError, or the reason of
+ * its aborted signal.
  */
-export function connect(options: ConnectOptions = {}): Client {
-  return new Client(options);
-}
-
-/** A connection to a service: see `connect`. */
 export class Client implements AsyncDisposable {
   readonly #channel: Channel;
   readonly #silenceMs: number;
   readonly #retryForMs: number;
 
-  constructor({ address, token, tls, heartbeatTimeoutMs = 30_000, retryForMs = 600_000 }: ConnectOptions) {
-    this.#channel = new Channel({
-      address: address || process.env.PLUGIN_RUNNER_ADDRESS || "127.0.0.1:50151",
-      token: token ?? process.env.PLUGIN_RUNNER_TOKEN,
-      tls: tls === true ? {} : tls || undefined,
-    });
+  constructor(channel: Channel, { heartbeatTimeoutMs = 30_000, retryForMs = 600_000 }: Patience = {}) {
+    this.#channel = channel;
     this.#silenceMs = heartbeatTimeoutMs;
     this.#retryForMs = retryForMs;
   }
@@ -119,7 +103,7 @@ export class Client implements AsyncDisposable {
     params: JsonObject = {},
     options: RunOptions = {},
   ): Promise<JsonValue> {
-    const { mode = "local", requestId = randomUUID(), ...rest } = options;
+    const { mode = "local", requestId = newId(), ...rest } = options;
     if (mode === "job") return (await this.submitJob(plugin, action, params, rest)).id;
     const request = { ...requestOf(plugin, action, params, rest), mode: runModes[mode], requestId };
     const { result } = await this.#call(PluginRunner.method.runPlugin, request, rest.signal, deadlineOf(rest));
@@ -133,7 +117,7 @@ export class Client implements AsyncDisposable {
     params: JsonObject = {},
     options: SubmitOptions = {},
   ): Promise<JobHandle> {
-    const { labels = {}, jobId = randomUUID(), ...rest } = options;
+    const { labels = {}, jobId = newId(), ...rest } = options;
     const request = create(SubmitJobRequestSchema, {
       ...requestOf(plugin, action, params, { ...rest, jobId }),
       labels,
@@ -243,6 +227,11 @@ export class Client implements AsyncDisposable {
   #resume(signal: AbortSignal | undefined, onRetry: WatchOptions["onRetry"]): ResumeOptions {
     return { signal, onRetry, silenceMs: this.#silenceMs, retryForMs: this.#retryForMs };
   }
+}
+
+/** Not `randomUUID`, which pages that came without TLS do not have. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 const runModes = { local: RunMode.LOCAL, task: RunMode.TASK } as const;

@@ -1,6 +1,5 @@
 import { hash } from "node:crypto";
 import { create, type MessageShape } from "@bufbuild/protobuf";
-import type { UntypedHandleCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import {
   CancelJobResponseSchema,
@@ -20,7 +19,7 @@ import { requestInvalid } from "../errors.ts";
 import { RunOnce } from "../runner/run-once.ts";
 import type { Runner } from "../runner/runner.ts";
 import { packageVersion } from "../util/package-root.ts";
-import type { CallContext, Calls, Send } from "./call.ts";
+import type { CallContext, Send } from "./call.ts";
 import { encodeResult } from "./encode-result.ts";
 import { listPage, readPageToken, writePageToken } from "./page.ts";
 import { fit, sendJob, sendJobs } from "./watch.ts";
@@ -33,7 +32,7 @@ type Request<Name extends keyof Methods> = MessageShape<Methods[Name]["input"]>;
 type Response<Name extends keyof Methods> = MessageShape<Methods[Name]["output"]> | Uint8Array;
 
 /** A unary handler returns a message, or its encoding; a streaming one sends them. */
-type Handlers = {
+export type Handlers = {
   [Name in keyof Methods]: Methods[Name]["methodKind"] extends "unary"
     ? (request: Request<Name>, context: CallContext) => Promise<Response<Name>>
     : (request: Request<Name>, context: CallContext, send: Send<Response<Name>>) => Promise<void>;
@@ -41,31 +40,15 @@ type Handlers = {
 
 export interface ServiceOptions {
   runner: Runner;
-  calls: Calls;
   limits: ServerLimits;
   startTime: GetServerInfoResponse["startTime"];
   /** Aborts when this server is going away: streams then tell their watchers to come back. */
   leaving: AbortSignal;
 }
 
-/** The handlers of `PluginRunner` for grpc-js: request → runner → response. */
-export function pluginRunnerService(options: ServiceOptions): UntypedServiceImplementation {
-  const { unary, stream } = options.calls;
-  const handlers: Handlers = { ...runs(options), ...jobs(options), ...watches(options), ...plugins(options) };
-  return {
-    runPlugin: unary(handlers.runPlugin),
-    validateParams: unary(handlers.validateParams),
-    submitJob: stream(handlers.submitJob),
-    watchJob: stream(handlers.watchJob),
-    watchJobs: stream(handlers.watchJobs),
-    getJob: unary(handlers.getJob),
-    listJobs: unary(handlers.listJobs),
-    cancelJob: unary(handlers.cancelJob),
-    deleteJob: unary(handlers.deleteJob),
-    listPlugins: unary(handlers.listPlugins),
-    getPlugin: unary(handlers.getPlugin),
-    getServerInfo: unary(handlers.getServerInfo),
-  } satisfies Record<keyof Methods, UntypedHandleCall>;
+/** What `PluginRunner` does, for any protocol: request → runner → response. */
+export function pluginRunnerHandlers(options: ServiceOptions): Handlers {
+  return { ...runs(options), ...jobs(options), ...watches(options), ...plugins(options) };
 }
 
 function runs({ runner, limits }: ServiceOptions) {

@@ -1,11 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { type ErrorDetails, PluginRunnerError, type Reason, reasons } from "../../src/errors.ts";
+import { Admission } from "../../src/grpc/admission.ts";
+import { ConnectCalls } from "../../src/http/connect-calls.ts";
+import { silentLog } from "../../src/util/log.ts";
 import { fakeServer, unary } from "../grpc/fake-server.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { TcpProxy } from "../support/proxy.ts";
@@ -27,6 +32,8 @@ export interface Targets {
   down: string;
   /** Passes all on to `plain`. A connection to `cut` cuts every connection through it, and is then closed. */
   proxy: { address: string; cut: string };
+  /** The same for browsers, as URLs. A page of any other origin than their own may not call them. */
+  web: { plain: string; secure: string; reasons: string; down: string; proxy: string };
 }
 
 const roots = [fixtures, join(project, "test/fixtures/clients")];
@@ -42,13 +49,18 @@ export async function startTargets(): Promise<Targets & AsyncDisposable> {
   const tls = ["--tls-cert", pki.server.cert, "--tls-key", pki.server.key];
   const start = async (...args: string[]): Promise<TestServer> =>
     starting.use(await startServer({ roots, args: ["--grace", "500ms", ...args] }));
-  const plain = await start("--max-events-per-job", "100");
-  const secure = await start(...tls, "--token-file", join(dir, "token"));
+  const web = ["--http-listen", "127.0.0.1:0"];
+  const plain = await start("--max-events-per-job", "100", ...web);
+  const secure = await start(...tls, "--token-file", join(dir, "token"), ...web);
   const mutual = await start(...tls, "--tls-client-ca", pki.ca);
   const scripted = starting.use(await fakeServer([unary(PluginRunner.method.runPlugin, fail)]));
+  const scriptedWeb = await scriptedForBrowsers();
+  starting.defer(() => void scriptedWeb.server.close());
   const proxy = starting.use(await TcpProxy.listen(plain.address));
+  const webProxy = starting.use(await TcpProxy.listen(plain.httpAddress));
   const cutter = await listen((socket) => {
     proxy.cut();
+    webProxy.cut();
     socket.end();
   });
   starting.defer(() => void cutter.server.close());
@@ -63,6 +75,13 @@ export async function startTargets(): Promise<Targets & AsyncDisposable> {
     reasons: scripted.address,
     down: down.address,
     proxy: { address: proxy.address, cut: cutter.address },
+    web: {
+      plain: `http://${plain.httpAddress}`,
+      secure: `https://${byName(secure.httpAddress)}`,
+      reasons: `http://${scriptedWeb.address}`,
+      down: `http://${down.address}`,
+      proxy: `http://${webProxy.address}`,
+    },
     [Symbol.asyncDispose]: () => ending.disposeAsync(),
   };
 }
@@ -86,8 +105,25 @@ async function fail({ action }: { action: string }): Promise<never> {
   throw new PluginRunnerError(reason, `This is ${reason}: ü.`, { metadata: { word: "ü 漢" }, ...details[reason] });
 }
 
-async function listen(taken: Parameters<typeof createServer>[1]): Promise<{ server: Server; address: string }> {
-  const server = createServer({}, taken).listen(0, "127.0.0.1");
+/** The scripted service as a browser sees it. */
+function scriptedForBrowsers(): Promise<Listening> {
+  const { unary } = new ConnectCalls(new Admission({ token: undefined, maxCalls: 100, log: silentLog }));
+  const { runPlugin } = PluginRunner.method;
+  const adapter = connectNodeAdapter({ routes: (router) => router.rpc(runPlugin, unary(runPlugin.output, fail)) });
+  return listening(createHttpServer(adapter));
+}
+
+function listen(taken: Parameters<typeof createServer>[1]): Promise<Listening> {
+  return listening(createServer({}, taken));
+}
+
+interface Listening {
+  server: Server;
+  address: string;
+}
+
+async function listening(server: Server): Promise<Listening> {
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("There is no port.");

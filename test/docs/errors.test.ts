@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { exitCodeOf } from "../../src/cli/exit-codes.ts";
 import { PluginRunnerError, reasons } from "../../src/errors.ts";
-import { fromServiceError } from "../../src/grpc/client-errors.ts";
-import { toCallStatus } from "../../src/grpc/status.ts";
+import { toCallStatus } from "../../src/grpc/call-status.ts";
+import { fromServiceError } from "../../src/grpc/grpc-channel.ts";
 
 test("docs/errors.md names every reason with the status and the exit code that it really has", () => {
   const documented = readTable(readFileSync(join(import.meta.dirname, "../../docs/errors.md"), "utf8"));

@@ -4,8 +4,10 @@ import { type TestContext, test } from "node:test";
 import { Client, credentials, Metadata, Server, ServerCredentials, type ServiceError, status } from "@grpc/grpc-js";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { PluginRunnerError } from "../../src/errors.ts";
-import { type CallContext, type CallOptions, Calls, type Send } from "../../src/grpc/call.ts";
-import { findDetail, fromCallMetadata } from "../../src/grpc/status.ts";
+import { Admission, type AdmissionOptions } from "../../src/grpc/admission.ts";
+import { type CallContext, Calls, type Send } from "../../src/grpc/call.ts";
+import { fromCallMetadata } from "../../src/grpc/call-status.ts";
+import { findDetail } from "../../src/grpc/status.ts";
 import { silentLog } from "../../src/util/log.ts";
 
 test("a handler's result, and what it throws in whatever way, is the one answer of the call", async (t) => {
@@ -101,16 +103,13 @@ test("calls beyond the limit are refused with a time to come again, and there is
   assert.equal(await unary("more"), "ok");
 });
 
-test("a call that is not authenticated reaches no handler", async (t) => {
+test("a call without the token reaches no handler", async (t) => {
   let reached = 0;
-  const authenticate = () => {
-    throw new PluginRunnerError("UNAUTHENTICATED", "no");
-  };
   const count = async () => {
     reached++;
     return "";
   };
-  const { unary, stream } = await serve(t, { unary: count, stream: async () => void count() }, { authenticate });
+  const { unary, stream } = await serve(t, { unary: count, stream: async () => void count() }, { token: "s3cret" });
   await assert.rejects(unary("hello"), (error) => isServiceError(error) && error.code === status.UNAUTHENTICATED);
   assert.equal((await collect(stream("hello"))).code, status.UNAUTHENTICATED);
   assert.equal(reached, 0);
@@ -146,8 +145,8 @@ interface Handlers {
 }
 
 /** A service of texts with one method of each kind, and a client of it. */
-async function serve(t: TestContext, handlers: Handlers, options: Partial<CallOptions> = {}) {
-  const calls = new Calls({ authenticate: () => {}, maxCalls: 100, log: silentLog, ...options });
+async function serve(t: TestContext, handlers: Handlers, options: Partial<AdmissionOptions> = {}) {
+  const calls = new Calls(new Admission({ token: undefined, maxCalls: 100, log: silentLog, ...options }));
   const method = (path: string, responseStream: boolean) => ({
     path,
     requestStream: false,

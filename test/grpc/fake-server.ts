@@ -19,8 +19,8 @@ import type { JobEventSchema } from "../../gen/ts/pluginrunner/v1/job_event_pb.t
 import type { JobSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { PluginRunnerError } from "../../src/errors.ts";
+import { toCallStatus } from "../../src/grpc/call-status.ts";
 import { serviceDefinition } from "../../src/grpc/definition.ts";
-import { toCallStatus } from "../../src/grpc/status.ts";
 
 /** A status without details, as a proxy or a broken connection makes it. */
 export class BareStatus extends Error {

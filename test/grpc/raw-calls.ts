@@ -14,8 +14,10 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { credentials, Client as GrpcClient, type ServiceError } from "@grpc/grpc-js";
 import { ErrorInfoSchema } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import type { RunnerError } from "../../src/client.ts";
-import { Channel } from "../../src/grpc/client-channel.ts";
-import { errorDomain, findDetail, fromCallMetadata } from "../../src/grpc/status.ts";
+import { fromCallMetadata } from "../../src/grpc/call-status.ts";
+import type { Channel } from "../../src/grpc/channel.ts";
+import { GrpcChannel } from "../../src/grpc/grpc-channel.ts";
+import { errorDomain, findDetail } from "../../src/grpc/status.ts";
 import { collect, failure } from "../conformance/run.ts";
 
 const runPath = "/pluginrunner.v1.PluginRunner/RunPlugin";
@@ -26,7 +28,7 @@ export class RawCalls implements Disposable {
   readonly #client: GrpcClient;
 
   constructor(address: string) {
-    this.#channel = new Channel({ address, token: undefined, tls: undefined });
+    this.#channel = new GrpcChannel({ address, token: undefined, tls: undefined });
     // A connection of its own, that may break.
     this.#client = new GrpcClient(address, credentials.createInsecure(), { "grpc.use_local_subchannel_pool": 1 });
   }

@@ -9,7 +9,8 @@ import {
   RetryInfoSchema,
 } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { type ErrorDetails, PluginRunnerError, reasons } from "../../src/errors.ts";
-import { detailsKey, findDetail, fromCallMetadata, toCallStatus } from "../../src/grpc/status.ts";
+import { detailsKey, fromCallMetadata, toCallStatus } from "../../src/grpc/call-status.ts";
+import { findDetail } from "../../src/grpc/status.ts";
 
 test("every reason has a code of its own meaning, and says itself in ErrorInfo", () => {
   for (const reason of reasons) {

@@ -4,9 +4,10 @@ import {
   WatchJobRequestSchema,
   type WatchJobResponse,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import { Channel } from "../../src/grpc/client-channel.ts";
+import type { Channel } from "../../src/grpc/channel.ts";
 import { RunnerError } from "../../src/grpc/client-errors.ts";
 import { pause } from "../../src/grpc/client-retry.ts";
+import { GrpcChannel } from "../../src/grpc/grpc-channel.ts";
 import type { WatchedStream } from "./watch-validator.ts";
 
 export interface RecordOptions {
@@ -68,7 +69,7 @@ export function hasProgress({ update }: WatchJobResponse): boolean {
 
 /** A connection without the client's own resuming. */
 export function openChannel(address: string, token?: string): Channel {
-  return new Channel({ address, token, tls: undefined });
+  return new GrpcChannel({ address, token, tls: undefined });
 }
 
 /** The sequence of the last event that a stream brought. */

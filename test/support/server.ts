@@ -13,6 +13,8 @@ export const fixtures = join(project, "test/fixtures/plugins");
 /** A server process of a test, with a client. Disposing it ends all that it started and removes its data. */
 export interface TestServer extends AsyncDisposable {
   readonly address: string;
+  /** Where browsers are answered, where it was told to: `host:port`. */
+  readonly httpAddress: string;
   readonly client: Client;
   readonly dataDir: string;
   readonly pid: number;
@@ -64,6 +66,7 @@ const serve = [join(project, "src/cli/main.ts"), "serve"];
 
 class ServerProcess implements TestServer {
   address = "127.0.0.1:0";
+  httpAddress = "";
   readonly dataDir: string;
   readonly #options: TestServerOptions;
   #child: ChildProcess | undefined;
@@ -116,8 +119,9 @@ class ServerProcess implements TestServer {
     });
     failed.catch(() => {});
     const [line] = await Promise.race([once(createInterface({ input: child.stdout }), "line"), failed]);
-    const { address }: { address: string } = JSON.parse(line);
+    const { address, http_address = "" }: { address: string; http_address?: string } = JSON.parse(line);
     this.address = address;
+    this.httpAddress = http_address;
     this.#client ??= connect({ address, ...(token !== undefined && { token }) });
   }
 

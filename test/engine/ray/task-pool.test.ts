@@ -8,7 +8,7 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { PluginRunner, RunMode, RunPluginRequestSchema } from "../../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { RunnerError } from "../../../src/client.ts";
-import { Channel } from "../../../src/grpc/client-channel.ts";
+import { GrpcChannel } from "../../../src/grpc/grpc-channel.ts";
 import { kill, startTime } from "../../../src/util/process.ts";
 import { clusterProcesses } from "../../support/cluster-processes.ts";
 import { startRay, type TestRay } from "../../support/ray.ts";
@@ -148,7 +148,7 @@ function task(plugin: string, action: string, params: JsonObject = {}, timeoutMs
 
 /** The same without the client's retries. */
 async function callOnce(plugin: string, action: string): Promise<unknown> {
-  const channel = new Channel({ address: server.address, token: undefined, tls: undefined });
+  const channel = new GrpcChannel({ address: server.address, token: undefined, tls: undefined });
   try {
     const request = create(RunPluginRequestSchema, { plugin, action, mode: RunMode.TASK });
     return await channel.unary(PluginRunner.method.runPlugin, request);

@@ -1,14 +1,9 @@
 import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import {
-  type ChannelOptions,
-  credentials,
-  Client as GrpcClient,
-  Metadata,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
-import { ExecutionError, fromServiceError, type RunnerError } from "./client-errors.ts";
+import { type ChannelOptions, credentials, Client as GrpcClient, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { fromCallMetadata } from "./call-status.ts";
+import type { Channel } from "./channel.ts";
+import { fromFailedCall, localError, type RunnerError } from "./client-errors.ts";
 
 /** Where the service is, and how to speak to it. */
 export interface ChannelTarget {
@@ -40,8 +35,8 @@ const channelOptions: ChannelOptions = {
   "grpc.max_reconnect_backoff_ms": 500,
 };
 
-/** A connection that speaks protobuf-es messages, and whose calls fail with a RunnerError or their signal's reason. */
-export class Channel {
+/** A connection of grpc-js that speaks protobuf-es messages. */
+export class GrpcChannel implements Channel {
   readonly address: string;
   readonly #client: GrpcClient;
   readonly #metadata = new Metadata();
@@ -74,7 +69,6 @@ export class Channel {
     return promise;
   }
 
-  /** Yields messages as they come; the call ends with the iteration. */
   async *stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageShape<I>,
@@ -113,8 +107,13 @@ export class Channel {
   }
 }
 
-function localError(message: string, cause?: unknown): RunnerError {
-  return new ExecutionError({ reason: "INTERNAL", message, code: status.INTERNAL, cause });
+/** The error that a call of grpc-js failed with. */
+export function fromServiceError(error: ServiceError, address: string): RunnerError {
+  const message = error.details.replace(/ Resolution note: $/, "");
+  return fromFailedCall(
+    { code: error.code, message, details: fromCallMetadata(error.metadata), cause: error },
+    address,
+  );
 }
 
 function tlsCredentials({ ca, cert, key }: TlsOptions) {

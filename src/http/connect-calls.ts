@@ -1,0 +1,98 @@
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { type Admission, callerGone } from "../grpc/admission.ts";
+import type { StreamHandler, UnaryHandler } from "../grpc/call.ts";
+import type { Encodable } from "../grpc/definition.ts";
+import { toStatus } from "../grpc/status.ts";
+
+/** Wraps handlers for Connect: the same admission, the same errors and the same reasons to abort as in gRPC. */
+export class ConnectCalls {
+  readonly #admission: Admission;
+
+  constructor(admission: Admission) {
+    this.#admission = admission;
+  }
+
+  readonly unary = <Req, Res extends DescMessage>(output: Res, handler: UnaryHandler<Req, Encodable<Res>>) => {
+    return async (request: Req, context: HandlerContext): Promise<MessageShape<Res>> => {
+      const caller = abortWithCaller(context);
+      try {
+        this.#admission.enter("unary", authorizationOf(context));
+        try {
+          return decoded(output, await handler(request, { signal: caller.signal }));
+        } finally {
+          this.#admission.leave("unary");
+        }
+      } catch (thrown) {
+        throw this.#error(thrown, context);
+      }
+    };
+  };
+
+  readonly stream = <Req, Res extends DescMessage>(output: Res, handler: StreamHandler<Req, Encodable<Res>>) => {
+    const admission = this.#admission;
+    const errorOf = (thrown: unknown, context: HandlerContext) => this.#error(thrown, context);
+    return async function* (request: Req, context: HandlerContext): AsyncGenerator<MessageShape<Res>, void, undefined> {
+      const caller = abortWithCaller(context);
+      try {
+        admission.enter("stream", authorizationOf(context));
+        try {
+          for await (const message of sent(handler, request, caller)) yield decoded(output, message);
+        } finally {
+          admission.leave("stream");
+        }
+      } catch (thrown) {
+        throw errorOf(thrown, context);
+      }
+    };
+  };
+
+  #error(thrown: unknown, { url }: HandlerContext): ConnectError {
+    const error = this.#admission.errorOf(thrown, new URL(url).pathname);
+    const { code, message, details } = toStatus(error);
+    const found = new ConnectError(message, code);
+    found.details = details.map(({ typeUrl, value }) => ({ type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1), value }));
+    return found;
+  }
+}
+
+/** What a handler sends, one message at a time as they are taken. The handler is aborted when the iteration is left. */
+async function* sent<Req, Message>(
+  handler: StreamHandler<Req, Message>,
+  request: Req,
+  caller: AbortController,
+): AsyncGenerator<Message, void, undefined> {
+  const { readable, writable } = new TransformStream<Message, Message>();
+  const writer = writable.getWriter();
+  const ended = handler(request, { signal: caller.signal }, (message) => writer.write(message)).then(
+    () => writer.close(),
+    (thrown: unknown) => writer.abort(thrown),
+  );
+  try {
+    for await (const message of readable) yield message;
+  } finally {
+    caller.abort(callerGone(false));
+    // The reader has left or was told already.
+    await ended.catch(() => {});
+  }
+}
+
+/** Aborts when the call is cut or its time is up, with the reason that a caller of gRPC would see. */
+function abortWithCaller({ signal }: HandlerContext): AbortController {
+  const controller = new AbortController();
+  const abort = () => {
+    const { reason } = signal;
+    controller.abort(callerGone(reason instanceof ConnectError && reason.code === Code.DeadlineExceeded));
+  };
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  return controller;
+}
+
+function authorizationOf({ requestHeader }: HandlerContext): string | undefined {
+  return requestHeader.get("authorization") ?? undefined;
+}
+
+function decoded<Desc extends DescMessage>(desc: Desc, message: Encodable<Desc>): MessageShape<Desc> {
+  return message instanceof Uint8Array ? fromBinary(desc, message) : message;
+}

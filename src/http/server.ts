@@ -1,0 +1,99 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import type { Socket } from "node:net";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import type { Admission } from "../grpc/admission.ts";
+import type { Handlers } from "../grpc/service.ts";
+import { ConnectCalls } from "./connect-calls.ts";
+import { type GuardOptions, originGuard } from "./guard.ts";
+import { connectRoutes } from "./routes.ts";
+
+/** PEM texts; with `ca` only clients with a certificate of theirs get in. */
+export interface ServerTls {
+  cert: string;
+  key: string;
+  ca: string | undefined;
+}
+
+export interface HttpServerOptions extends GuardOptions {
+  /** Host and port; port 0 takes a free one. */
+  address: string;
+  /** Undefined: plain text, and HTTP/1.1 alone. */
+  tls: ServerTls | undefined;
+  handlers: Handlers;
+  admission: Admission;
+  maxRequestBytes: number;
+}
+
+type Request = IncomingMessage | Http2ServerRequest;
+type Response = ServerResponse | Http2ServerResponse;
+
+/** The port for browsers: the RPCs of `PluginRunner` by Connect and gRPC-Web, over HTTP/1.1 and, with TLS, HTTP/2. */
+export class HttpServer {
+  readonly address: string;
+  readonly #server: ReturnType<typeof createHttpServer>;
+  readonly #sockets: ReadonlySet<Socket>;
+
+  private constructor(address: string, server: ReturnType<typeof createHttpServer>, sockets: ReadonlySet<Socket>) {
+    this.address = address;
+    this.#server = server;
+    this.#sockets = sockets;
+  }
+
+  /** Listens; rejects when the address cannot be had. */
+  static async listen(options: HttpServerOptions): Promise<HttpServer> {
+    const server = createHttpServer(options.tls, listener(options));
+    const sockets = new Set<Socket>();
+    server.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
+    });
+    const { hostname, port } = new URL(`http://${options.address}`);
+    server.listen(Number(port || 80), hostname.replace(/^\[(.*)\]$/, "$1"));
+    await once(server, "listening");
+    const bound = server.address();
+    if (bound === null || typeof bound === "string") throw new Error(`${options.address} has no port.`);
+    return new HttpServer(options.address.replace(/:\d+$/, `:${bound.port}`), server, sockets);
+  }
+
+  /** Takes no new calls and waits for those under way until the signal aborts; then cuts them. */
+  async close(signal: AbortSignal): Promise<void> {
+    const force = () => {
+      for (const socket of this.#sockets) socket.destroy();
+    };
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    signal.addEventListener("abort", force, { once: true });
+    if (signal.aborted) force();
+    await closed;
+    signal.removeEventListener("abort", force);
+  }
+}
+
+function listener(options: HttpServerOptions): (request: Request, response: Response) => void {
+  const { handlers, admission, maxRequestBytes } = options;
+  const guard = originGuard(options);
+  const answer = connectNodeAdapter({
+    routes: connectRoutes(handlers, new ConnectCalls(admission)),
+    // gRPC has a port of its own.
+    grpc: false,
+    readMaxBytes: maxRequestBytes,
+  });
+  return (request, response) => {
+    const { method, headers } = request;
+    const host = headers.host ?? headers[":authority"]?.toString();
+    const verdict = guard({ method, host, origin: headers.origin });
+    for (const [name, value] of Object.entries(verdict.headers)) response.setHeader(name, value);
+    if (verdict.status === undefined) return answer(request, response);
+    response.statusCode = verdict.status;
+    response.end(verdict.body ?? "");
+  };
+}
+
+function createHttpServer(tls: ServerTls | undefined, listen: (request: Request, response: Response) => void) {
+  if (tls === undefined) return createServer(listen);
+  const { cert, key, ca } = tls;
+  const mutual = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true };
+  return createSecureServer({ cert, key, allowHTTP1: true, ...mutual }, listen);
+}

@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { type ConnectOptions, connect } from "../../src/browser.ts";
+import { withoutCertificates } from "../support/certificates.ts";
+import { readCases } from "./cases.ts";
+import { runCase } from "./run-case.ts";
+import { startTargets, type Targets } from "./targets.ts";
+
+/** How each target of the cases is reached. A browser's own are its authorities and certificates. */
+const targets: Record<string, (all: Targets) => ConnectOptions> = {
+  plain: ({ web }) => ({ baseUrl: web.plain }),
+  secure: ({ web, secure }) => ({ baseUrl: web.secure, token: secure.token }),
+  secure_without_token: ({ web }) => ({ baseUrl: web.secure }),
+  reasons: ({ web }) => ({ baseUrl: web.reasons }),
+  down: ({ web }) => ({ baseUrl: web.down }),
+};
+
+describe("the browser's client passes the cases of every client, by fetch", { skip: withoutCertificates }, () => {
+  const open = new AsyncDisposableStack();
+  let all: Targets;
+
+  before(async () => {
+    all = open.use(await startTargets());
+    const trusted = getCACertificates("default");
+    setDefaultCACertificates([...trusted, readFileSync(all.secure.ca, "utf8")]);
+    open.defer(() => setDefaultCACertificates(trusted));
+  });
+  after(() => open.disposeAsync());
+
+  for (const one of readCases()) {
+    const optionsOf = targets[one.target ?? "plain"];
+    const skip = optionsOf === undefined && "a browser's own are its authorities and certificates";
+    test(one.name, { timeout: 30_000, skip }, async () => {
+      await using client = connect(optionsOf?.(all));
+      await using proxied = connect({ baseUrl: all.web.proxy });
+      await runCase(one, { client, proxied, cut: all.proxy.cut });
+    });
+  }
+});
