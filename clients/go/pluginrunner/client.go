@@ -1,0 +1,53 @@
+package pluginrunner
+
+import (
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	pluginrunnerv1 "github.com/plugin-runner/plugin-runner/gen/go/pluginrunner/v1"
+)
+
+// Client is a connection to a service. Its methods may be called from several goroutines at once.
+type Client struct {
+	address string
+	conn    *grpc.ClientConn
+	stub    pluginrunnerv1.PluginRunnerClient
+	closed  atomic.Bool
+
+	heartbeatTimeout time.Duration
+	retryFor         time.Duration
+}
+
+// Connect makes a client of the service at PLUGIN_RUNNER_ADDRESS, else at 127.0.0.1:50151, with the token of
+// PLUGIN_RUNNER_TOKEN, if there is one; options say otherwise. The connection itself is made by the first call, so an
+// error here is a mistake in the options. Close ends it.
+func Connect(options ...Option) (*Client, error) {
+	s, err := settingsOf(options)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient(s.address, s.dialOptions()...)
+	if err != nil {
+		return nil, localError("The client cannot be made: "+err.Error(), err)
+	}
+	return &Client{
+		address:          s.address,
+		conn:             conn,
+		stub:             pluginrunnerv1.NewPluginRunnerClient(conn),
+		heartbeatTimeout: s.heartbeatTimeout,
+		retryFor:         s.retryFor,
+	}, nil
+}
+
+// Address returns the address that calls go to.
+func (c *Client) Address() string {
+	return c.address
+}
+
+// Close ends the connection; calls under way fail.
+func (c *Client) Close() error {
+	c.closed.Store(true)
+	return c.conn.Close()
+}

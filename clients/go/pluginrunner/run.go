@@ -1,0 +1,140 @@
+package pluginrunner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	pluginrunnerv1 "github.com/plugin-runner/plugin-runner/gen/go/pluginrunner/v1"
+)
+
+// deadlineGrace is how much longer the call may take than the run, so that the service's own word about the timeout
+// arrives.
+const deadlineGrace = 5 * time.Second
+
+// Mode says where an action runs.
+type Mode string
+
+const (
+	// ModeLocal runs JavaScript in the service's own process and Python in one worker that stays. The default.
+	ModeLocal Mode = "local"
+	// ModeTask runs the action on a pool of warm workers.
+	ModeTask Mode = "task"
+	// ModeJob submits the action as a job, whose id is the result.
+	ModeJob Mode = "job"
+)
+
+// WithMode says where the action runs.
+func WithMode(mode Mode) RunOption {
+	return onlyRun(func(o *runOptions) { o.mode = mode })
+}
+
+// WithRequestID makes runs with the same id one run. Default: a new id for each call, so that its retries are one.
+func WithRequestID(id string) RunOption {
+	return onlyRun(func(o *runOptions) { o.requestID = id })
+}
+
+type onlyRun func(*runOptions)
+
+func (o onlyRun) applyToRun(run *runOptions) {
+	o(run)
+}
+
+type runOptions struct {
+	actionOptions
+	mode      Mode
+	requestID string
+}
+
+// RunPlugin runs one action and returns its result; in [ModeJob] the job's id, as soon as the service has recorded it.
+//
+// Params are whatever package json makes an object of, or nil. A result is nil, a bool, a string, an int64 for a number
+// without a fraction, else a float64, an []any or a map[string]any: see [RunPluginAs] for types of your own. Numbers
+// travel as doubles, so an integer beyond 2^53 keeps its digits only as a string.
+//
+// A context that ends also ends the run. A call that the service has not taken is repeated a few times.
+func (c *Client) RunPlugin(ctx context.Context, plugin, action string, params any, options ...RunOption) (any, error) {
+	run := runOptions{mode: ModeLocal}
+	for _, option := range options {
+		option.applyToRun(&run)
+	}
+	if run.mode == ModeJob {
+		job, err := c.submit(ctx, plugin, action, params, submitOptions{actionOptions: run.actionOptions})
+		if err != nil {
+			return nil, err
+		}
+		return job.ID(), nil
+	}
+	request, err := runRequest(plugin, action, params, run)
+	if err != nil {
+		return nil, err
+	}
+	response, err := call(ctx, c, within(run.timeout, c.stub.RunPlugin), request)
+	if err != nil {
+		return nil, err
+	}
+	return plain(response.GetResult()), nil
+}
+
+// RunPluginAs runs one action as [Client.RunPlugin] does, and decodes its result into a T as package json does.
+func RunPluginAs[T any](
+	ctx context.Context, c *Client, plugin, action string, params any, options ...RunOption,
+) (T, error) {
+	result, err := c.RunPlugin(ctx, plugin, action, params, options...)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return Decode[T](result)
+}
+
+func runRequest(plugin, action string, params any, run runOptions) (*pluginrunnerv1.RunPluginRequest, error) {
+	modes := map[Mode]pluginrunnerv1.RunMode{
+		ModeLocal: pluginrunnerv1.RunMode_RUN_MODE_LOCAL,
+		ModeTask:  pluginrunnerv1.RunMode_RUN_MODE_TASK,
+	}
+	mode, known := modes[run.mode]
+	if !known {
+		return nil, localError(fmt.Sprintf("There is no mode %q.", run.mode), nil)
+	}
+	fields, err := structOf(params)
+	if err != nil {
+		return nil, err
+	}
+	return &pluginrunnerv1.RunPluginRequest{
+		Plugin:     plugin,
+		Action:     action,
+		Params:     fields,
+		Mode:       mode,
+		Entrypoint: run.entrypoint,
+		Env:        run.env,
+		RequestId:  orNewID(run.requestID),
+		JobId:      run.jobID,
+		Timeout:    duration(run.timeout),
+		Resources:  run.resources,
+	}, nil
+}
+
+// within gives each try of a call a deadline, where there is a timeout.
+func within[Request, Response any](
+	timeout *time.Duration, send method[Request, Response],
+) method[Request, Response] {
+	if timeout == nil {
+		return send
+	}
+	return func(ctx context.Context, request *Request, options ...grpc.CallOption) (*Response, error) {
+		ctx, cancel := context.WithTimeout(ctx, *timeout+deadlineGrace)
+		defer cancel()
+		return send(ctx, request, options...)
+	}
+}
+
+func duration(timeout *time.Duration) *durationpb.Duration {
+	if timeout == nil {
+		return nil
+	}
+	return durationpb.New(*timeout)
+}
