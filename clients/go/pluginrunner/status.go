@@ -104,6 +104,7 @@ func transportReason(c codes.Code) string {
 func fromJobError(jobID string, from *pluginrunnerv1.JobError) error {
 	metadata := map[string]string{"job_id": jobID}
 	maps.Copy(metadata, from.GetMetadata())
+	delete(metadata, "exception_type")
 	return classify(&RunnerError{
 		Reason:        from.GetReason(),
 		Message:       from.GetMessage(),
