@@ -1,0 +1,121 @@
+use std::env;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::Endpoint;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::link::{LinkOptions, OnRetry};
+use crate::tls::Tls;
+
+const DEFAULT_ADDRESS: &str = "127.0.0.1:50151";
+
+/// Less than the time for which calls are repeated would not find a server that is slow to answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// Where the service is, and how to speak to it: see [`Client::builder`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    address: Option<String>,
+    token: Option<String>,
+    tls: Option<Tls>,
+    options: LinkOptions,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new() -> Self {
+        let options =
+            LinkOptions { silence: Duration::from_secs(30), retry_for: Duration::from_secs(600), on_retry: None };
+        Self { address: None, token: None, tls: None, options }
+    }
+
+    /// `host:port`. Default: `PLUGIN_RUNNER_ADDRESS`, then `127.0.0.1:50151`.
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.address = Some(address.into());
+        self
+    }
+
+    /// Sent as bearer token; an empty one is none. Default: `PLUGIN_RUNNER_TOKEN`, then none.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Speaks TLS. Default: plain text.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// A watch that hears nothing for so long is opened again. Default: 30 seconds, three heartbeats.
+    pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
+        self.options.silence = timeout;
+        self
+    }
+
+    /// How long a watch looks for a server that it has lost. Default: 10 minutes.
+    pub fn retry_for(mut self, time: Duration) -> Self {
+        self.options.retry_for = time;
+        self
+    }
+
+    /// Told whenever a watch was cut, before it is opened again.
+    pub fn on_retry(mut self, tell: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.options.on_retry = Some(OnRetry(Arc::new(tell)));
+        self
+    }
+
+    /// The client. Its connection is made by the first call.
+    ///
+    /// # Errors
+    ///
+    /// An [`Error::Execution`] when the address, the token or a certificate is malformed.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
+    pub fn connect(self) -> Result<Client, Error> {
+        let address = given_or(self.address, "PLUGIN_RUNNER_ADDRESS").unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
+        let token = match self.token {
+            Some(token) => Some(token).filter(|token| !token.is_empty()),
+            None => given_or(None, "PLUGIN_RUNNER_TOKEN"),
+        };
+        let channel = endpoint(&address, self.tls)?.connect_lazy();
+        Ok(Client::new(address, channel, token.as_deref().map(bearer).transpose()?, self.options))
+    }
+}
+
+/// What was given, else what the environment has. An empty text is nothing.
+fn given_or(given: Option<String>, name: &str) -> Option<String> {
+    let present = |text: &String| !text.is_empty();
+    given.filter(present).or_else(|| env::var(name).ok().filter(present))
+}
+
+fn endpoint(address: &str, tls: Option<Tls>) -> Result<Endpoint, Error> {
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
+        .map_err(|error| Error::local(format!("{address:?} is not of the form host:port."), error))?
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .expect("the name of a package is a valid header")
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
+        .keep_alive_while_idle(true);
+    match tls {
+        Some(tls) => endpoint
+            .tls_config(tls.into_config())
+            .map_err(|error| Error::local("The certificates cannot be used.", error)),
+        None => Ok(endpoint),
+    }
+}
+
+fn bearer(token: &str) -> Result<MetadataValue<Ascii>, Error> {
+    let mut value = MetadataValue::try_from(format!("Bearer {token}"))
+        .map_err(|error| Error::local("The token has characters that cannot be sent.", error))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,111 @@
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::client::{Client, decode};
+use crate::error::Error;
+use crate::feed::Feed;
+use crate::json;
+use crate::proto::job_event::Payload;
+use crate::proto::{Job, JobEvent};
+use crate::watch::JobUpdate;
+
+/// One job. It goes on whatever becomes of this handle.
+#[derive(Clone, Debug)]
+pub struct JobHandle {
+    client: Client,
+    id: String,
+}
+
+impl JobHandle {
+    pub(crate) fn new(client: Client, id: String) -> Self {
+        Self { client, id }
+    }
+
+    /// The job's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Every event of the job, from the first to the last; live once it has caught up. Goes on by itself when its stream
+    /// is cut.
+    pub fn events(&self) -> Feed<JobEvent> {
+        self.watch().filter_map(|update| match update {
+            JobUpdate::Event(event) => Some(*event),
+            JobUpdate::Snapshot(_) => None,
+        })
+    }
+
+    /// The job as it is, then its events as [`events`](Self::events) has them.
+    pub fn watch(&self) -> Feed<JobUpdate> {
+        self.watch_after(0)
+    }
+
+    /// The job as it is, then its events after the one with this sequence.
+    pub fn watch_after(&self, sequence: i64) -> Feed<JobUpdate> {
+        self.client.watch_job(&self.id, sequence)
+    }
+
+    /// Waits for the job's end and returns its result. Dropping the future ends the wait, not the job.
+    ///
+    /// # Errors
+    ///
+    /// What ended the job, or what kept the service from saying so.
+    pub async fn result(&self) -> Result<Value, Error> {
+        let job = self.get().await?;
+        let last_state = job.state().is_final();
+        if let Some(error) = job.error {
+            return Err(Error::of_job(&self.id, error));
+        }
+        if let Some(result) = job.result {
+            return Ok(json::from_value(result));
+        }
+        // The record of a large job leaves the result out; the last event has it.
+        let mut updates = self.watch_after(job.last_sequence - i64::from(last_state));
+        while let Some(update) = updates.try_next().await? {
+            let JobUpdate::Event(event) = update else { continue };
+            match event.payload {
+                Some(Payload::Result(result)) => return Ok(result.value.map_or(Value::Null, json::from_value)),
+                Some(Payload::Error(error)) => return Err(Error::of_job(&self.id, error)),
+                _ => {}
+            }
+        }
+        Err(Error::cut("The watch ended before the job did."))
+    }
+
+    /// Waits for the job's end and returns its result as a type of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`result`](Self::result), and an [`Error::Execution`] when the result is not of that type.
+    pub async fn result_as<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        decode(self.result().await?)
+    }
+
+    /// The job as it is, with its params and its result.
+    ///
+    /// # Errors
+    ///
+    /// An [`Error::Execution`] with the reason `JOB_NOT_FOUND` when there is no such job.
+    pub async fn get(&self) -> Result<Job, Error> {
+        self.client.get_job(self.id.clone()).await
+    }
+
+    /// Tells the job to stop, and returns it as it is then. One that has ended stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn cancel(&self) -> Result<Job, Error> {
+        self.client.cancel_job(self.id.clone()).await
+    }
+
+    /// Deletes the record, the events and the files of the job, which has to have ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get), or with the reason `JOB_NOT_FINISHED`.
+    pub async fn delete(&self) -> Result<(), Error> {
+        self.client.delete_job(self.id.clone()).await
+    }
+}
