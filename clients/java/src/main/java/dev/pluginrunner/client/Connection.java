@@ -1,0 +1,100 @@
+package dev.pluginrunner.client;
+
+import io.grpc.CallOptions;
+import io.grpc.ChannelCredentials;
+import io.grpc.ClientCall;
+import io.grpc.ConnectivityState;
+import io.grpc.Grpc;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.Status;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+
+/** A connection to a service, whose calls fail with a {@link PluginRunnerException}. */
+final class Connection implements AutoCloseable {
+    private static final int MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+    private static final Metadata.Key<String> AUTHORIZATION =
+            Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
+    /** The service takes a longer deadline for one that has passed. */
+    private static final Duration LONGEST_DEADLINE = Duration.ofDays(24);
+
+    private final String address;
+    private final String token;
+    private final ManagedChannel channel;
+    private volatile boolean closed;
+
+    Connection(String address, String token, ChannelCredentials credentials) {
+        this.address = address;
+        this.token = token;
+        channel = Grpc.newChannelBuilder(address, credentials)
+                .maxInboundMessageSize(MAX_MESSAGE_BYTES)
+                .keepAliveTime(20, TimeUnit.SECONDS)
+                .keepAliveTimeout(20, TimeUnit.SECONDS)
+                .keepAliveWithoutCalls(true)
+                // Calls are repeated by this client: it knows what is safe to repeat.
+                .disableRetry()
+                .build();
+    }
+
+    String address() {
+        return address;
+    }
+
+    /** Makes a call that has one answer. Completing the future otherwise, by a cancel for example, ends the call. */
+    <Q, P> CompletableFuture<P> unary(MethodDescriptor<Q, P> method, Q request, Duration limit) {
+        CallOptions options = limit == null || limit.compareTo(LONGEST_DEADLINE) > 0
+                ? CallOptions.DEFAULT
+                : CallOptions.DEFAULT.withDeadlineAfter(limit);
+        return answer(method, request, options, message -> true);
+    }
+
+    /** Makes a call whose answer is the first message of a kind; the call ends with it. */
+    <Q, P> CompletableFuture<P> first(MethodDescriptor<Q, P> method, Q request, Predicate<P> wanted) {
+        return answer(method, request, CallOptions.DEFAULT, wanted);
+    }
+
+    /** Opens a stream, whose messages are taken one by one. */
+    <Q, P> MessageStream<P> stream(MethodDescriptor<Q, P> method, Q request) {
+        ClientCall<Q, P> call = newCall(method, CallOptions.DEFAULT);
+        MessageStream<P> stream = new MessageStream<>(call, address);
+        start(call, stream, request);
+        return stream;
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        channel.shutdownNow();
+    }
+
+    private <Q, P> CompletableFuture<P> answer(
+            MethodDescriptor<Q, P> method, Q request, CallOptions options, Predicate<P> wanted) {
+        ClientCall<Q, P> call = newCall(method, options);
+        Answer<P> answer = new Answer<>(call, address, !method.getType().serverSendsOneMessage(), wanted);
+        start(call, answer, request);
+        call.request(1);
+        return answer.outcome();
+    }
+
+    private <Q, P> ClientCall<Q, P> newCall(MethodDescriptor<Q, P> method, CallOptions options) {
+        if (closed) {
+            throw Failure.of("INTERNAL", Status.Code.INTERNAL, "This client is closed.").exception();
+        }
+        // The channel would fail calls for up to two minutes after it found nobody; these calls are a new try each.
+        if (channel.getState(false) == ConnectivityState.TRANSIENT_FAILURE) channel.enterIdle();
+        return channel.newCall(method, options);
+    }
+
+    private <Q, P> void start(ClientCall<Q, P> call, ClientCall.Listener<P> listener, Q request) {
+        Metadata headers = new Metadata();
+        if (!token.isEmpty()) headers.put(AUTHORIZATION, "Bearer " + token);
+        call.start(listener, headers);
+        call.sendMessage(request);
+        call.halfClose();
+    }
+}

@@ -1,0 +1,34 @@
+package dev.pluginrunner.client;
+
+import dev.pluginrunner.v1.JobError;
+import io.grpc.Status;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** What the error of a job means: an exception of the same classes as those of a failed call. */
+final class JobFailure {
+    private JobFailure() {}
+
+    static PluginRunnerException of(String jobId, JobError error) {
+        Map<String, String> metadata = new HashMap<>(error.getMetadataMap());
+        metadata.putIfAbsent("job_id", jobId);
+        return new Failure(
+                        error.getReason(),
+                        error.getMessage(),
+                        Status.Code.UNKNOWN,
+                        metadata,
+                        violations(error.getViolationsList()),
+                        error.getExceptionType(),
+                        error.getStack(),
+                        null,
+                        null)
+                .exception();
+    }
+
+    static List<Violation> violations(List<dev.pluginrunner.v1.FieldViolation> violations) {
+        return violations.stream()
+                .map(one -> new Violation(one.getField(), one.getDescription(), one.getRule()))
+                .toList();
+    }
+}

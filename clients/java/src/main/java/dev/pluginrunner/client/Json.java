@@ -1,0 +1,138 @@
+package dev.pluginrunner.client;
+
+import com.google.protobuf.ListValue;
+import com.google.protobuf.NullValue;
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
+import java.lang.reflect.RecordComponent;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * JSON as plain Java: {@code null}, {@link Boolean}, {@link Long} for numbers without a fraction that fit, {@link Double} for the
+ * others, {@link String}, {@link List} and {@link Map}.
+ *
+ * <p>Given may also be any other number, text, character, enum (by its name), {@link Optional}, record (by the names of its
+ * components), array of objects or {@link Iterable}, and protobuf's own {@link Struct} and {@link Value}.
+ */
+public final class Json {
+    private Json() {}
+
+    /**
+     * Turns an object into protobuf's JSON.
+     *
+     * @param object a map or a record, a {@link Struct}, or null for none
+     * @return the same as message
+     * @throws IllegalArgumentException when it is no object, or something in it is not JSON
+     */
+    public static Struct toStruct(Object object) {
+        if (object == null) return Struct.getDefaultInstance();
+        Value value = toValue(object);
+        if (value.hasStructValue()) return value.getStructValue();
+        throw new IllegalArgumentException(object.getClass().getName() + " is not an object of JSON.");
+    }
+
+    /**
+     * Turns a value into protobuf's JSON.
+     *
+     * @param value of the types that this class names
+     * @return the same as message
+     * @throws IllegalArgumentException when something in it is not JSON
+     */
+    public static Value toValue(Object value) {
+        Value.Builder json = Value.newBuilder();
+        if (value == null) return json.setNullValue(NullValue.NULL_VALUE).build();
+        if (value instanceof Value given) return given;
+        if (value instanceof Struct struct) return json.setStructValue(struct).build();
+        if (value instanceof Optional<?> optional) return toValue(optional.orElse(null));
+        if (value instanceof Boolean bool) return json.setBoolValue(bool).build();
+        if (value instanceof Number number) return json.setNumberValue(doubleOf(number)).build();
+        if (value instanceof CharSequence || value instanceof Character) {
+            return json.setStringValue(value.toString()).build();
+        }
+        if (value instanceof Enum<?> constant) return json.setStringValue(constant.name()).build();
+        if (value instanceof Map<?, ?> map) return json.setStructValue(structOf(map)).build();
+        if (value instanceof Record object) return json.setStructValue(structOf(componentsOf(object))).build();
+        if (value instanceof Object[] array) return json.setListValue(listOf(Arrays.asList(array))).build();
+        if (value instanceof Iterable<?> items) return json.setListValue(listOf(items)).build();
+        throw new IllegalArgumentException(value.getClass().getName() + " is not JSON.");
+    }
+
+    /**
+     * Turns protobuf's JSON into plain Java.
+     *
+     * @param struct an object
+     * @return its members in their order; the map cannot be changed
+     */
+    public static Map<String, Object> fromStruct(Struct struct) {
+        Map<String, Object> members = new LinkedHashMap<>();
+        struct.getFieldsMap().forEach((name, value) -> members.put(name, fromValue(value)));
+        return Collections.unmodifiableMap(members);
+    }
+
+    /**
+     * Turns protobuf's JSON into plain Java.
+     *
+     * @param value any value
+     * @return null, a Boolean, a Long, a Double, a String, or an unmodifiable List or Map of these
+     */
+    public static Object fromValue(Value value) {
+        return switch (value.getKindCase()) {
+            case BOOL_VALUE -> value.getBoolValue();
+            case NUMBER_VALUE -> numberOf(value.getNumberValue());
+            case STRING_VALUE -> value.getStringValue();
+            case LIST_VALUE -> Collections.unmodifiableList(value.getListValue().getValuesList().stream()
+                    .map(Json::fromValue)
+                    .collect(java.util.stream.Collectors.toList()));
+            case STRUCT_VALUE -> fromStruct(value.getStructValue());
+            case NULL_VALUE, KIND_NOT_SET -> null;
+        };
+    }
+
+    private static Struct structOf(Map<?, ?> map) {
+        Struct.Builder struct = Struct.newBuilder();
+        map.forEach((name, value) -> struct.putFields(String.valueOf(name), toValue(value)));
+        return struct.build();
+    }
+
+    private static ListValue listOf(Iterable<?> items) {
+        ListValue.Builder list = ListValue.newBuilder();
+        items.forEach(item -> list.addValues(toValue(item)));
+        return list.build();
+    }
+
+    private static Map<String, Object> componentsOf(Record object) {
+        Map<String, Object> components = new LinkedHashMap<>();
+        for (RecordComponent component : object.getClass().getRecordComponents()) {
+            try {
+                component.getAccessor().setAccessible(true);
+                components.put(component.getName(), component.getAccessor().invoke(object));
+            } catch (ReflectiveOperationException error) {
+                throw new IllegalArgumentException(component + " cannot be read.", error);
+            }
+        }
+        return components;
+    }
+
+    /** JSON carries a number as a double: one that it cannot hold is refused, not changed. */
+    private static double doubleOf(Number number) {
+        double value = number.doubleValue();
+        boolean whole = number instanceof Long || number instanceof BigInteger;
+        if (!Double.isFinite(value) || whole && new BigDecimal(value).compareTo(new BigDecimal(number.toString())) != 0) {
+            throw new IllegalArgumentException(number + " is not a number that JSON can carry.");
+        }
+        return value;
+    }
+
+    private static Object numberOf(double number) {
+        boolean fits = number == Math.rint(number) && Math.abs(number) < 0x1p63;
+        if (fits) return (long) number;
+        return number;
+    }
+}
