@@ -1,0 +1,75 @@
+package pluginrunner_test
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"google.golang.org/grpc"
+
+	"github.com/plugin-runner/plugin-runner/clients/go/pluginrunner"
+	pluginrunnerv1 "github.com/plugin-runner/plugin-runner/gen/go/pluginrunner/v1"
+)
+
+type (
+	watchJobStream  = grpc.ServerStreamingServer[pluginrunnerv1.WatchJobResponse]
+	watchJobsStream = grpc.ServerStreamingServer[pluginrunnerv1.WatchJobsResponse]
+)
+
+// fakeServer is a service whose answers a test writes. What it does not write is UNIMPLEMENTED.
+type fakeServer struct {
+	pluginrunnerv1.UnimplementedPluginRunnerServer
+
+	runPlugin func(context.Context, *pluginrunnerv1.RunPluginRequest) (*pluginrunnerv1.RunPluginResponse, error)
+	getJob    func(*pluginrunnerv1.GetJobRequest) (*pluginrunnerv1.GetJobResponse, error)
+	listJobs  func(*pluginrunnerv1.ListJobsRequest) (*pluginrunnerv1.ListJobsResponse, error)
+	submitJob func(*pluginrunnerv1.SubmitJobRequest, grpc.ServerStreamingServer[pluginrunnerv1.SubmitJobResponse]) error
+	watchJob  func(*pluginrunnerv1.WatchJobRequest, watchJobStream) error
+	watchJobs func(*pluginrunnerv1.WatchJobsRequest, watchJobsStream) error
+}
+
+// serve starts the server and returns a client of it; both end with the test.
+func (f *fakeServer) serve(t *testing.T, options ...pluginrunner.Option) *pluginrunner.Client {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	pluginrunnerv1.RegisterPluginRunnerServer(server, f)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	return connect(t, append(options, pluginrunner.WithAddress(listener.Addr().String()))...)
+}
+
+func (f *fakeServer) RunPlugin(
+	ctx context.Context, request *pluginrunnerv1.RunPluginRequest,
+) (*pluginrunnerv1.RunPluginResponse, error) {
+	return f.runPlugin(ctx, request)
+}
+
+func (f *fakeServer) GetJob(
+	_ context.Context, request *pluginrunnerv1.GetJobRequest,
+) (*pluginrunnerv1.GetJobResponse, error) {
+	return f.getJob(request)
+}
+
+func (f *fakeServer) ListJobs(
+	_ context.Context, request *pluginrunnerv1.ListJobsRequest,
+) (*pluginrunnerv1.ListJobsResponse, error) {
+	return f.listJobs(request)
+}
+
+func (f *fakeServer) SubmitJob(
+	request *pluginrunnerv1.SubmitJobRequest, stream grpc.ServerStreamingServer[pluginrunnerv1.SubmitJobResponse],
+) error {
+	return f.submitJob(request, stream)
+}
+
+func (f *fakeServer) WatchJob(request *pluginrunnerv1.WatchJobRequest, stream watchJobStream) error {
+	return f.watchJob(request, stream)
+}
+
+func (f *fakeServer) WatchJobs(request *pluginrunnerv1.WatchJobsRequest, stream watchJobsStream) error {
+	return f.watchJobs(request, stream)
+}
