@@ -1,0 +1,287 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from plugin_runner.client import requests, responses
+from plugin_runner.client.async_channel import AsyncChannel
+from plugin_runner.client.async_job_handle import AsyncJobHandle
+from plugin_runner.client.failures import cut
+from plugin_runner.client.resume import Patience
+from plugin_runner.client.target import Tls, find_target
+from plugin_runner.client.values import to_python
+from plugin_runner.client.watch import JobsUpdate, JobsWatch, JobUpdate, JobWatch
+from pluginrunner.v1.plugin_runner_pb2 import (
+    CancelJobRequest,
+    DeleteJobRequest,
+    GetJobRequest,
+    GetPluginRequest,
+    GetServerInfoRequest,
+    GetServerInfoResponse,
+    ListJobsRequest,
+    ListPluginsRequest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from typing_extensions import Self
+
+    from plugin_runner.client.errors import RunnerError
+    from plugin_runner.client.requests import ActionClass, Environment, Seconds
+    from plugin_runner.client.responses import Verdict
+    from pluginrunner.v1.job_pb2 import Job
+    from pluginrunner.v1.plugin_pb2 import Plugin, Resources
+
+
+class AsyncClient:
+    """
+    A connection to a service, made by the first call. Belongs to one event loop; use it in an `async with`, or close
+    it.
+
+    Every method does what that of `Client` does; cancelling its task ends the call, and with it a run; a job goes on.
+    An iteration that is left early ends its call when it is closed: at once by `aclose()`, else by the event loop.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        token: str | None = None,
+        tls: bool | Tls | None = None,
+        heartbeat_timeout: float = 30,
+        retry_for: float = 600,
+    ) -> None:
+        """The options are those of `Client`."""
+        self._channel = AsyncChannel(find_target(address, token, tls), Patience(heartbeat_timeout, retry_for))
+
+    @property
+    def address(self) -> str:
+        """The address that calls go to."""
+        return self._channel.address
+
+    async def run(
+        self,
+        plugin: str,
+        action: str,
+        params: object = None,
+        *,
+        mode: str = "local",
+        entrypoint: str | None = None,
+        action_cls: ActionClass | None = None,
+        env: Environment | None = None,
+        job_id: str | None = None,
+        timeout: Seconds | None = None,
+        resources: Resources | None = None,
+        request_id: str | None = None,
+    ) -> Any:
+        """
+        Runs one action: its result, or in mode `job` the job's id as soon as the service has recorded it.
+
+        mode: `local` in the service's own process, `task` on a warm worker, or `job`.
+        entrypoint: names the code and skips discovery: `package.module:Class` or `./file.js#name`.
+        action_cls: the same as a class, or another name for it.
+        env: environment variables for the action.
+        job_id: an id for tracking; a job gets one of its own when none is given.
+        timeout: the longest time that the action may take, in seconds; default: as its configuration says.
+        resources: what the action needs of the machine; default: as its configuration says.
+        request_id: runs with the same id are one run; default: a new id, so that the retries of this call are one.
+        """
+        if mode == "job":
+            job = await self.submit(
+                plugin,
+                action,
+                params,
+                entrypoint=entrypoint,
+                action_cls=action_cls,
+                env=env,
+                job_id=job_id,
+                timeout=timeout,
+                resources=resources,
+            )
+            return job.id
+        request = requests.run_request(
+            plugin,
+            action,
+            params,
+            mode=mode,
+            entrypoint=entrypoint,
+            action_cls=action_cls,
+            env=env,
+            job_id=job_id,
+            timeout=timeout,
+            resources=resources,
+            request_id=request_id,
+        )
+        return to_python(
+            (await self._channel.call(self._channel.stub.RunPlugin, request, requests.deadline_of(timeout))).result
+        )
+
+    async def submit(
+        self,
+        plugin: str,
+        action: str,
+        params: object = None,
+        *,
+        entrypoint: str | None = None,
+        action_cls: ActionClass | None = None,
+        env: Environment | None = None,
+        job_id: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout: Seconds | None = None,
+        resources: Resources | None = None,
+    ) -> AsyncJobHandle:
+        """
+        Submits a job; returns once the service has recorded it. A second submission of the same id and content attaches
+        to the first.
+
+        labels: marks to filter jobs by. The other options are those of `run`.
+        """
+        request = requests.submit_request(
+            plugin,
+            action,
+            params,
+            entrypoint=entrypoint,
+            action_cls=action_cls,
+            env=env,
+            job_id=job_id,
+            labels=labels,
+            timeout=timeout,
+            resources=resources,
+        )
+        first = await self._channel.first(self._channel.stub.SubmitJob, request)
+        return AsyncJobHandle(self, first.snapshot.job_id)
+
+    def job(self, job_id: str) -> AsyncJobHandle:
+        """A handle of a job whose id is known. Calls nothing."""
+        return AsyncJobHandle(self, job_id)
+
+    def watch(
+        self,
+        job_id: str,
+        after_sequence: int = 0,
+        *,
+        on_retry: Callable[[RunnerError], None] | None = None,
+    ) -> AsyncGenerator[JobUpdate, None]:
+        """
+        Yields the job as it is, then every event after a position, each once and in order; ends after the last one.
+        Goes on by itself when the stream is cut; `on_retry` is told of it. Leaving it ends the watch, not the job.
+        """
+        return self._channel.follow(lambda stub: stub.WatchJob, JobWatch(job_id, after_sequence), on_retry)
+
+    async def result(self, job_id: str) -> Any:
+        """Waits for a job's end: its result, or the error that ended it. Cancelling the wait leaves the job alone."""
+        job = await self.get(job_id)
+        outcome = responses.outcome_of_job(job)
+        if outcome:
+            return outcome.result
+        updates = self.watch(job_id, responses.sequence_before_outcome(job))
+        try:
+            async for update in updates:
+                outcome = responses.outcome_of_update(job_id, update)
+                if outcome:
+                    return outcome.result
+        finally:
+            await updates.aclose()
+        raise cut("The watch ended before the job did.")
+
+    async def get(self, job_id: str) -> Job:
+        """One job, its params and result included."""
+        return (await self._channel.call(self._channel.stub.GetJob, GetJobRequest(job_id=job_id))).job
+
+    async def cancel(self, job_id: str) -> Job:
+        """Tells a job to stop; the job as it is then. One that has ended stays as it is."""
+        return (await self._channel.call(self._channel.stub.CancelJob, CancelJobRequest(job_id=job_id))).job
+
+    async def delete(self, job_id: str) -> None:
+        """Deletes the record, the events and the files of a job that has ended."""
+        await self._channel.call(self._channel.stub.DeleteJob, DeleteJobRequest(job_id=job_id))
+
+    async def jobs(
+        self,
+        *,
+        states: Iterable[str] = (),
+        plugin: str = "",
+        action: str = "",
+        labels: Mapping[str, str] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        page_size: int = 0,
+    ) -> AsyncGenerator[Job, None]:
+        """
+        Yields the jobs that match, newest first, a page at a time as they are asked for; without params and results.
+
+        states: any of these, for example `["RUNNING", "PENDING"]`.
+        page_size: how many jobs a call brings; default: as the service likes.
+        """
+        job_filter = requests.job_filter(states, plugin, action, labels, created_after, created_before)
+        request = ListJobsRequest(filter=job_filter, page_size=page_size)
+        while True:
+            page = await self._channel.call(self._channel.stub.ListJobs, request)
+            for job in page.jobs:
+                yield job
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def watch_jobs(
+        self,
+        *,
+        states: Iterable[str] = (),
+        plugin: str = "",
+        action: str = "",
+        labels: Mapping[str, str] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        on_retry: Callable[[RunnerError], None] | None = None,
+    ) -> AsyncGenerator[JobsUpdate, None]:
+        """
+        Yields the jobs that match, newest first, then each that changes, and a `JobRemoved` for each that no longer
+        matches. Never ends by itself. Goes on as `watch` does. The filter is that of `jobs`.
+        """
+        watch = JobsWatch(requests.job_filter(states, plugin, action, labels, created_after, created_before))
+        return self._channel.follow(lambda stub: stub.WatchJobs, watch, on_retry)
+
+    async def plugins(self) -> AsyncGenerator[Plugin, None]:
+        """Yields the plugins under the plugin roots, sorted by code."""
+        request = ListPluginsRequest()
+        while True:
+            page = await self._channel.call(self._channel.stub.ListPlugins, request)
+            for plugin in page.plugins:
+                yield plugin
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def plugin(self, plugin: str) -> Plugin:
+        """One plugin, all its actions and their schemas."""
+        return (await self._channel.call(self._channel.stub.GetPlugin, GetPluginRequest(plugin=plugin))).plugin
+
+    async def validate(
+        self,
+        plugin: str,
+        action: str,
+        params: object = None,
+        *,
+        entrypoint: str | None = None,
+        action_cls: ActionClass | None = None,
+    ) -> Verdict:
+        """Validates params as a run would, without running anything: violations are data here."""
+        request = requests.validate_request(plugin, action, params, entrypoint, action_cls)
+        return responses.verdict_of(await self._channel.call(self._channel.stub.ValidateParams, request))
+
+    async def server_info(self) -> GetServerInfoResponse:
+        """What this server is and what it offers."""
+        return await self._channel.call(self._channel.stub.GetServerInfo, GetServerInfoRequest())
+
+    async def close(self) -> None:
+        """Ends the connection; calls under way fail."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

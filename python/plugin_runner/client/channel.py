@@ -1,0 +1,176 @@
+"""A connection whose calls fail with the client's errors, for threads that wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import grpc
+
+from plugin_runner.client.alarm import Alarm
+from plugin_runner.client.errors import RunnerError
+from plugin_runner.client.failures import closed, cut, failed_call
+from plugin_runner.client.resume import Patience, Resumption
+from plugin_runner.client.retry import delay_after, is_repeatable
+from plugin_runner.client.target import CHANNEL_OPTIONS, Target
+from pluginrunner.v1.plugin_runner_pb2_grpc import PluginRunnerStub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from plugin_runner.client.watch import Watch
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Update = TypeVar("Update")
+
+
+class Channel:
+    """Calls, repeated where that is safe, and watches that go on after a cut. The first call connects."""
+
+    def __init__(self, target: Target, patience: Patience) -> None:
+        self.address = target.address
+        self._patience = patience
+        self._metadata = target.metadata()
+        self._closed = threading.Event()
+        credentials = target.credentials()
+        self._channel = (
+            grpc.secure_channel(target.address, credentials, CHANNEL_OPTIONS)
+            if credentials
+            else grpc.insecure_channel(target.address, CHANNEL_OPTIONS)
+        )
+        self.stub = PluginRunnerStub(self._channel)
+
+    def call(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        timeout: float | None = None,
+    ) -> Response:
+        """The response of a call."""
+        return self._repeating(lambda: self._answer(method, request, timeout))
+
+    def first(
+        self,
+        method: grpc.UnaryStreamMultiCallable[Request, Response],
+        request: Request,
+    ) -> Response:
+        """The first message of a stream, which is then left."""
+        return self._repeating(lambda: self._first_message(method, request))
+
+    def follow(
+        self,
+        method: grpc.UnaryStreamMultiCallable[Request, Any],
+        watch: Watch[Request, Any, Update],
+        on_retry: Callable[[RunnerError], None] | None = None,
+        until: float | None = None,
+    ) -> Generator[Update, None, None]:
+        """What a watch yields. Raises TimeoutError at `until`, a time of `time.monotonic`."""
+        resumption = Resumption(self._patience, on_retry)
+        while True:
+            try:
+                with closing(self._stream(method, watch.request(), until)) as messages:
+                    for message in messages:
+                        resumption.heard(message.WhichOneof("update"))
+                        yield from watch.take(message)
+                        if watch.ended:
+                            return
+                if watch.may_end:
+                    return
+                raise cut("The stream ended early.")
+            except RunnerError as error:
+                self._pause(resumption.failed(error), until)
+
+    def close(self) -> None:
+        """Ends the connection; calls under way fail."""
+        self._closed.set()
+        self._channel.close()
+
+    def _repeating(self, call: Callable[[], Response]) -> Response:
+        failures = 0
+        while True:
+            try:
+                return call()
+            except RunnerError as error:
+                failures += 1
+                if not is_repeatable(error, failures):
+                    raise
+                self._pause(delay_after(failures, error))
+
+    def _answer(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        timeout: float | None,
+    ) -> Response:
+        self._check_open()
+        try:
+            return method(request, timeout=timeout, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise self._failed(error) from error
+
+    def _first_message(
+        self,
+        method: grpc.UnaryStreamMultiCallable[Request, Response],
+        request: Request,
+    ) -> Response:
+        with closing(self._stream(method, request)) as messages:
+            for message in messages:
+                return message
+        raise cut("The stream ended before the job was known.")
+
+    def _stream(
+        self,
+        method: grpc.UnaryStreamMultiCallable[Request, Response],
+        request: Request,
+        until: float | None = None,
+    ) -> Generator[Response, None, None]:
+        """The messages of a stream, until nothing comes for too long; the time of the consumer does not count."""
+        self._check_open()
+        call = method(request, metadata=self._metadata)
+        alarm = Alarm(call.cancel)
+        try:
+            while True:
+                alarm.set(self._wait(until))
+                message = next(call, None)
+                alarm.clear()
+                if message is None:
+                    return
+                yield message
+        except grpc.RpcError as error:
+            if alarm.rang:
+                raise self._silent(until) from error
+            raise self._failed(error) from error
+        finally:
+            alarm.end()
+            call.cancel()
+
+    def _wait(self, until: float | None) -> float:
+        silence = self._patience.silence
+        return silence if until is None else min(silence, until - time.monotonic())
+
+    def _silent(self, until: float | None) -> Exception:
+        return timed_out() if _is_past(until) else cut(f"Nothing came from the server for {self._patience.silence} s.")
+
+    def _pause(self, seconds: float, until: float | None = None) -> None:
+        self._closed.wait(seconds if until is None else max(0, min(seconds, until - time.monotonic())))
+        if _is_past(until):
+            raise timed_out()
+
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise closed()
+
+    def _failed(self, error: grpc.RpcError) -> RunnerError:
+        return closed() if self._closed.is_set() else failed_call(error, self.address)
+
+
+def timed_out() -> TimeoutError:
+    """The caller's own limit for a wait has passed."""
+    return TimeoutError("The job has not ended in time. It goes on.")
+
+
+def _is_past(until: float | None) -> bool:
+    return until is not None and time.monotonic() >= until
