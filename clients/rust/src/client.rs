@@ -65,7 +65,12 @@ impl Client {
         options: LinkOptions,
     ) -> Self {
         let stub = Stub::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
-        Self { address: address.into(), stub, token, options }
+        Self {
+            address: address.into(),
+            stub,
+            token,
+            options,
+        }
     }
 
     /// The address that calls go to.
@@ -115,7 +120,11 @@ impl Client {
         let job_id = retrying(async || {
             let mut stub = self.stub.clone();
             let mut messages = self.answer(stub.submit_job(self.request(submission.clone()))).await?;
-            while let Some(message) = messages.message().await.map_err(|status| to_error(status, &self.address))? {
+            while let Some(message) = messages
+                .message()
+                .await
+                .map_err(|status| to_error(status, &self.address))?
+            {
                 if let Some(Update::Snapshot(job)) = message.update {
                     return Ok(job.job_id);
                 }
@@ -136,10 +145,18 @@ impl Client {
         let client = self.clone();
         Feed::new(Pages::new(move |page_token| {
             let client = client.clone();
-            let request = ListJobsRequest { page_token, filter: Some(filter.clone()), page_size: 0 };
+            let request = ListJobsRequest {
+                page_token,
+                filter: Some(filter.clone()),
+                page_size: 0,
+            };
             async move {
-                let page =
-                    client.call(request, |mut stub, request| async move { stub.list_jobs(request).await }).await?;
+                let page = client
+                    .call(
+                        request,
+                        |mut stub, request| async move { stub.list_jobs(request).await },
+                    )
+                    .await?;
                 Ok((page.jobs, page.next_page_token))
             }
             .boxed()
@@ -151,7 +168,12 @@ impl Client {
     pub fn watch_jobs(&self, filter: JobFilter) -> Feed<JobsUpdate> {
         let client = self.clone();
         let open = move || {
-            let (client, request) = (client.clone(), WatchJobsRequest { filter: Some(filter.clone()) });
+            let (client, request) = (
+                client.clone(),
+                WatchJobsRequest {
+                    filter: Some(filter.clone()),
+                },
+            );
             async move {
                 let mut stub = client.stub.clone();
                 let messages = client.answer(stub.watch_jobs(client.request(request))).await?;
@@ -166,10 +188,20 @@ impl Client {
     pub fn list_plugins(&self) -> Feed<Plugin> {
         let client = self.clone();
         Feed::new(Pages::new(move |page_token| {
-            let (client, request) = (client.clone(), ListPluginsRequest { page_token, page_size: 0 });
+            let (client, request) = (
+                client.clone(),
+                ListPluginsRequest {
+                    page_token,
+                    page_size: 0,
+                },
+            );
             async move {
-                let page =
-                    client.call(request, |mut stub, request| async move { stub.list_plugins(request).await }).await?;
+                let page = client
+                    .call(
+                        request,
+                        |mut stub, request| async move { stub.list_plugins(request).await },
+                    )
+                    .await?;
                 Ok((page.plugins, page.next_page_token))
             }
             .boxed()
@@ -183,7 +215,10 @@ impl Client {
     /// Why there is no such plugin, or why it cannot be loaded.
     pub async fn get_plugin(&self, plugin: impl Into<String>) -> Result<Plugin, Error> {
         let request = GetPluginRequest { plugin: plugin.into() };
-        let response = self.call(request, |mut stub, request| async move { stub.get_plugin(request).await });
+        let response = self.call(
+            request,
+            |mut stub, request| async move { stub.get_plugin(request).await },
+        );
         present(response.await?.plugin)
     }
 
@@ -194,7 +229,9 @@ impl Client {
     /// Why there is nothing to validate them against. Violations are no error here.
     pub async fn validate(&self, run: Run) -> Result<Verdict, Error> {
         let request = run.into_validation()?;
-        let response = self.call(request, |mut stub, request| async move { stub.validate_params(request).await });
+        let response = self.call(request, |mut stub, request| async move {
+            stub.validate_params(request).await
+        });
         Ok(response.await?.into())
     }
 
@@ -205,13 +242,22 @@ impl Client {
     /// What kept the service from answering.
     pub async fn server_info(&self) -> Result<GetServerInfoResponse, Error> {
         let request = GetServerInfoRequest {};
-        self.call(request, |mut stub, request| async move { stub.get_server_info(request).await }).await
+        self.call(request, |mut stub, request| async move {
+            stub.get_server_info(request).await
+        })
+        .await
     }
 
     pub(crate) fn watch_job(&self, job_id: &str, after_sequence: i64) -> Feed<JobUpdate> {
         let (client, job_id) = (self.clone(), job_id.to_owned());
         let open = move |after_sequence| {
-            let (client, request) = (client.clone(), WatchJobRequest { job_id: job_id.clone(), after_sequence });
+            let (client, request) = (
+                client.clone(),
+                WatchJobRequest {
+                    job_id: job_id.clone(),
+                    after_sequence,
+                },
+            );
             async move {
                 let mut stub = client.stub.clone();
                 let messages = client.answer(stub.watch_job(client.request(request))).await?;
@@ -230,13 +276,20 @@ impl Client {
 
     pub(crate) async fn cancel_job(&self, job_id: String) -> Result<Job, Error> {
         let request = CancelJobRequest { job_id };
-        let response = self.call(request, |mut stub, request| async move { stub.cancel_job(request).await });
+        let response = self.call(
+            request,
+            |mut stub, request| async move { stub.cancel_job(request).await },
+        );
         present(response.await?.job)
     }
 
     pub(crate) async fn delete_job(&self, job_id: String) -> Result<(), Error> {
         let request = DeleteJobRequest { job_id };
-        self.call(request, |mut stub, request| async move { stub.delete_job(request).await }).await?;
+        self.call(
+            request,
+            |mut stub, request| async move { stub.delete_job(request).await },
+        )
+        .await?;
         Ok(())
     }
 
@@ -257,7 +310,9 @@ impl Client {
     }
 
     async fn answer<R>(&self, call: impl Future<Output = Result<Response<R>, Status>>) -> Result<R, Error> {
-        call.await.map(Response::into_inner).map_err(|status| to_error(status, &self.address))
+        call.await
+            .map(Response::into_inner)
+            .map_err(|status| to_error(status, &self.address))
     }
 
     fn messages<M: Send + 'static>(&self, messages: Streaming<M>) -> BoxStream<'static, Result<M, Error>> {

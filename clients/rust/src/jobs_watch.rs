@@ -51,7 +51,9 @@ impl JobsWatch {
             Some(Update::Heartbeat(_)) => {
                 self.link.progressed();
                 // Everything there is has been sent again: what is missing went away while nobody listened.
-                mem::take(&mut self.unconfirmed).into_iter().for_each(|job_id| self.remove(job_id));
+                for job_id in mem::take(&mut self.unconfirmed) {
+                    self.remove(job_id);
+                }
             }
             Some(Update::Reconnect(_)) => return Err(Error::cut("The server is going away.")),
             None => {}
@@ -59,10 +61,10 @@ impl JobsWatch {
         Ok(())
     }
 
-    fn take_snapshot(&mut self, job: Job) {
+    fn take_snapshot(&mut self, job: Box<Job>) {
         self.unconfirmed.remove(&job.job_id);
         self.known.insert(job.job_id.clone());
-        self.ready.push_back(JobsUpdate::Snapshot(Box::new(job)));
+        self.ready.push_back(JobsUpdate::Snapshot(job));
     }
 
     fn remove(&mut self, job_id: String) {

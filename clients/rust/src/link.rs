@@ -45,7 +45,13 @@ pub(crate) struct Link<M> {
 
 impl<M> Link<M> {
     pub(crate) fn new(options: LinkOptions) -> Self {
-        Self { options, messages: None, failures: 0, heard: false, lost_at: None }
+        Self {
+            options,
+            messages: None,
+            failures: 0,
+            heard: false,
+            lost_at: None,
+        }
     }
 
     /// The next message; `None` when the stream has ended, and [`cut`](Self::cut) is to be called if that is too early.
@@ -69,9 +75,10 @@ impl<M> Link<M> {
         self.messages = None;
         self.failures += 1;
         let lost_at = *self.lost_at.get_or_insert_with(Instant::now);
-        let given_up = match self.heard {
-            true => lost_at.elapsed() > self.options.retry_for,
-            false => self.failures >= MAX_TRIES,
+        let given_up = if self.heard {
+            lost_at.elapsed() > self.options.retry_for
+        } else {
+            self.failures >= MAX_TRIES
         };
         if given_up {
             return Err(cause);
@@ -107,5 +114,8 @@ impl<M> Link<M> {
 
 /// No watch sets a deadline or cancels itself, so these too are the doing of a proxy or of a server that stops.
 fn is_cut(error: &Error) -> bool {
-    matches!(error.reason(), "UNAVAILABLE" | "ENGINE_UNAVAILABLE" | "OVERLOADED" | "DEADLINE" | "CANCELLED")
+    matches!(
+        error.reason(),
+        "UNAVAILABLE" | "ENGINE_UNAVAILABLE" | "OVERLOADED" | "DEADLINE" | "CANCELLED"
+    )
 }

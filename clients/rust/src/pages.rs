@@ -8,19 +8,24 @@ use crate::feed::Source;
 /// One page of a list, and the token of the next one; empty for none.
 pub(crate) type Page<T> = (Vec<T>, String);
 
+/// A page that is about to be fetched.
+pub(crate) type Fetching<T> = BoxFuture<'static, Result<Page<T>, Error>>;
+
 /// The items of a list, a page at a time as they are asked for.
 pub(crate) struct Pages<T> {
-    fetch: Box<dyn Fn(String) -> BoxFuture<'static, Result<Page<T>, Error>> + Send + Sync>,
+    fetch: Box<dyn Fn(String) -> Fetching<T> + Send + Sync>,
     page: vec::IntoIter<T>,
     next_token: Option<String>,
 }
 
 impl<T> Pages<T> {
     /// `fetch` takes the token of a page; the first one's is empty.
-    pub(crate) fn new(
-        fetch: impl Fn(String) -> BoxFuture<'static, Result<Page<T>, Error>> + Send + Sync + 'static,
-    ) -> Self {
-        Self { fetch: Box::new(fetch), page: Vec::new().into_iter(), next_token: Some(String::new()) }
+    pub(crate) fn new(fetch: impl Fn(String) -> Fetching<T> + Send + Sync + 'static) -> Self {
+        Self {
+            fetch: Box::new(fetch),
+            page: Vec::new().into_iter(),
+            next_token: Some(String::new()),
+        }
     }
 }
 
@@ -32,7 +37,9 @@ impl<T: Send + 'static> Source for Pages<T> {
             if let Some(item) = self.page.next() {
                 return Ok(Some(item));
             }
-            let Some(token) = self.next_token.take() else { return Ok(None) };
+            let Some(token) = self.next_token.take() else {
+                return Ok(None);
+            };
             let (items, next_token) = (self.fetch)(token).await?;
             self.page = items.into_iter();
             self.next_token = Some(next_token).filter(|token| !token.is_empty());

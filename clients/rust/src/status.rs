@@ -20,7 +20,10 @@ pub(crate) fn to_error(status: Status, address: &str) -> Error {
     };
     let mut metadata = info.metadata.clone();
     let exception_type = metadata.remove("exception_type").unwrap_or_default();
-    let violations = found.bad_request().map(|faults| faults.field_violations.as_slice()).unwrap_or_default();
+    let violations = found
+        .bad_request()
+        .map(|faults| faults.field_violations.as_slice())
+        .unwrap_or_default();
     let details = Details::new(&info.reason, status.message(), status.code());
     Error::from(Details {
         metadata,
@@ -33,7 +36,10 @@ pub(crate) fn to_error(status: Status, address: &str) -> Error {
             })
             .collect(),
         exception_type,
-        stack: found.debug_info().map(|debug| debug.stack_entries.join("\n")).unwrap_or_default(),
+        stack: found
+            .debug_info()
+            .map(|debug| debug.stack_entries.join("\n"))
+            .unwrap_or_default(),
         retry_after: found.retry_info().and_then(|retry| retry.retry_delay),
         ..details
     })
@@ -51,7 +57,11 @@ fn of_transport(status: Status, address: &str) -> Error {
     };
     let details = Details::new(reason, format!("{what} {address}: {}", message_of(&status)), code);
     let metadata = [("address".to_owned(), address.to_owned())].into();
-    Error::from(Details { metadata, source: Some(Box::new(status)), ..details })
+    Error::from(Details {
+        metadata,
+        source: Some(Box::new(status)),
+        ..details
+    })
 }
 
 /// Only a status that was made on this side has a source: of a connection that is lost, or of a deadline that passed.

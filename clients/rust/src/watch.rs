@@ -59,11 +59,11 @@ impl JobWatch {
         Ok(())
     }
 
-    fn take_snapshot(&mut self, job: Job) {
+    fn take_snapshot(&mut self, job: Box<Job>) {
         self.end = job.state().is_final().then_some(job.last_sequence);
         if !self.snapshot_sent {
             self.snapshot_sent = true;
-            self.ready.push_back(JobUpdate::Snapshot(Box::new(job)));
+            self.ready.push_back(JobUpdate::Snapshot(job));
         }
     }
 
@@ -74,7 +74,10 @@ impl JobWatch {
                 continue;
             }
             if event.sequence > expected {
-                let missing = format!("Events {expected} to {} are missing from the stream.", event.sequence - 1);
+                let missing = format!(
+                    "Events {expected} to {} are missing from the stream.",
+                    event.sequence - 1
+                );
                 return Err(Error::cut(missing));
             }
             self.link.progressed();
