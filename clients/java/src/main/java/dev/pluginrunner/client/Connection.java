@@ -83,7 +83,8 @@ final class Connection implements AutoCloseable {
 
     private <Q, P> ClientCall<Q, P> newCall(MethodDescriptor<Q, P> method, CallOptions options) {
         if (closed) {
-            throw Failure.of("INTERNAL", Status.Code.INTERNAL, "This client is closed.").exception();
+            throw Failure.of("INTERNAL", Status.Code.INTERNAL, "This client is closed.")
+                    .exception();
         }
         // The channel would fail calls for up to two minutes after it found nobody; these calls are a new try each.
         if (channel.getState(false) == ConnectivityState.TRANSIENT_FAILURE) channel.enterIdle();

@@ -52,15 +52,21 @@ public final class Json {
         if (value instanceof Struct struct) return json.setStructValue(struct).build();
         if (value instanceof Optional<?> optional) return toValue(optional.orElse(null));
         if (value instanceof Boolean bool) return json.setBoolValue(bool).build();
-        if (value instanceof Number number) return json.setNumberValue(doubleOf(number)).build();
+        if (value instanceof Number number)
+            return json.setNumberValue(doubleOf(number)).build();
         if (value instanceof CharSequence || value instanceof Character) {
             return json.setStringValue(value.toString()).build();
         }
-        if (value instanceof Enum<?> constant) return json.setStringValue(constant.name()).build();
-        if (value instanceof Map<?, ?> map) return json.setStructValue(structOf(map)).build();
-        if (value instanceof Record object) return json.setStructValue(structOf(componentsOf(object))).build();
-        if (value instanceof Object[] array) return json.setListValue(listOf(Arrays.asList(array))).build();
-        if (value instanceof Iterable<?> items) return json.setListValue(listOf(items)).build();
+        if (value instanceof Enum<?> constant)
+            return json.setStringValue(constant.name()).build();
+        if (value instanceof Map<?, ?> map)
+            return json.setStructValue(structOf(map)).build();
+        if (value instanceof Record object)
+            return json.setStructValue(structOf(componentsOf(object))).build();
+        if (value instanceof Object[] array)
+            return json.setListValue(listOf(Arrays.asList(array))).build();
+        if (value instanceof Iterable<?> items)
+            return json.setListValue(listOf(items)).build();
         throw new IllegalArgumentException(value.getClass().getName() + " is not JSON.");
     }
 
@@ -87,9 +93,10 @@ public final class Json {
             case BOOL_VALUE -> value.getBoolValue();
             case NUMBER_VALUE -> numberOf(value.getNumberValue());
             case STRING_VALUE -> value.getStringValue();
-            case LIST_VALUE -> Collections.unmodifiableList(value.getListValue().getValuesList().stream()
-                    .map(Json::fromValue)
-                    .collect(java.util.stream.Collectors.toList()));
+            case LIST_VALUE ->
+                Collections.unmodifiableList(value.getListValue().getValuesList().stream()
+                        .map(Json::fromValue)
+                        .collect(java.util.stream.Collectors.toList()));
             case STRUCT_VALUE -> fromStruct(value.getStructValue());
             case NULL_VALUE, KIND_NOT_SET -> null;
         };
@@ -124,7 +131,8 @@ public final class Json {
     private static double doubleOf(Number number) {
         double value = number.doubleValue();
         boolean whole = number instanceof Long || number instanceof BigInteger;
-        if (!Double.isFinite(value) || whole && new BigDecimal(value).compareTo(new BigDecimal(number.toString())) != 0) {
+        if (!Double.isFinite(value)
+                || whole && new BigDecimal(value).compareTo(new BigDecimal(number.toString())) != 0) {
             throw new IllegalArgumentException(number + " is not a number that JSON can carry.");
         }
         return value;

@@ -25,8 +25,7 @@ final class Pages<T> implements Iterator<T> {
 
     static <T> Stream<T> stream(Function<String, Page<T>> read) {
         int characteristics = Spliterator.ORDERED | Spliterator.NONNULL;
-        return StreamSupport.stream(
-                Spliterators.spliteratorUnknownSize(new Pages<>(read), characteristics), false);
+        return StreamSupport.stream(Spliterators.spliteratorUnknownSize(new Pages<>(read), characteristics), false);
     }
 
     @Override

@@ -190,8 +190,8 @@ public final class PluginRunnerClient implements AutoCloseable {
     public CompletableFuture<JobHandle> submitAsync(
             String plugin, String action, Object params, ActionOptions options) {
         SubmitJobRequest request = Requests.submit(plugin, action, params, options);
-        CompletableFuture<SubmitJobResponse> recorded = Retries.retrying(() -> connection.first(
-                PluginRunnerGrpc.getSubmitJobMethod(), request, SubmitJobResponse::hasSnapshot));
+        CompletableFuture<SubmitJobResponse> recorded = Retries.retrying(
+                () -> connection.first(PluginRunnerGrpc.getSubmitJobMethod(), request, SubmitJobResponse::hasSnapshot));
         return Waiting.map(recorded, response -> new JobHandle(this, response.getSnapshot()));
     }
 
@@ -224,8 +224,7 @@ public final class PluginRunnerClient implements AutoCloseable {
      * @param onRetry told when the stream was cut, before it is opened again
      * @return the job as it is, then every event after the position, each once and in order, until the last
      */
-    public Watch<JobUpdate> watch(
-            String jobId, long afterSequence, Consumer<? super PluginRunnerException> onRetry) {
+    public Watch<JobUpdate> watch(String jobId, long afterSequence, Consumer<? super PluginRunnerException> onRetry) {
         return new Watch<>(jobSource(jobId, afterSequence, onRetry));
     }
 
@@ -237,8 +236,7 @@ public final class PluginRunnerClient implements AutoCloseable {
      * @param consumer takes the updates one after the other, on a thread of the watch
      * @return completes after the last event; cancelling it ends the watch, not the job
      */
-    public CompletableFuture<Void> watchAsync(
-            String jobId, long afterSequence, Consumer<? super JobUpdate> consumer) {
+    public CompletableFuture<Void> watchAsync(String jobId, long afterSequence, Consumer<? super JobUpdate> consumer) {
         return Waiting.inBackground(threads, () -> {
             try (Watch<JobUpdate> watch = watch(jobId, afterSequence)) {
                 watch.forEach(consumer);
@@ -332,7 +330,9 @@ public final class PluginRunnerClient implements AutoCloseable {
         ListJobsRequest.Builder request =
                 ListJobsRequest.newBuilder().setFilter(filter).setPageSize(pageSize);
         return Pages.stream(token -> {
-            var page = await(PluginRunnerGrpc.getListJobsMethod(), request.setPageToken(token).build());
+            var page = await(
+                    PluginRunnerGrpc.getListJobsMethod(),
+                    request.setPageToken(token).build());
             return new Pages.Page<>(page.getJobsList(), page.getNextPageToken());
         });
     }
@@ -379,7 +379,8 @@ public final class PluginRunnerClient implements AutoCloseable {
      * @return the plugin with all its actions and their schemas
      */
     public Plugin plugin(String plugin) {
-        GetPluginRequest request = GetPluginRequest.newBuilder().setPlugin(plugin).build();
+        GetPluginRequest request =
+                GetPluginRequest.newBuilder().setPlugin(plugin).build();
         return await(PluginRunnerGrpc.getGetPluginMethod(), request).getPlugin();
     }
 
@@ -438,8 +439,7 @@ public final class PluginRunnerClient implements AutoCloseable {
         return new Watch<>(new EventSource(jobSource(jobId, afterSequence, failure -> {})));
     }
 
-    private JobSource jobSource(
-            String jobId, long afterSequence, Consumer<? super PluginRunnerException> onRetry) {
+    private JobSource jobSource(String jobId, long afterSequence, Consumer<? super PluginRunnerException> onRetry) {
         return new JobSource(connection, jobId, afterSequence, resumeOptions(onRetry));
     }
 

@@ -81,9 +81,8 @@ final class ResumingStream<P> implements AutoCloseable {
         failures++;
         if (!lost) lostAt = System.nanoTime();
         lost = true;
-        boolean givenUp = answered
-                ? System.nanoTime() - lostAt > options.retryFor().toNanos()
-                : failures >= Retries.MAX_TRIES;
+        boolean givenUp =
+                answered ? System.nanoTime() - lostAt > options.retryFor().toNanos() : failures >= Retries.MAX_TRIES;
         if (givenUp) throw cause;
         options.onRetry().accept(cause);
         closed.await(Retries.delay(failures, cause).toNanos(), TimeUnit.NANOSECONDS);

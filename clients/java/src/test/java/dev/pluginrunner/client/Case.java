@@ -11,7 +11,8 @@ import java.util.stream.Collectors;
 record Case(Map<?, ?> fields) {
     /** Writes out texts that are repeated. */
     static Object expand(Object value) {
-        if (value instanceof List<?> items) return items.stream().map(Case::expand).collect(Collectors.toList());
+        if (value instanceof List<?> items)
+            return items.stream().map(Case::expand).collect(Collectors.toList());
         if (!(value instanceof Map<?, ?> members)) return value;
         if (members.get("$repeat") instanceof String text && members.get("times") instanceof Long times) {
             return text.repeat(times.intValue());

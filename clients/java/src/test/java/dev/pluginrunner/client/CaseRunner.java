@@ -46,8 +46,8 @@ final class CaseRunner implements AutoCloseable {
             case "submit" -> expect.settles(() -> submit(client, request));
             case "job" -> job(client, request, expect);
             case "run_job" -> runJob(client, request);
-            case "validate" -> expect.verdict(
-                    client.validate(request.text("plugin"), request.text("action"), request.get("params")));
+            case "validate" ->
+                expect.verdict(client.validate(request.text("plugin"), request.text("action"), request.get("params")));
             case "get" -> expect.settles(() -> client.get(request.text("job_id")));
             case "watch" -> expect.settles(() -> collect(client.watch(request.text("job_id"))));
             case "abort" -> abort(client, request);
@@ -77,8 +77,7 @@ final class CaseRunner implements AutoCloseable {
     private void runJob(PluginRunnerClient client, Case request) {
         String jobId = UUID.randomUUID().toString();
         ActionOptions options = request.options().mode(Mode.JOB).jobId(jobId).build();
-        assertEquals(
-                jobId, client.run(request.text("plugin"), request.text("action"), request.get("params"), options));
+        assertEquals(jobId, client.run(request.text("plugin"), request.text("action"), request.get("params"), options));
         assertFalse(client.get(jobId).hasEndTime());
         client.cancel(jobId);
     }
@@ -181,8 +180,7 @@ final class CaseRunner implements AutoCloseable {
     }
 
     private static JobHandle submit(PluginRunnerClient client, Case request, ActionOptions.Builder options) {
-        return client.submit(
-                request.text("plugin"), request.text("action"), request.get("params"), options.build());
+        return client.submit(request.text("plugin"), request.text("action"), request.get("params"), options.build());
     }
 
     private static void progressed(JobHandle job) {

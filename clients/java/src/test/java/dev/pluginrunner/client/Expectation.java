@@ -79,7 +79,8 @@ record Expectation(Case fields) {
     }
 
     void events(List<JobEvent> events) {
-        List<Map<String, Object>> found = events.stream().map(Expectation::asJson).toList();
+        List<Map<String, Object>> found =
+                events.stream().map(Expectation::asJson).toList();
         int from = 0;
         for (Object expected : fields.list("events")) {
             int at = from;

@@ -44,16 +44,16 @@ record Targets(Map<?, ?> all) {
         return switch (target) {
             case "plain", "reasons", "down" -> builder.address(get(target)).build();
             case "proxy" -> builder.address(get("proxy", "address")).build();
-            case "secure" -> secure(builder).tlsAuthorities(path("secure", "ca")).build();
-            case "secure_without_token" -> secure(builder)
-                    .tlsAuthorities(path("secure", "ca"))
-                    .token("")
-                    .build();
+            case "secure" ->
+                secure(builder).tlsAuthorities(path("secure", "ca")).build();
+            case "secure_without_token" ->
+                secure(builder).tlsAuthorities(path("secure", "ca")).token("").build();
             case "secure_without_ca" -> secure(builder).tls().build();
-            case "mutual" -> builder.address(get("mutual", "address"))
-                    .tlsAuthorities(path("mutual", "ca"))
-                    .tlsCertificate(path("mutual", "cert"), path("mutual", "key"))
-                    .build();
+            case "mutual" ->
+                builder.address(get("mutual", "address"))
+                        .tlsAuthorities(path("mutual", "ca"))
+                        .tlsCertificate(path("mutual", "cert"), path("mutual", "key"))
+                        .build();
             default -> throw new AssertionError("The case has a target that this suite does not know: " + target);
         };
     }
