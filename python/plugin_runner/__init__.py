@@ -1,6 +1,7 @@
-"""Write actions of plugins, in Python, for the plugin-runner service.
+"""Run actions of plugins through the plugin-runner service, and write them.
 
-Standard library only: it is importable inside every worker, beside any dependency of a plugin.
+What authors use is standard library only: it is importable inside every worker, beside any dependency of a plugin. What
+callers use is `plugin_runner.client`, which needs grpcio; its main names are here as well.
 """
 
 from __future__ import annotations
@@ -9,15 +10,52 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plugin_runner.authoring import BaseAction, action
     from plugin_runner.cancellation import Cancelled
+    from plugin_runner.client import (
+        ActionNotFoundError,
+        AsyncClient,
+        Client,
+        ExecutionError,
+        RunnerError,
+        Tls,
+        ValidationError,
+        private_server,
+        run_plugin,
+        show_progress,
+    )
     from plugin_runner.context import Context
 
-__all__ = ["BaseAction", "Cancelled", "Context", "action"]
+__all__ = [
+    "ActionNotFoundError",
+    "AsyncClient",
+    "BaseAction",
+    "Cancelled",
+    "Client",
+    "Context",
+    "ExecutionError",
+    "RunnerError",
+    "Tls",
+    "ValidationError",
+    "action",
+    "private_server",
+    "run_plugin",
+    "show_progress",
+]
 
 _HOMES = {
+    "ActionNotFoundError": "plugin_runner.client",
+    "AsyncClient": "plugin_runner.client",
     "BaseAction": "plugin_runner.authoring",
     "Cancelled": "plugin_runner.cancellation",
+    "Client": "plugin_runner.client",
     "Context": "plugin_runner.context",
+    "ExecutionError": "plugin_runner.client",
+    "RunnerError": "plugin_runner.client",
+    "Tls": "plugin_runner.client",
+    "ValidationError": "plugin_runner.client",
     "action": "plugin_runner.authoring",
+    "private_server": "plugin_runner.client",
+    "run_plugin": "plugin_runner.client",
+    "show_progress": "plugin_runner.client",
 }
 
 

@@ -4,8 +4,11 @@ from plugin_runner.client.async_client import AsyncClient
 from plugin_runner.client.async_job_handle import AsyncJobHandle
 from plugin_runner.client.client import Client
 from plugin_runner.client.errors import ActionNotFoundError, ExecutionError, RunnerError, ValidationError, Violation
+from plugin_runner.client.function import run_plugin
 from plugin_runner.client.job_handle import JobHandle
+from plugin_runner.client.progress import ProgressBars, show_progress
 from plugin_runner.client.responses import Verdict
+from plugin_runner.client.server_process import PrivateServer, private_server
 from plugin_runner.client.target import Tls
 from plugin_runner.client.values import to_python
 from plugin_runner.client.watch import JobRemoved
@@ -28,11 +31,16 @@ __all__ = [
     "JobRemoved",
     "JobState",
     "Plugin",
+    "PrivateServer",
+    "ProgressBars",
     "Resources",
     "RunnerError",
     "Tls",
     "ValidationError",
     "Verdict",
     "Violation",
+    "private_server",
+    "run_plugin",
+    "show_progress",
     "to_python",
 ]

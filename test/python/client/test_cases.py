@@ -6,8 +6,6 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
