@@ -53,7 +53,11 @@ async function suite(env: Record<string, string>): Promise<string[]> {
 
 /** Resolves with the lines that a program prints. Its exit code says nothing that they do not. */
 async function run(program: string, args: string[], env: Record<string, string> = {}): Promise<string[]> {
-  const child = spawn(program, args, { cwd: project, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, {
+    cwd: project,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   return (await Promise.all([child.stdout, child.stderr].map(linesOf))).flat();
 }
 

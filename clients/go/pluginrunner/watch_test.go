@@ -59,7 +59,11 @@ func TestAWatchGoesOnAfterEveryKindOfCut(t *testing.T) {
 			// What was sent before comes again, as it may after a restart.
 			rest := stream{messages: []*pluginrunnerv1.WatchJobResponse{running3(), events(2, 3), heartbeat(), last(4)}}
 			server, asked := scripted([]stream{one, rest})
-			client := server.serve(t, pluginrunner.WithHeartbeatTimeout(200*time.Millisecond))
+			var options []pluginrunner.Option
+			if name == "silence" {
+				options = append(options, pluginrunner.WithHeartbeatTimeout(time.Second))
+			}
+			client := server.serve(t, options...)
 			retries := 0
 			sequences, err := watched(client.WatchJob(t.Context(), "any", pluginrunner.OnRetry(func(error) { retries++ })))
 			if err != nil {
@@ -116,7 +120,8 @@ func TestTheConsumersTimeIsNoSilence(t *testing.T) {
 			t.Fatal(err)
 		}
 		if update.Event.GetSequence() == 1 {
-			<-time.After(1200 * time.Millisecond)
+			// Longer than the stream may be silent.
+			time.Sleep(1200 * time.Millisecond)
 			close(released)
 		}
 	}
