@@ -96,3 +96,6 @@ impl Source for JobsWatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ mod pages;
 pub mod proto;
 mod retry;
 mod run;
+#[cfg(test)]
+mod script;
 mod status;
 mod tls;
 mod verdict;

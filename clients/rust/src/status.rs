@@ -76,17 +76,66 @@ fn code_of(status: &Status) -> Code {
     }
 }
 
-/// The message with its causes, each said once.
+/// What the service or a proxy said, else what happened on this side with its causes, each said once.
 fn message_of(status: &Status) -> String {
-    let mut message = status.message().to_owned();
+    let mut message = String::new();
     for cause in sources_of(status).map(ToString::to_string) {
         if !message.contains(&cause) {
-            message = format!("{message}: {cause}");
+            let separator = if message.is_empty() { "" } else { ": " };
+            message = format!("{message}{separator}{cause}");
         }
     }
-    message
+    if message.is_empty() {
+        status.message().to_owned()
+    } else {
+        message
+    }
 }
 
 fn sources_of(status: &Status) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     successors(status.source(), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: &str = "runner:50151";
+
+    #[test]
+    fn a_status_of_another_sender_means_what_its_code_says() {
+        for (code, reason) in [
+            (Code::Unavailable, "UNAVAILABLE"),
+            (Code::Cancelled, "UNAVAILABLE"),
+            (Code::Unknown, "UNAVAILABLE"),
+            (Code::Internal, "UNAVAILABLE"),
+            (Code::DeadlineExceeded, "DEADLINE"),
+            (Code::Unauthenticated, "UNAUTHENTICATED"),
+            (Code::PermissionDenied, "FORBIDDEN"),
+            (Code::OutOfRange, "INTERNAL"),
+        ] {
+            let error = to_error(Status::new(code, "said a proxy"), ADDRESS);
+            assert!(matches!(error, Error::Execution(_)));
+            assert_eq!((error.reason(), error.code()), (reason, code));
+            let message = error.to_string();
+            assert!(
+                message.contains(ADDRESS) && message.contains("said a proxy"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_deadline_that_passed_on_this_side_is_a_deadline() {
+        let error = to_error(Status::from_error(Box::new(TimeoutExpired(()))), ADDRESS);
+        assert_eq!((error.reason(), error.code()), ("DEADLINE", Code::DeadlineExceeded));
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_is_unavailable() {
+        let cause = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        let error = to_error(Status::from_error(Box::new(cause)), ADDRESS);
+        assert_eq!((error.reason(), error.code()), ("UNAVAILABLE", Code::Unavailable));
+        assert_eq!(error.to_string(), "No answer from runner:50151: connection reset");
+    }
 }

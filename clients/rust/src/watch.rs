@@ -132,3 +132,6 @@ impl JobState {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
     }
 }
+
+#[cfg(test)]
+mod tests;
