@@ -1,20 +1,4 @@
-//! Client of plugin-runner, the service that runs the actions of plugins: at once, or as jobs that are watched while
-//! they run.
-//!
-//! ```no_run
-//! use plugin_runner_client::{Client, Error, Run};
-//! use serde_json::json;
-//!
-//! # async fn example() -> Result<(), Error> {
-//! let client = Client::builder().connect()?;
-//! let greeting = client.run(Run::new("greet", "greet").params(json!({ "name": "Ada" }))).await?;
-//! println!("{greeting}");
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! [`Client`] has every call, [`JobHandle`] those of one job. What streams in is a [`Feed`]; what goes wrong is an
-//! [`Error`]. Dropping a future or a feed ends its call, never a job.
+#![doc = include_str!("../README.md")]
 
 mod builder;
 mod client;
