@@ -21,7 +21,6 @@ final class Answer<P> extends ClientCall.Listener<P> {
         this.address = address;
         this.more = more;
         this.wanted = wanted;
-        outcome.whenComplete((answer, error) -> call.cancel("The answer is there, or no longer wanted.", null));
     }
 
     CompletableFuture<P> outcome() {

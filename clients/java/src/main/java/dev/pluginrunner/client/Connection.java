@@ -78,6 +78,8 @@ final class Connection implements AutoCloseable {
         Answer<P> answer = new Answer<>(call, address, !method.getType().serverSendsOneMessage(), wanted);
         start(call, answer, request);
         call.request(1);
+        // Not before: a call that has failed may be cancelled, but then takes no request.
+        answer.outcome().whenComplete((message, error) -> call.cancel("The answer is no longer awaited.", null));
         return answer.outcome();
     }
 

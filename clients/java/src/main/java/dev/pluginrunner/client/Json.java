@@ -4,7 +4,6 @@ import com.google.protobuf.ListValue;
 import com.google.protobuf.NullValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
-import java.lang.reflect.RecordComponent;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.Arrays;
@@ -13,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * JSON as plain Java: {@code null}, {@link Boolean}, {@link Long} for numbers without a fraction that fit, {@link Double} for the
@@ -62,12 +62,26 @@ public final class Json {
         if (value instanceof Map<?, ?> map)
             return json.setStructValue(structOf(map)).build();
         if (value instanceof Record object)
-            return json.setStructValue(structOf(componentsOf(object))).build();
+            return json.setStructValue(structOf(Records.toMap(object))).build();
         if (value instanceof Object[] array)
             return json.setListValue(listOf(Arrays.asList(array))).build();
         if (value instanceof Iterable<?> items)
             return json.setListValue(listOf(items)).build();
         throw new IllegalArgumentException(value.getClass().getName() + " is not JSON.");
+    }
+
+    /**
+     * Gives a plain value the type that is expected of it, for example a result that of a record.
+     *
+     * @param <T> the type
+     * @param value of the types that {@link #fromValue} returns
+     * @param type a record, whose components are again such types, an {@link Optional}, a {@link List} or a {@link Map} of
+     *     them, or an enum; or a text, a boolean, an int, a long or a double. Names that a record lacks are passed over.
+     * @return the same as that type; null stays null
+     * @throws IllegalArgumentException when the value is something else
+     */
+    public static <T> T as(Object value, Class<T> type) {
+        return type.cast(Records.as(value, type));
     }
 
     /**
@@ -96,7 +110,7 @@ public final class Json {
             case LIST_VALUE ->
                 Collections.unmodifiableList(value.getListValue().getValuesList().stream()
                         .map(Json::fromValue)
-                        .collect(java.util.stream.Collectors.toList()));
+                        .collect(Collectors.toList()));
             case STRUCT_VALUE -> fromStruct(value.getStructValue());
             case NULL_VALUE, KIND_NOT_SET -> null;
         };
@@ -112,19 +126,6 @@ public final class Json {
         ListValue.Builder list = ListValue.newBuilder();
         items.forEach(item -> list.addValues(toValue(item)));
         return list.build();
-    }
-
-    private static Map<String, Object> componentsOf(Record object) {
-        Map<String, Object> components = new LinkedHashMap<>();
-        for (RecordComponent component : object.getClass().getRecordComponents()) {
-            try {
-                component.getAccessor().setAccessible(true);
-                components.put(component.getName(), component.getAccessor().invoke(object));
-            } catch (ReflectiveOperationException error) {
-                throw new IllegalArgumentException(component + " cannot be read.", error);
-            }
-        }
-        return components;
     }
 
     /** JSON carries a number as a double: one that it cannot hold is refused, not changed. */

@@ -30,7 +30,7 @@ final class Retries {
         CompletableFuture<T> current;
         try {
             current = call.get();
-        } catch (PluginRunnerException error) {
+        } catch (RuntimeException error) {
             outcome.completeExceptionally(error);
             return;
         }

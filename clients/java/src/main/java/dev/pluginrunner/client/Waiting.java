@@ -21,9 +21,7 @@ final class Waiting {
             future.cancel(false);
             throw interrupted();
         } catch (ExecutionException failed) {
-            if (!(failed.getCause() instanceof PluginRunnerException failure)) {
-                throw new IllegalStateException(failed.getCause());
-            }
+            if (!(failed.getCause() instanceof RuntimeException failure)) throw new IllegalStateException(failed);
             // The caller's stack says more than that of the thread which the answer came on.
             failure.fillInStackTrace();
             throw failure;
