@@ -15,6 +15,7 @@ import type { TaskPool } from "../engine/engine.ts";
 import { LocalPool } from "../engine/local/local-pool.ts";
 import { Admission } from "../grpc/admission.ts";
 import { Calls } from "../grpc/call.ts";
+import { Health } from "../grpc/health.ts";
 import { grpcImplementation } from "../grpc/implementation.ts";
 import { GrpcServer } from "../grpc/server.ts";
 import { type Handlers, pluginRunnerHandlers } from "../grpc/service.ts";
@@ -109,7 +110,9 @@ export async function composeServer(
     startTime: timestampNow(),
     leaving: leaving.signal,
   });
-  const servers = await listen(options, { handlers, admission, tls, token }).catch(async (error: unknown) => {
+  const health = new Health(runner.modes);
+  carriers.onAvailability((modes, available) => health.setAvailable(modes, available));
+  const servers = await listen(options, { handlers, admission, health, tls, token }).catch(async (error: unknown) => {
     await end(AbortSignal.abort());
     throw error;
   });
@@ -133,7 +136,7 @@ export async function composeServer(
       return plugins;
     },
     announceLeaving() {
-      servers.grpc.announceLeaving();
+      health.announceLeaving();
       leaving.abort();
     },
     async close(until) {
@@ -146,18 +149,20 @@ export async function composeServer(
 interface Served {
   handlers: Handlers;
   admission: Admission;
+  health: Health;
   tls: ServerTls | undefined;
   token: string | undefined;
 }
 
 /** Opens the port of gRPC, and the one for browsers where there is to be one. */
 async function listen(options: ServeOptions, served: Served): Promise<{ grpc: GrpcServer; http?: HttpServer }> {
-  const { handlers, admission, tls } = served;
+  const { handlers, admission, health, tls } = served;
   const grpc = await had("listen", options.listen, (address) =>
     GrpcServer.listen({
       address,
       credentials: serverCredentials(tls),
       implementation: grpcImplementation(handlers, new Calls(admission)),
+      health,
       maxRequestBytes: options.maxRequestSize,
       maxConcurrentStreams: options.maxCalls,
     }),
@@ -228,6 +233,7 @@ function composeEmbedded(options: ServeOptions, { launcher, environments, worker
       resultLimitBytes: options.maxResultSize,
       log,
     }),
+    onAvailability() {},
     async warm() {},
     async close() {},
   };

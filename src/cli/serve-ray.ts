@@ -1,5 +1,6 @@
 import type { Environments } from "../engine/embedded/environment.ts";
 import type { JobEngine, TaskPool } from "../engine/engine.ts";
+import { ClusterHealth } from "../engine/ray/cluster-health.ts";
 import { Gateway } from "../engine/ray/gateway.ts";
 import { createRayJobEngine } from "../engine/ray/job-engine.ts";
 import type { NodePackages } from "../engine/ray/job-submission.ts";
@@ -17,6 +18,8 @@ const gatewayIdleMs = 15 * 60_000;
 export interface Carriers {
   readonly tasks: TaskPool;
   readonly engine: JobEngine;
+  /** Tells a listener of the modes that depend on a cluster when that goes away, and when it is there again. */
+  onAvailability(listener: (modes: readonly string[], available: boolean) => void): void;
   /** Starts what the first task would wait for. */
   warm(signal: AbortSignal): Promise<void>;
   /** Ends what is left once the tasks and the engine are closed. */
@@ -37,9 +40,11 @@ export function composeRay(
   const passed = passedVariables(env, options.passEnv);
   const nodePackages: NodePackages = async (plugin, report, until) =>
     (await environments.prepare(plugin, report, until)).packages;
+  const health = new ClusterHealth(dashboard, log);
   const engine = createRayJobEngine({
     dashboard,
     packages,
+    health,
     nodePackages,
     env: passed,
     watched: (jobId) => hub.isWatched(jobId),
@@ -61,6 +66,7 @@ export function composeRay(
   return {
     tasks,
     engine,
+    onAvailability: (listener) => health.onChange((available) => listener(["task", "job"], available)),
     async warm(signal) {
       await gateway.find(signal);
     },

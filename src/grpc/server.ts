@@ -1,7 +1,7 @@
 import { Server, type ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import { HealthImplementation } from "grpc-health-check";
 import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { serviceDefinition } from "./definition.ts";
+import type { Health } from "./health.ts";
 import { addReflection } from "./reflection.ts";
 
 export interface GrpcServerOptions {
@@ -9,24 +9,20 @@ export interface GrpcServerOptions {
   address: string;
   credentials: ServerCredentials;
   implementation: UntypedServiceImplementation;
+  health: Health;
   maxRequestBytes: number;
   /** For each connection. */
   maxConcurrentStreams: number;
 }
 
-/** A name that stands for the whole server in `grpc.health.v1`. */
-const wholeServer = "";
-
-/** The listening gRPC server, with its health service. */
+/** The listening gRPC server, with health checks and reflection. */
 export class GrpcServer {
   readonly address: string;
   readonly #server: Server;
-  readonly #health: HealthImplementation;
 
-  private constructor(address: string, server: Server, health: HealthImplementation) {
+  private constructor(address: string, server: Server) {
     this.address = address;
     this.#server = server;
-    this.#health = health;
   }
 
   /** Listens; rejects when the address cannot be had. */
@@ -38,18 +34,11 @@ export class GrpcServer {
       "grpc.keepalive_time_ms": 20_000,
       "grpc.keepalive_timeout_ms": 20_000,
     });
-    const health = new HealthImplementation({ [wholeServer]: "SERVING", [PluginRunner.typeName]: "SERVING" });
     server.addService(serviceDefinition(PluginRunner), options.implementation);
-    health.addToServer(server);
+    options.health.addTo(server);
     addReflection(server, [PluginRunner]);
     const port = await bind(server, options);
-    return new GrpcServer(options.address.replace(/:\d+$/, `:${port}`), server, health);
-  }
-
-  /** Says that new calls should go elsewhere, while those that come are still answered. */
-  announceLeaving(): void {
-    this.#health.setStatus(wholeServer, "NOT_SERVING");
-    this.#health.setStatus(PluginRunner.typeName, "NOT_SERVING");
+    return new GrpcServer(options.address.replace(/:\d+$/, `:${port}`), server);
   }
 
   /** Takes no new calls and waits for those under way until the signal aborts; then ends them. */

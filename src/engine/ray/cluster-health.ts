@@ -12,6 +12,7 @@ export class ClusterHealth {
   readonly #log: Log;
   readonly #timer: NodeJS.Timeout;
   readonly #closing = new AbortController();
+  readonly #listeners: ((available: boolean) => void)[] = [];
   #asking: Promise<void> | undefined;
   #fault: DashboardError | undefined;
   #doubted = false;
@@ -26,6 +27,11 @@ export class ClusterHealth {
   /** Throws ENGINE_UNAVAILABLE when the cluster did not answer the last time. */
   check(): void {
     if (this.#fault) throw this.#fault;
+  }
+
+  /** Tells a listener when the cluster goes away, and when it is there again; it is taken to be there at first. */
+  onChange(listener: (available: boolean) => void): void {
+    this.#listeners.push(listener);
   }
 
   async close(): Promise<void> {
@@ -48,6 +54,7 @@ export class ClusterHealth {
     this.#fault = found && (certain.includes(found.fault) || this.#doubted) ? found : undefined;
     this.#doubted = found !== undefined;
     if (this.#fault?.fault === before) return;
+    for (const listener of this.#listeners) listener(this.#fault === undefined);
     if (this.#fault) this.#log("warn", "the Ray cluster is away", { fault: this.#fault.fault, error: this.#fault });
     else this.#log("info", "the Ray cluster is there again", { address: this.#dashboard.origin });
   }

@@ -18,6 +18,8 @@ export interface RayJobEngineOptions extends JobLimits {
   dashboard: Dashboard;
   /** Shared with what else brings files to the same cluster. */
   packages?: Packages;
+  /** Whether the cluster is there; closed with the engine. Default: one of its own. */
+  health?: ClusterHealth;
   /** Builds what a JavaScript plugin requires, on this machine. Default: nothing. */
   nodePackages?: NodePackages;
   /** Whether somebody watches a job: then its events are streamed, if there is a stream left. Default: always. */
@@ -65,7 +67,7 @@ class RayJobEngine implements JobEngine {
     this.#lookups = new JobLookups(dashboard);
     this.#streams = new StreamBudget(options.maxStreams ?? defaultStreams);
     this.#packages = options.packages ?? new Packages({ dashboard });
-    this.#health = new ClusterHealth(dashboard, log);
+    this.#health = options.health ?? new ClusterHealth(dashboard, log);
   }
 
   ready(): void {
