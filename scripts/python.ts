@@ -3,6 +3,7 @@
  *
  *     node scripts/python.ts check   format, lint, types and tests, in .venv
  *     node scripts/python.ts client  the tests of the client, which need the servers of test/clients/with-targets.ts
+ *     node scripts/python.ts oldest  the same with the oldest libraries that are supported, in .venv-oldest; needs Python 3.9
  *     node scripts/python.ts sdk     the tests of plugins written for synapse-sdk, in .venv-sdk; needs Python 3.12
  *     node scripts/python.ts protoc  a plugin of buf that generates Python, in .venv-protoc; needs Python 3.9 to 3.12
  */
@@ -15,7 +16,7 @@ const library = join(repository, "python");
 const tests = join(repository, "test/python");
 const clientTests = join(tests, "client");
 
-const commands: Record<string, () => void> = { check, client, sdk, protoc };
+const commands: Record<string, () => void> = { check, client, oldest, sdk, protoc };
 const command = commands[process.argv[2] ?? ""];
 if (command === undefined) fail(`Say one of: ${Object.keys(commands).join(", ")}.`);
 command();
@@ -30,6 +31,12 @@ function check(): void {
 
 function client(): void {
   run(join(development(), "python"), ["-m", "pytest", clientTests]);
+}
+
+function oldest(): void {
+  const python = findInterpreter(["python3.9", "python3"], [3, 9], [3, 9]) ?? fail("Python 3.9 is needed on PATH.");
+  const bin = environment(".venv-oldest", join(library, "requirements-oldest.txt"), python);
+  run(join(bin, "python"), ["-m", "pytest", clientTests]);
 }
 
 function sdk(): void {

@@ -62,7 +62,7 @@ class AsyncClient:
         """The address that calls go to."""
         return self._channel.address
 
-    async def run(
+    async def run_plugin(
         self,
         plugin: str,
         action: str,
@@ -90,7 +90,7 @@ class AsyncClient:
         request_id: runs with the same id are one run; default: a new id, so that the retries of this call are one.
         """
         if mode == "job":
-            job = await self.submit(
+            job = await self.submit_job(
                 plugin,
                 action,
                 params,
@@ -119,7 +119,7 @@ class AsyncClient:
             (await self._channel.call(self._channel.stub.RunPlugin, request, requests.deadline_of(timeout))).result
         )
 
-    async def submit(
+    async def submit_job(
         self,
         plugin: str,
         action: str,
@@ -137,7 +137,7 @@ class AsyncClient:
         Submits a job; returns once the service has recorded it. A second submission of the same id and content attaches
         to the first.
 
-        labels: marks to filter jobs by. The other options are those of `run`.
+        labels: marks to filter jobs by. The other options are those of `run_plugin`.
         """
         request = requests.submit_request(
             plugin,
@@ -158,7 +158,7 @@ class AsyncClient:
         """A handle of a job whose id is known. Calls nothing."""
         return AsyncJobHandle(self, job_id)
 
-    def watch(
+    def watch_job(
         self,
         job_id: str,
         after_sequence: int = 0,
@@ -173,11 +173,11 @@ class AsyncClient:
 
     async def result(self, job_id: str) -> Any:
         """Waits for a job's end: its result, or the error that ended it. Cancelling the wait leaves the job alone."""
-        job = await self.get(job_id)
+        job = await self.get_job(job_id)
         outcome = responses.outcome_of_job(job)
         if outcome:
             return outcome.result
-        updates = self.watch(job_id, responses.sequence_before_outcome(job))
+        updates = self.watch_job(job_id, responses.sequence_before_outcome(job))
         try:
             async for update in updates:
                 outcome = responses.outcome_of_update(job_id, update)
@@ -187,19 +187,19 @@ class AsyncClient:
             await updates.aclose()
         raise cut("The watch ended before the job did.")
 
-    async def get(self, job_id: str) -> Job:
+    async def get_job(self, job_id: str) -> Job:
         """One job, its params and result included."""
         return (await self._channel.call(self._channel.stub.GetJob, GetJobRequest(job_id=job_id))).job
 
-    async def cancel(self, job_id: str) -> Job:
+    async def cancel_job(self, job_id: str) -> Job:
         """Tells a job to stop; the job as it is then. One that has ended stays as it is."""
         return (await self._channel.call(self._channel.stub.CancelJob, CancelJobRequest(job_id=job_id))).job
 
-    async def delete(self, job_id: str) -> None:
+    async def delete_job(self, job_id: str) -> None:
         """Deletes the record, the events and the files of a job that has ended."""
         await self._channel.call(self._channel.stub.DeleteJob, DeleteJobRequest(job_id=job_id))
 
-    async def jobs(
+    async def list_jobs(
         self,
         *,
         states: Iterable[str] = (),
@@ -239,12 +239,12 @@ class AsyncClient:
     ) -> AsyncGenerator[JobsUpdate, None]:
         """
         Yields the jobs that match, newest first, then each that changes, and a `JobRemoved` for each that no longer
-        matches. Never ends by itself. Goes on as `watch` does. The filter is that of `jobs`.
+        matches. Never ends by itself. Goes on as `watch_job` does. The filter is that of `list_jobs`.
         """
         watch = JobsWatch(requests.job_filter(states, plugin, action, labels, created_after, created_before))
         return self._channel.follow(lambda stub: stub.WatchJobs, watch, on_retry)
 
-    async def plugins(self) -> AsyncGenerator[Plugin, None]:
+    async def list_plugins(self) -> AsyncGenerator[Plugin, None]:
         """Yields the plugins under the plugin roots, sorted by code."""
         request = ListPluginsRequest()
         while True:
@@ -255,11 +255,11 @@ class AsyncClient:
                 return
             request.page_token = page.next_page_token
 
-    async def plugin(self, plugin: str) -> Plugin:
+    async def get_plugin(self, plugin: str) -> Plugin:
         """One plugin, all its actions and their schemas."""
         return (await self._channel.call(self._channel.stub.GetPlugin, GetPluginRequest(plugin=plugin))).plugin
 
-    async def validate(
+    async def validate_params(
         self,
         plugin: str,
         action: str,

@@ -25,11 +25,11 @@ class AsyncJobHandle:
 
     async def get(self) -> Job:
         """The job as it is now."""
-        return await self._client.get(self.id)
+        return await self._client.get_job(self.id)
 
     async def events(self, after_sequence: int = 0) -> AsyncGenerator[JobEvent, None]:
         """Every event of the job after a position, to the last; live once it has caught up."""
-        updates = self._client.watch(self.id, after_sequence)
+        updates = self._client.watch_job(self.id, after_sequence)
         try:
             async for update in updates:
                 if isinstance(update, JobEvent):
@@ -43,8 +43,8 @@ class AsyncJobHandle:
 
     async def cancel(self) -> Job:
         """Tells the job to stop; the job as it is then."""
-        return await self._client.cancel(self.id)
+        return await self._client.cancel_job(self.id)
 
     async def delete(self) -> None:
         """Deletes the record, the events and the files of the job, which has to have ended."""
-        await self._client.delete(self.id)
+        await self._client.delete_job(self.id)

@@ -71,7 +71,7 @@ class Client:
         """The address that calls go to."""
         return self._channel.address
 
-    def run(
+    def run_plugin(
         self,
         plugin: str,
         action: str,
@@ -99,7 +99,7 @@ class Client:
         request_id: runs with the same id are one run; default: a new id, so that the retries of this call are one.
         """
         if mode == "job":
-            return self.submit(
+            return self.submit_job(
                 plugin,
                 action,
                 params,
@@ -125,7 +125,7 @@ class Client:
         )
         return to_python(self._channel.call(self._stub.RunPlugin, request, requests.deadline_of(timeout)).result)
 
-    def submit(
+    def submit_job(
         self,
         plugin: str,
         action: str,
@@ -143,7 +143,7 @@ class Client:
         Submits a job; returns once the service has recorded it. A second submission of the same id and content attaches
         to the first.
 
-        labels: marks to filter jobs by. The other options are those of `run`.
+        labels: marks to filter jobs by. The other options are those of `run_plugin`.
         """
         request = requests.submit_request(
             plugin,
@@ -163,7 +163,7 @@ class Client:
         """A handle of a job whose id is known. Calls nothing."""
         return JobHandle(self, job_id)
 
-    def watch(
+    def watch_job(
         self,
         job_id: str,
         after_sequence: int = 0,
@@ -193,19 +193,19 @@ class Client:
                 return outcome.result
         raise cut("The watch ended before the job did.")
 
-    def get(self, job_id: str) -> Job:
+    def get_job(self, job_id: str) -> Job:
         """One job, its params and result included."""
         return self._channel.call(self._stub.GetJob, GetJobRequest(job_id=job_id)).job
 
-    def cancel(self, job_id: str) -> Job:
+    def cancel_job(self, job_id: str) -> Job:
         """Tells a job to stop; the job as it is then. One that has ended stays as it is."""
         return self._channel.call(self._stub.CancelJob, CancelJobRequest(job_id=job_id)).job
 
-    def delete(self, job_id: str) -> None:
+    def delete_job(self, job_id: str) -> None:
         """Deletes the record, the events and the files of a job that has ended."""
         self._channel.call(self._stub.DeleteJob, DeleteJobRequest(job_id=job_id))
 
-    def jobs(
+    def list_jobs(
         self,
         *,
         states: Iterable[str] = (),
@@ -244,12 +244,12 @@ class Client:
     ) -> Generator[JobsUpdate, None, None]:
         """
         Yields the jobs that match, newest first, then each that changes, and a `JobRemoved` for each that no longer
-        matches. Never ends by itself. Goes on as `watch` does. The filter is that of `jobs`.
+        matches. Never ends by itself. Goes on as `watch_job` does. The filter is that of `list_jobs`.
         """
         watch = JobsWatch(requests.job_filter(states, plugin, action, labels, created_after, created_before))
         return self._channel.follow(self._stub.WatchJobs, watch, on_retry)
 
-    def plugins(self) -> Generator[Plugin, None, None]:
+    def list_plugins(self) -> Generator[Plugin, None, None]:
         """Yields the plugins under the plugin roots, sorted by code."""
         request = ListPluginsRequest()
         while True:
@@ -259,11 +259,11 @@ class Client:
                 return
             request.page_token = page.next_page_token
 
-    def plugin(self, plugin: str) -> Plugin:
+    def get_plugin(self, plugin: str) -> Plugin:
         """One plugin, all its actions and their schemas."""
         return self._channel.call(self._stub.GetPlugin, GetPluginRequest(plugin=plugin)).plugin
 
-    def validate(
+    def validate_params(
         self,
         plugin: str,
         action: str,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pluginrunner.v1.plugin_pb2 import Resources
 
     class ExecutorOptions(TypedDict, total=False):
-        """The further options of `run_plugin`: those of `Client` and of `Client.run`."""
+        """The further options of `run_plugin`: those of `Client` and of `Client.run_plugin`."""
 
         address: str | None
         token: str | None
@@ -68,7 +68,7 @@ def run_plugin(
             raise invalid_request(f"/{name}", f"is not an option; there are {known}")
     given: dict[str, Any] = dict(executor_kwargs)
     connection = {name: given.pop(name, None) for name in _CONNECTION_OPTIONS}
-    return _connected(**connection).run(plugin_code, action, params, mode=mode, **given)
+    return _connected(**connection).run_plugin(plugin_code, action, params, mode=mode, **given)
 
 
 def _connected(address: str | None, token: str | None, tls: bool | Tls | None) -> Client:

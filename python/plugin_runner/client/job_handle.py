@@ -26,11 +26,11 @@ class JobHandle:
 
     def get(self) -> Job:
         """The job as it is now."""
-        return self._client.get(self.id)
+        return self._client.get_job(self.id)
 
     def events(self, after_sequence: int = 0) -> Generator[JobEvent, None, None]:
         """Every event of the job after a position, to the last; live once it has caught up."""
-        for update in self._client.watch(self.id, after_sequence):
+        for update in self._client.watch_job(self.id, after_sequence):
             if isinstance(update, JobEvent):
                 yield update
 
@@ -40,8 +40,8 @@ class JobHandle:
 
     def cancel(self) -> Job:
         """Tells the job to stop; the job as it is then."""
-        return self._client.cancel(self.id)
+        return self._client.cancel_job(self.id)
 
     def delete(self) -> None:
         """Deletes the record, the events and the files of the job, which has to have ended."""
-        self._client.delete(self.id)
+        self._client.delete_job(self.id)

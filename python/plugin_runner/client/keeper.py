@@ -53,9 +53,9 @@ def end_jobs(address: str, token: str) -> None:
     until = time.monotonic() + _JOBS_SECONDS
     try:
         with Client(address, token=token, retry_for=0) as client:
-            jobs = [job.job_id for job in client.jobs(states=["PENDING", "RUNNING", "CANCELLING"])]
+            jobs = [job.job_id for job in client.list_jobs(states=["PENDING", "RUNNING", "CANCELLING"])]
             for job_id in jobs:
-                client.cancel(job_id)
+                client.cancel_job(job_id)
             for job_id in jobs:
                 wait_for_end(client, job_id, until - time.monotonic())
     except (RunnerError, TimeoutError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class ProgressBars:
         """Shows what an event says."""
         if event.HasField("progress"):
             progress = event.progress
-            bar = self._bar(progress.step)
+            bar = self._bar(progress.step, progress.total)
             bar.total = progress.total
             bar.set_postfix_str(progress.message, refresh=False)
             bar.n = progress.current
@@ -46,7 +47,7 @@ class ProgressBars:
         elif event.HasField("log") and self._logs:
             from tqdm import tqdm
 
-            tqdm.write(event.log.message, file=self._options.get("file"))
+            tqdm.write(event.log.message, file=self._options.get("file", sys.stderr))
 
     def close(self) -> None:
         """Leaves the bars as they are."""
@@ -59,10 +60,10 @@ class ProgressBars:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _bar(self, step: str) -> tqdm[Any]:
+    def _bar(self, step: str, total: float) -> tqdm[Any]:
         if step not in self._bars:
             from tqdm.auto import tqdm
 
-            options = {"desc": step or None, "position": len(self._bars), **self._options}
+            options = {"desc": step or None, "total": total, "position": len(self._bars), **self._options}
             self._bars[step] = tqdm(**options)
         return self._bars[step]

@@ -42,15 +42,15 @@ def run_case(case: Case, subject: Subject) -> None:
 
 
 def run(case: Case, subject: Subject) -> None:
-    settles(lambda: subject.client.run(**case.request), case.expect)
+    settles(lambda: subject.client.run_plugin(**case.request), case.expect)
 
 
 def submit(case: Case, subject: Subject) -> None:
-    settles(lambda: subject.client.submit(**case.request), case.expect)
+    settles(lambda: subject.client.submit_job(**case.request), case.expect)
 
 
 def job(case: Case, subject: Subject) -> None:
-    job = subject.client.submit(**case.request)
+    job = subject.client.submit_job(**case.request)
     events = list(job.events())
     check_order(events)
     check_events(events, case.expect)
@@ -60,24 +60,24 @@ def job(case: Case, subject: Subject) -> None:
 
 def run_job(case: Case, subject: Subject) -> None:
     job_id = str(uuid.uuid4())
-    assert subject.client.run(**case.request, mode="job", job_id=job_id) == job_id
-    assert not subject.client.get(job_id).HasField("end_time")
-    subject.client.cancel(job_id)
+    assert subject.client.run_plugin(**case.request, mode="job", job_id=job_id) == job_id
+    assert not subject.client.get_job(job_id).HasField("end_time")
+    subject.client.cancel_job(job_id)
 
 
 def validate(case: Case, subject: Subject) -> None:
-    verdict = subject.client.validate(**case.request)
+    verdict = subject.client.validate_params(**case.request)
     assert verdict.valid is case.expect["valid"]
     assert holds(verdict.params, case.expect.get("params", {}))
     check_violations(verdict.violations, case.expect.get("violations", []))
 
 
 def get(case: Case, subject: Subject) -> None:
-    settles(lambda: subject.client.get(case.request["job_id"]), case.expect)
+    settles(lambda: subject.client.get_job(case.request["job_id"]), case.expect)
 
 
 def watch(case: Case, subject: Subject) -> None:
-    settles(lambda: list(subject.client.watch(case.request["job_id"])), case.expect)
+    settles(lambda: list(subject.client.watch_job(case.request["job_id"])), case.expect)
 
 
 def abort(case: Case, subject: Subject) -> None:
@@ -85,7 +85,7 @@ def abort(case: Case, subject: Subject) -> None:
 
 
 def cancel(case: Case, subject: Subject) -> None:
-    job = subject.client.submit(**case.request)
+    job = subject.client.submit_job(**case.request)
     progressed(job)
     job.cancel()
     settles(job.result, case.expect)
@@ -93,7 +93,7 @@ def cancel(case: Case, subject: Subject) -> None:
 
 
 def delete(case: Case, subject: Subject) -> None:
-    job = subject.client.submit(**case.request)
+    job = subject.client.submit_job(**case.request)
     progressed(job)
     settles(job.delete, case.expect)
     job.cancel()
@@ -106,18 +106,18 @@ def delete(case: Case, subject: Subject) -> None:
 
 def attach(case: Case, subject: Subject) -> None:
     job_id = str(uuid.uuid4())
-    first = subject.client.submit(**case.request, job_id=job_id)
+    first = subject.client.submit_job(**case.request, job_id=job_id)
     if "error" in case.expect:
-        settles(lambda: subject.client.submit(**case.again, job_id=job_id), case.expect)
+        settles(lambda: subject.client.submit_job(**case.again, job_id=job_id), case.expect)
     else:
-        assert subject.client.submit(**case.again, job_id=job_id).id == first.id
+        assert subject.client.submit_job(**case.again, job_id=job_id).id == first.id
 
 
 def resume(case: Case, subject: Subject) -> None:
-    job = subject.client.submit(**case.request)
+    job = subject.client.submit_job(**case.request)
     events = []
     cuts: list[RunnerError] = []
-    for update in subject.proxied.watch(job.id, on_retry=cuts.append):
+    for update in subject.proxied.watch_job(job.id, on_retry=cuts.append):
         if not isinstance(update, JobEvent):
             continue
         events.append(update)
@@ -129,7 +129,7 @@ def resume(case: Case, subject: Subject) -> None:
 
 
 def watch_from(case: Case, subject: Subject) -> None:
-    job = subject.client.submit(**case.request)
+    job = subject.client.submit_job(**case.request)
     job.result()
     if "error" in case.expect:
         return settles(lambda: list(job.events(case.after_sequence)), case.expect)
@@ -138,8 +138,8 @@ def watch_from(case: Case, subject: Subject) -> None:
 
 def list_jobs(case: Case, subject: Subject) -> None:
     labels = {"case": str(uuid.uuid4())}
-    ids = [subject.client.submit(**case.request, labels=labels).id for _ in range(case.count)]
-    found = [job.job_id for job in subject.client.jobs(labels=labels, page_size=2)]
+    ids = [subject.client.submit_job(**case.request, labels=labels).id for _ in range(case.count)]
+    found = [job.job_id for job in subject.client.list_jobs(labels=labels, page_size=2)]
     assert found == ids[::-1]
 
 

@@ -34,7 +34,7 @@ def test_async_client(case: Case, targets: Targets, loop: asyncio.AbstractEventL
     def leave(request: dict[str, Any]) -> None:
         started = time.monotonic()
         with pytest.raises(asyncio.TimeoutError):
-            loop.run_until_complete(asyncio.wait_for(client.run(**request), LEAVES_AFTER))
+            loop.run_until_complete(asyncio.wait_for(client.run_plugin(**request), LEAVES_AFTER))
         assert time.monotonic() - started < LEAVES_AFTER + LEFT_WITHIN
 
     try:
@@ -53,5 +53,5 @@ def interrupt(client: Client, request: dict[str, Any]) -> None:
     started = time.monotonic()
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        client.run(**request)
+        client.run_plugin(**request)
     assert time.monotonic() - started < LEAVES_AFTER + LEFT_WITHIN
