@@ -24,7 +24,7 @@ final class MessageStream<P> extends ClientCall.Listener<P> implements AutoClose
     P next(Duration silence) throws InterruptedException {
         call.request(1);
         Supplier<P> next = received.poll(silence.toNanos(), TimeUnit.NANOSECONDS);
-        if (next == null) throw Failure.cut("Nothing came from the server for " + silence.toSeconds() + " s.");
+        if (next == null) throw Failure.cut("Nothing came from the server for " + silence.toMillis() / 1000.0 + " s.");
         return next.get();
     }
 
