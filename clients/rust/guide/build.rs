@@ -40,9 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn blocks_of(guide: &str) -> impl Iterator<Item = &str> {
     let starts = guide.split("```rust\n").skip(1);
-    starts
-        .filter_map(|text| text.split_once("\n```"))
-        .map(|(block, _)| block)
+    starts.filter_map(|text| text.split_once("\n```")).map(|(block, _)| block)
 }
 
 /// A block is a program, or lines of one that has a client.
@@ -51,14 +49,8 @@ fn program(block: &str) -> String {
         return block.replace("async fn main()", "pub async fn main()");
     }
     let connect = "let client = Client::builder().connect()?;";
-    let connect = if block.contains("Client::builder()") {
-        ""
-    } else {
-        connect
-    };
-    let block = PLACEHOLDERS
-        .iter()
-        .fold(block.to_owned(), |block, (from, to)| block.replace(from, to));
+    let connect = if block.contains("Client::builder()") { "" } else { connect };
+    let block = PLACEHOLDERS.iter().fold(block.to_owned(), |block, (from, to)| block.replace(from, to));
     format!(
         "use super::*;
 

@@ -6,6 +6,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Endpoint;
 
 use crate::client::Client;
+use crate::connection::Connection;
 use crate::error::Error;
 use crate::link::{LinkOptions, OnRetry};
 use crate::tls::Tls;
@@ -28,17 +29,9 @@ pub struct ClientBuilder {
 
 impl ClientBuilder {
     pub(crate) fn new() -> Self {
-        let options = LinkOptions {
-            silence: Duration::from_secs(30),
-            retry_for: Duration::from_secs(600),
-            on_retry: None,
-        };
-        Self {
-            address: None,
-            token: None,
-            tls: None,
-            options,
-        }
+        let options =
+            LinkOptions { silence: Duration::from_secs(30), retry_for: Duration::from_secs(600), on_retry: None };
+        Self { address: None, token: None, tls: None, options }
     }
 
     /// `host:port`. Default: `PLUGIN_RUNNER_ADDRESS`, then `127.0.0.1:50151`.
@@ -93,12 +86,8 @@ impl ClientBuilder {
             None => given_or(None, "PLUGIN_RUNNER_TOKEN"),
         };
         let channel = endpoint(&address, self.tls)?.connect_lazy();
-        Ok(Client::new(
-            address,
-            channel,
-            token.as_deref().map(bearer).transpose()?,
-            self.options,
-        ))
+        let token = token.as_deref().map(bearer).transpose()?;
+        Ok(Client { connection: Connection::new(address, channel, token), options: self.options })
     }
 }
 

@@ -119,19 +119,13 @@ impl Error {
 
     /// A fault on this side of the connection.
     pub(crate) fn local(message: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::from(Details {
-            source: Some(source.into()),
-            ..Details::new("INTERNAL", message, Code::Internal)
-        })
+        Self::from(Details { source: Some(source.into()), ..Details::new("INTERNAL", message, Code::Internal) })
     }
 
     /// Params that cannot be sent.
     pub(crate) fn params(description: impl Into<String>) -> Self {
-        let violation = FieldViolation {
-            field: "/params".to_owned(),
-            description: description.into(),
-            rule: "type".to_owned(),
-        };
+        let violation =
+            FieldViolation { field: "/params".to_owned(), description: description.into(), rule: "type".to_owned() };
         let message = format!("The params {}.", violation.description);
         Self::from(Details {
             violations: vec![violation],

@@ -1,13 +1,15 @@
+use futures_util::FutureExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::client::{Client, decode};
+use crate::client::{Client, decode, present};
+use crate::connection::Stub;
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::json;
 use crate::proto::job_event::Payload;
-use crate::proto::{Job, JobEvent};
-use crate::watch::JobUpdate;
+use crate::proto::{CancelJobRequest, DeleteJobRequest, GetJobRequest, Job, JobEvent, WatchJobRequest};
+use crate::watch::{JobUpdate, JobWatch};
 
 /// One job. It goes on whatever becomes of this handle.
 #[derive(Clone, Debug)]
@@ -43,7 +45,15 @@ impl JobHandle {
 
     /// The job as it is, then its events after the one with this sequence.
     pub fn watch_after(&self, sequence: i64) -> Feed<JobUpdate> {
-        self.client.watch_job(&self.id, sequence)
+        let connection = self.client.connection.clone();
+        let job_id = self.id.clone();
+        let open = move |after_sequence| {
+            let connection = connection.clone();
+            let request = WatchJobRequest { job_id: job_id.clone(), after_sequence };
+            let send = |mut stub: Stub, request| async move { stub.watch_job(request).await };
+            async move { connection.stream(request, send).await }.boxed()
+        };
+        Feed::new(JobWatch::new(open, sequence, self.client.options.clone()))
     }
 
     /// Waits for the job's end and returns its result. Dropping the future ends the wait, not the job.
@@ -88,7 +98,9 @@ impl JobHandle {
     ///
     /// An [`Error::Execution`] with the reason `JOB_NOT_FOUND` when there is no such job.
     pub async fn get(&self) -> Result<Job, Error> {
-        self.client.get_job(self.id.clone()).await
+        let request = GetJobRequest { job_id: self.id.clone() };
+        let send = |mut stub: Stub, request| async move { stub.get_job(request).await };
+        present(self.client.connection.call(request, send).await?.job)
     }
 
     /// Tells the job to stop, and returns it as it is then. One that has ended stays as it is.
@@ -97,7 +109,9 @@ impl JobHandle {
     ///
     /// As [`get`](Self::get).
     pub async fn cancel(&self) -> Result<Job, Error> {
-        self.client.cancel_job(self.id.clone()).await
+        let request = CancelJobRequest { job_id: self.id.clone() };
+        let send = |mut stub: Stub, request| async move { stub.cancel_job(request).await };
+        present(self.client.connection.call(request, send).await?.job)
     }
 
     /// Deletes the record, the events and the files of the job, which has to have ended.
@@ -106,6 +120,9 @@ impl JobHandle {
     ///
     /// As [`get`](Self::get), or with the reason `JOB_NOT_FINISHED`.
     pub async fn delete(&self) -> Result<(), Error> {
-        self.client.delete_job(self.id.clone()).await
+        let request = DeleteJobRequest { job_id: self.id.clone() };
+        let send = |mut stub: Stub, request| async move { stub.delete_job(request).await };
+        self.client.connection.call(request, send).await?;
+        Ok(())
     }
 }

@@ -19,11 +19,7 @@ pub fn from_value(message: Message) -> Value {
 /// The JSON object that a message carries.
 #[must_use]
 pub fn from_struct(message: Struct) -> Map<String, Value> {
-    message
-        .fields
-        .into_iter()
-        .map(|(name, value)| (name, from_value(value)))
-        .collect()
+    message.fields.into_iter().map(|(name, value)| (name, from_value(value))).collect()
 }
 
 /// The message that carries a value. Numbers have the precision of a double there.
@@ -34,9 +30,7 @@ pub fn to_value(value: Value) -> Message {
         Value::Bool(value) => Kind::BoolValue(value),
         Value::Number(value) => Kind::NumberValue(value.as_f64().unwrap_or(f64::NAN)),
         Value::String(value) => Kind::StringValue(value),
-        Value::Array(values) => Kind::ListValue(ListValue {
-            values: values.into_iter().map(to_value).collect(),
-        }),
+        Value::Array(values) => Kind::ListValue(ListValue { values: values.into_iter().map(to_value).collect() }),
         Value::Object(fields) => Kind::StructValue(to_struct(fields)),
     };
     Message { kind: Some(kind) }
@@ -45,12 +39,7 @@ pub fn to_value(value: Value) -> Message {
 /// The message that carries an object.
 #[must_use]
 pub fn to_struct(object: Map<String, Value>) -> Struct {
-    Struct {
-        fields: object
-            .into_iter()
-            .map(|(name, value)| (name, to_value(value)))
-            .collect(),
-    }
+    Struct { fields: object.into_iter().map(|(name, value)| (name, to_value(value))).collect() }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "only of what an i64 holds exactly")]

@@ -2,6 +2,7 @@
 
 mod builder;
 mod client;
+mod connection;
 mod error;
 mod feed;
 mod job;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
 use tokio::time::{Instant, timeout};
 
+use crate::connection::Messages;
 use crate::error::Error;
 use crate::retry::{MAX_TRIES, pause};
 
 /// A stream of messages that is about to be opened.
-pub(crate) type Opening<M> = BoxFuture<'static, Result<BoxStream<'static, Result<M, Error>>, Error>>;
+pub(crate) type Opening<M> = BoxFuture<'static, Result<Messages<M>, Error>>;
 
 /// How a watch deals with a server that goes away.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl fmt::Debug for OnRetry {
 /// A stream that is opened again whenever it was cut. A server that never answers is given up after a few tries.
 pub(crate) struct Link<M> {
     options: LinkOptions,
-    messages: Option<BoxStream<'static, Result<M, Error>>>,
+    messages: Option<Messages<M>>,
     failures: u32,
     heard: bool,
     lost_at: Option<Instant>,
@@ -45,13 +45,7 @@ pub(crate) struct Link<M> {
 
 impl<M> Link<M> {
     pub(crate) fn new(options: LinkOptions) -> Self {
-        Self {
-            options,
-            messages: None,
-            failures: 0,
-            heard: false,
-            lost_at: None,
-        }
+        Self { options, messages: None, failures: 0, heard: false, lost_at: None }
     }
 
     /// The next message; `None` when the stream has ended, and [`cut`](Self::cut) is to be called if that is too early.
@@ -75,11 +69,7 @@ impl<M> Link<M> {
         self.messages = None;
         self.failures += 1;
         let lost_at = *self.lost_at.get_or_insert_with(Instant::now);
-        let given_up = if self.heard {
-            lost_at.elapsed() > self.options.retry_for
-        } else {
-            self.failures >= MAX_TRIES
-        };
+        let given_up = if self.heard { lost_at.elapsed() > self.options.retry_for } else { self.failures >= MAX_TRIES };
         if given_up {
             return Err(cause);
         }
@@ -114,8 +104,5 @@ impl<M> Link<M> {
 
 /// No watch sets a deadline or cancels itself, so these too are the doing of a proxy or of a server that stops.
 fn is_cut(error: &Error) -> bool {
-    matches!(
-        error.reason(),
-        "UNAVAILABLE" | "ENGINE_UNAVAILABLE" | "OVERLOADED" | "DEADLINE" | "CANCELLED"
-    )
+    matches!(error.reason(), "UNAVAILABLE" | "ENGINE_UNAVAILABLE" | "OVERLOADED" | "DEADLINE" | "CANCELLED")
 }

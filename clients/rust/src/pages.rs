@@ -21,11 +21,7 @@ pub(crate) struct Pages<T> {
 impl<T> Pages<T> {
     /// `fetch` takes the token of a page; the first one's is empty.
     pub(crate) fn new(fetch: impl Fn(String) -> Fetching<T> + Send + Sync + 'static) -> Self {
-        Self {
-            fetch: Box::new(fetch),
-            page: Vec::new().into_iter(),
-            next_token: Some(String::new()),
-        }
+        Self { fetch: Box::new(fetch), page: Vec::new().into_iter(), next_token: Some(String::new()) }
     }
 }
 

@@ -13,7 +13,7 @@ const FIRST_DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(10);
 
 /// Repeats a call that is safe to repeat while it fails with UNAVAILABLE.
-pub(crate) async fn retrying<T, F>(mut call: impl FnMut() -> F) -> Result<T, Error>
+pub(crate) async fn retrying<T, F>(call: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
@@ -31,9 +31,7 @@ where
 
 /// Waits before the next try: longer with each failure, and never less than the service asked for.
 pub(crate) async fn pause(failures: u32, retry_after: Option<Duration>) {
-    let backoff = FIRST_DELAY
-        .saturating_mul(2_u32.saturating_pow(failures - 1))
-        .min(MAX_DELAY);
+    let backoff = FIRST_DELAY.saturating_mul(2_u32.saturating_pow(failures - 1)).min(MAX_DELAY);
     // Jitter keeps clients that lost the same server from coming back at once.
     let jittered = backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
     sleep(retry_after.unwrap_or_default() + jittered).await;
@@ -51,7 +49,7 @@ mod tests {
     /// How often a call that always fails is made, and how long that takes.
     async fn failing(error: impl Fn() -> Error) -> (u32, Duration) {
         let (calls, start) = (Cell::new(0), Instant::now());
-        let outcome: Result<(), _> = retrying(|| async {
+        let outcome: Result<(), _> = retrying(async || {
             calls.set(calls.get() + 1);
             Err(error())
         })
@@ -64,19 +62,13 @@ mod tests {
     async fn a_call_without_an_answer_is_made_five_times() {
         let (calls, took) = failing(|| Error::cut("gone")).await;
         assert_eq!(calls, 5);
-        assert!(
-            took >= Duration::from_millis(750) && took <= Duration::from_millis(1510),
-            "{took:?}"
-        );
+        assert!(took >= Duration::from_millis(750) && took <= Duration::from_millis(1510), "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_try_comes_before_the_time_that_the_service_names() {
         let retry_after = Some(Duration::from_secs(3));
-        let error = || Details {
-            retry_after,
-            ..Details::new("ENGINE_UNAVAILABLE", "", Code::Unavailable)
-        };
+        let error = || Details { retry_after, ..Details::new("ENGINE_UNAVAILABLE", "", Code::Unavailable) };
         let (calls, took) = failing(|| error().into()).await;
         assert_eq!(calls, 5);
         assert!(took >= Duration::from_secs(12), "{took:?}");

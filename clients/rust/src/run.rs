@@ -119,11 +119,7 @@ impl Run {
     }
 
     pub(crate) fn into_run_request(self) -> Result<RunPluginRequest, Error> {
-        let mode = if self.mode == Mode::Task {
-            RunMode::Task
-        } else {
-            RunMode::Local
-        };
+        let mode = if self.mode == Mode::Task { RunMode::Task } else { RunMode::Local };
         Ok(RunPluginRequest {
             plugin: self.plugin,
             action: self.action,
@@ -169,10 +165,7 @@ fn new_id() -> String {
 #[expect(clippy::cast_possible_wrap, reason = "below a billion")]
 fn to_duration(duration: Duration) -> prost_types::Duration {
     let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    prost_types::Duration {
-        seconds,
-        nanos: duration.subsec_nanos() as i32,
-    }
+    prost_types::Duration { seconds, nanos: duration.subsec_nanos() as i32 }
 }
 
 #[cfg(test)]

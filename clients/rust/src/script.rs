@@ -30,10 +30,7 @@ pub(crate) struct Script<M> {
 impl<M: Send + 'static> Script<M> {
     pub(crate) fn new(streams: impl IntoIterator<Item = Scripted<M>>) -> Self {
         let streams = Arc::new(Mutex::new(streams.into_iter().collect()));
-        Self {
-            streams,
-            opened: Arc::default(),
-        }
+        Self { streams, opened: Arc::default() }
     }
 
     /// Opens the next stream, after an event.
@@ -62,9 +59,5 @@ fn ending<M: Send + 'static>(end: End) -> impl Stream<Item = Result<M, Error>> +
 }
 
 pub(crate) fn options() -> LinkOptions {
-    LinkOptions {
-        silence: Duration::from_secs(30),
-        retry_for: Duration::from_secs(600),
-        on_retry: None,
-    }
+    LinkOptions { silence: Duration::from_secs(30), retry_for: Duration::from_secs(600), on_retry: None }
 }

@@ -20,10 +20,7 @@ pub(crate) fn to_error(status: Status, address: &str) -> Error {
     };
     let mut metadata = info.metadata.clone();
     let exception_type = metadata.remove("exception_type").unwrap_or_default();
-    let violations = found
-        .bad_request()
-        .map(|faults| faults.field_violations.as_slice())
-        .unwrap_or_default();
+    let violations = found.bad_request().map(|faults| faults.field_violations.as_slice()).unwrap_or_default();
     let details = Details::new(&info.reason, status.message(), status.code());
     Error::from(Details {
         metadata,
@@ -36,10 +33,7 @@ pub(crate) fn to_error(status: Status, address: &str) -> Error {
             })
             .collect(),
         exception_type,
-        stack: found
-            .debug_info()
-            .map(|debug| debug.stack_entries.join("\n"))
-            .unwrap_or_default(),
+        stack: found.debug_info().map(|debug| debug.stack_entries.join("\n")).unwrap_or_default(),
         retry_after: found.retry_info().and_then(|retry| retry.retry_delay),
         ..details
     })
@@ -57,11 +51,7 @@ fn of_transport(status: Status, address: &str) -> Error {
     };
     let details = Details::new(reason, format!("{what} {address}: {}", message_of(&status)), code);
     let metadata = [("address".to_owned(), address.to_owned())].into();
-    Error::from(Details {
-        metadata,
-        source: Some(Box::new(status)),
-        ..details
-    })
+    Error::from(Details { metadata, source: Some(Box::new(status)), ..details })
 }
 
 /// Only a status that was made on this side has a source: of a connection that is lost, or of a deadline that passed.
@@ -85,11 +75,7 @@ fn message_of(status: &Status) -> String {
             message = format!("{message}{separator}{cause}");
         }
     }
-    if message.is_empty() {
-        status.message().to_owned()
-    } else {
-        message
-    }
+    if message.is_empty() { status.message().to_owned() } else { message }
 }
 
 fn sources_of(status: &Status) -> impl Iterator<Item = &(dyn StdError + 'static)> {
@@ -118,10 +104,7 @@ mod tests {
             assert!(matches!(error, Error::Execution(_)));
             assert_eq!((error.reason(), error.code()), (reason, code));
             let message = error.to_string();
-            assert!(
-                message.contains(ADDRESS) && message.contains("said a proxy"),
-                "{message}"
-            );
+            assert!(message.contains(ADDRESS) && message.contains("said a proxy"), "{message}");
         }
     }
 

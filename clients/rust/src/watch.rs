@@ -74,10 +74,7 @@ impl JobWatch {
                 continue;
             }
             if event.sequence > expected {
-                let missing = format!(
-                    "Events {expected} to {} are missing from the stream.",
-                    event.sequence - 1
-                );
+                let missing = format!("Events {expected} to {} are missing from the stream.", event.sequence - 1);
                 return Err(Error::cut(missing));
             }
             self.link.progressed();

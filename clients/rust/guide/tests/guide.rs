@@ -66,9 +66,7 @@ fn block(number: usize) -> Command {
     let targets = fs::read_to_string(variable("PLUGIN_RUNNER_TARGETS")).unwrap();
     let targets: Value = serde_json::from_str(&targets).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_guide"));
-    command
-        .arg(number.to_string())
-        .env("PLUGIN_RUNNER_ADDRESS", variable("PLUGIN_RUNNER_EXAMPLES"));
+    command.arg(number.to_string()).env("PLUGIN_RUNNER_ADDRESS", variable("PLUGIN_RUNNER_EXAMPLES"));
     for name in ["address", "token", "ca"] {
         let value = targets["secure"][name].as_str().unwrap();
         command.env(format!("GUIDE_{}", name.to_uppercase()), value);

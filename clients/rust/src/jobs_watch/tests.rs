@@ -8,10 +8,7 @@ fn message(update: Update) -> WatchJobsResponse {
 }
 
 fn job(job_id: &str) -> WatchJobsResponse {
-    message(Update::Snapshot(Box::new(Job {
-        job_id: job_id.to_owned(),
-        ..Job::default()
-    })))
+    message(Update::Snapshot(Box::new(Job { job_id: job_id.to_owned(), ..Job::default() })))
 }
 
 fn removed(job_id: &str) -> WatchJobsResponse {

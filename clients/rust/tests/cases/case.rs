@@ -118,10 +118,7 @@ impl CaseRequest {
             Some("task") => Mode::Task,
             Some(other) => panic!("the case has a mode that this suite does not know: {other}"),
         };
-        let mut run = Run::new(&self.plugin, &self.action)
-            .params(&self.params)
-            .mode(mode)
-            .entrypoint(&self.entrypoint);
+        let mut run = Run::new(&self.plugin, &self.action).params(&self.params).mode(mode).entrypoint(&self.entrypoint);
         for (name, value) in &self.env {
             run = run.env(name, value);
         }
@@ -150,11 +147,7 @@ fn expand(value: Value) -> Value {
     match value {
         Value::Object(fields) => match (fields.get("$repeat"), fields.get("times").and_then(Value::as_u64)) {
             (Some(Value::String(text)), Some(times)) => text.repeat(usize::try_from(times).unwrap()).into(),
-            _ => fields
-                .into_iter()
-                .map(|(name, value)| (name, expand(value)))
-                .collect::<Map<_, _>>()
-                .into(),
+            _ => fields.into_iter().map(|(name, value)| (name, expand(value))).collect::<Map<_, _>>().into(),
         },
         Value::Array(values) => values.into_iter().map(expand).collect(),
         other => other,

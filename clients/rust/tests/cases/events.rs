@@ -17,10 +17,7 @@ pub fn check_events(events: &[JobEvent], expected: &[Value]) {
     let found: Vec<Value> = events.iter().map(to_json).collect();
     let mut rest = found.iter();
     for one in expected {
-        assert!(
-            rest.any(|event| holds(event, one)),
-            "{one} is not, or not there, among {found:?}"
-        );
+        assert!(rest.any(|event| holds(event, one)), "{one} is not, or not there, among {found:?}");
     }
 }
 
@@ -29,10 +26,7 @@ pub fn check_logs(events: &[JobEvent], expected: &[Value]) {
     let found: Vec<Value> = events.iter().map(to_json).collect();
     for line in expected {
         let one = json!({ "log": line });
-        assert!(
-            found.iter().any(|event| holds(event, &one)),
-            "{line} is not among {found:?}"
-        );
+        assert!(found.iter().any(|event| holds(event, &one)), "{line} is not among {found:?}");
     }
 }
 

@@ -22,11 +22,7 @@ pub fn fails<T>(outcome: Result<T, Error>, expected: &ExpectedError) {
     let error = outcome.err().expect("the call fails");
     assert_eq!(
         (class_of(&error), error.reason(), name_of(error.code()).as_str()),
-        (
-            expected.class.as_str(),
-            expected.reason.as_str(),
-            expected.code.as_str()
-        ),
+        (expected.class.as_str(), expected.reason.as_str(), expected.code.as_str()),
         "{error:?}"
     );
     let message = error.to_string();
@@ -58,9 +54,9 @@ pub fn check_violations(found: &[FieldViolation], expected: &[Value]) {
 /// Whether a value is equal to another, but for further names in its objects.
 pub fn holds(actual: &Value, expected: &Value) -> bool {
     match (actual, expected) {
-        (Value::Object(actual), Value::Object(expected)) => expected
-            .iter()
-            .all(|(name, value)| actual.get(name).is_some_and(|found| holds(found, value))),
+        (Value::Object(actual), Value::Object(expected)) => {
+            expected.iter().all(|(name, value)| actual.get(name).is_some_and(|found| holds(found, value)))
+        }
         (Value::Array(actual), Value::Array(expected)) => {
             actual.len() == expected.len() && actual.iter().zip(expected).all(|(found, value)| holds(found, value))
         }

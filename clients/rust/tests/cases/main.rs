@@ -28,12 +28,7 @@ async fn the_client_passes_the_cases_of_every_client() {
         .filter_map(std::future::ready)
         .collect()
         .await;
-    assert!(
-        failures.is_empty(),
-        "{} cases failed:\n\n{}",
-        failures.len(),
-        failures.join("\n\n")
-    );
+    assert!(failures.is_empty(), "{} cases failed:\n\n{}", failures.len(), failures.join("\n\n"));
 }
 
 /// What went wrong with a case.
@@ -51,7 +46,5 @@ async fn outcome(case: Case, targets: Targets) -> Option<String> {
 fn message_of(error: JoinError) -> String {
     let panic = error.into_panic();
     let message = panic.downcast_ref::<String>().cloned();
-    message
-        .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
-        .unwrap_or_default()
+    message.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
 }

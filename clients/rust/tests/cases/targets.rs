@@ -50,9 +50,7 @@ impl Targets {
         let at = |address: &str| Client::builder().address(address);
         let builder: ClientBuilder = match target {
             Target::Plain => at(&self.plain),
-            Target::Secure => at(&self.secure.address)
-                .token(&self.secure.token)
-                .tls(self.secure.tls()),
+            Target::Secure => at(&self.secure.address).token(&self.secure.token).tls(self.secure.tls()),
             Target::SecureWithoutToken => at(&self.secure.address).token("").tls(self.secure.tls()),
             Target::SecureWithoutCa => at(&self.secure.address).token(&self.secure.token).tls(Tls::new()),
             Target::Mutual => at(&self.mutual.address).tls(self.mutual.tls()),
@@ -71,9 +69,7 @@ impl Secure {
 
 impl Mutual {
     fn tls(&self) -> Tls {
-        Tls::new()
-            .ca(read(&self.ca))
-            .identity(read(&self.cert), read(&self.key))
+        Tls::new().ca(read(&self.ca)).identity(read(&self.cert), read(&self.key))
     }
 }
 

@@ -23,10 +23,7 @@ pub async fn run(case: &Case, targets: &Targets) {
         Verb::Job => job(case, &client).await,
         Verb::RunJob => run_job(case, &client).await,
         Verb::Validate => validate(case, &client).await,
-        Verb::Get => settles(
-            named(case, &client).get().await.map(|job| job.job_id.into()),
-            &case.expect,
-        ),
+        Verb::Get => settles(named(case, &client).get().await.map(|job| job.job_id.into()), &case.expect),
         Verb::Watch => settles(watched(&named(case, &client)).await, &case.expect),
         Verb::Abort => abort(case, &client).await,
         Verb::Cancel => cancel(case, &client).await,
@@ -150,10 +147,7 @@ async fn list(case: &Case, client: &Client) {
         let run = case.request.to_run().label("case", &label);
         ids.insert(0, client.submit(run).await.unwrap().id().to_owned());
     }
-    let filter = JobFilter {
-        labels: [("case".to_owned(), label)].into(),
-        ..JobFilter::default()
-    };
+    let filter = JobFilter { labels: [("case".to_owned(), label)].into(), ..JobFilter::default() };
     let jobs: Vec<Job> = client.list_jobs(filter).try_collect().await.unwrap();
     assert_eq!(jobs.into_iter().map(|job| job.job_id).collect::<Vec<_>>(), ids);
 }
