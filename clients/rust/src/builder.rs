@@ -1,9 +1,10 @@
 use std::env;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::Endpoint;
+use tonic::transport::{Endpoint, Uri};
 
 use crate::client::Client;
 use crate::connection::Connection;
@@ -13,12 +14,12 @@ use crate::tls::Tls;
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:50151";
 
-/// Less than the time for which calls are repeated would not find a server that is slow to answer.
+/// How long a host may stay silent that is to take a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// Where the service is, and how to speak to it: see [`Client::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct ClientBuilder {
     address: Option<String>,
@@ -91,6 +92,13 @@ impl ClientBuilder {
     }
 }
 
+/// Without what is secret.
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ClientBuilder").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 /// What was given, else what the environment has. An empty text is nothing.
 fn given_or(given: Option<String>, name: &str) -> Option<String> {
     let present = |text: &String| !text.is_empty();
@@ -99,10 +107,9 @@ fn given_or(given: Option<String>, name: &str) -> Option<String> {
 
 fn endpoint(address: &str, tls: Option<Tls>) -> Result<Endpoint, Error> {
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
-        .map_err(|error| Error::local(format!("{address:?} is not of the form host:port."), error))?
-        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-        .expect("the name of a package is a valid header")
+    let uri = Uri::builder().scheme(scheme).authority(address).path_and_query("/").build();
+    let uri = uri.map_err(|error| Error::local(format!("{address:?} is not of the form host:port."), error))?;
+    let endpoint = Endpoint::from(uri)
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
@@ -120,4 +127,33 @@ fn bearer(token: &str) -> Result<MetadataValue<Ascii>, Error> {
         .map_err(|error| Error::local("The token has characters that cannot be sent.", error))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(builder: ClientBuilder) -> String {
+        let error = builder.connect().unwrap_err();
+        assert_eq!(error.reason(), "INTERNAL");
+        error.to_string()
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_sent_is_refused_before_the_first_call() {
+        for address in ["a b:1", "http://runner:50151", "runner/1"] {
+            assert!(refused(Client::builder().address(address)).contains(address));
+        }
+        assert!(refused(Client::builder().token("two\nlines")).contains("token"));
+        let tls = Tls::new().identity("no certificate", "no key");
+        assert!(refused(Client::builder().tls(tls)).contains("certificates"));
+    }
+
+    #[tokio::test]
+    async fn secrets_are_not_printed() {
+        let builder = Client::builder().token("hidden").tls(Tls::new().identity("hidden", "hidden"));
+        assert!(!format!("{builder:?}").contains("hidden"));
+        let client = Client::builder().token("hidden").connect().unwrap();
+        assert!(!format!("{client:?}").contains("hidden"));
+    }
 }

@@ -63,7 +63,7 @@ impl JobHandle {
     /// What ended the job, or what kept the service from saying so.
     pub async fn result(&self) -> Result<Value, Error> {
         let job = self.get().await?;
-        let last_state = job.state().is_final();
+        let ended = job.state().is_final();
         if let Some(error) = job.error {
             return Err(Error::of_job(&self.id, error));
         }
@@ -71,7 +71,7 @@ impl JobHandle {
             return Ok(json::from_value(result));
         }
         // The record of a large job leaves the result out; the last event has it.
-        let mut updates = self.watch_after(job.last_sequence - i64::from(last_state));
+        let mut updates = self.watch_after(job.last_sequence - i64::from(ended));
         while let Some(update) = updates.try_next().await? {
             let JobUpdate::Event(event) = update else { continue };
             match event.payload {

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 /// TLS with the system's certificate authorities, or a given one, and no certificate of the client, or a given one.
@@ -8,7 +10,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 /// let system = Tls::new();
 /// let mutual = Tls::new().ca(ca).identity(cert, key);
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[must_use]
 pub struct Tls {
     ca: Option<Certificate>,
@@ -43,5 +45,12 @@ impl Tls {
             Some(identity) => config.identity(identity),
             None => config,
         }
+    }
+}
+
+/// Without the key.
+impl fmt::Debug for Tls {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Tls").field("ca", &self.ca).finish_non_exhaustive()
     }
 }
