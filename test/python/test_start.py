@@ -30,6 +30,17 @@ print(json.dumps(sorted(set(sys.modules) - before)))
         assert heavy not in loaded
 
 
+def test_the_library_loads_grpc_for_callers_alone(run_python: Callable[[str], Any]) -> None:
+    program = """
+import json, sys
+import plugin_runner
+before = "grpc" in sys.modules or "plugin_runner.client" in sys.modules
+plugin_runner.run_plugin
+print(json.dumps([before, "grpc" in sys.modules]))
+"""
+    assert run_python(program) == [False, True]
+
+
 def test_the_library_never_imports_what_the_plugin_did_not(
     run_python: Callable[[str], Any],
 ) -> None:

@@ -64,12 +64,15 @@ class PrivateServer:
     """`host:port`."""
     token: str
     """What its callers have to send."""
+    data_dir: Path
+    """Where it keeps its jobs and their files."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._keeper: subprocess.Popen[bytes] | None = None
         self.address = ""
         self.token = secrets.token_urlsafe()
+        self.data_dir = folder / "data"
 
     @property
     def log(self) -> str:
@@ -87,7 +90,7 @@ class PrivateServer:
         token_file.write_text(self.token)
         options = [
             *("--listen", "127.0.0.1:0", "--json"),
-            *("--data-dir", str(self._folder / "data"), "--token-file", str(token_file)),
+            *("--data-dir", str(self.data_dir), "--token-file", str(token_file)),
             *(part for root in roots for part in ("--root", root)),
             *(() if any(arg.startswith("--python") for arg in args) else ("--python", sys.executable)),
         ]
