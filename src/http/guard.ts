@@ -13,6 +13,8 @@ export interface RequestOrigin {
   method: string | undefined;
   host: string | undefined;
   origin: string | undefined;
+  /** `Sec-Fetch-Site`: browsers that leave `Origin` out, as for an image, still say here that a page of another site asks. */
+  site: string | undefined;
 }
 
 /** A request that goes on, with headers for its answer; or one that is answered at once. */
@@ -26,11 +28,12 @@ export type Verdict = { headers: Record<string, string>; status?: number; body?:
 export function originGuard({ allowedOrigins, wantsToken }: GuardOptions): (request: RequestOrigin) => Verdict {
   const origins = new Set(allowedOrigins);
   const hosts = new Set(allowedOrigins.map((origin) => new URL(origin).host));
-  return ({ method, host = "", origin }) => {
+  return ({ method, host = "", origin, site = "none" }) => {
     if (!wantsToken && !isDirect(host) && !hosts.has(host)) {
       return refusal(`Host ${host} is not this service's: name it with --http-allow-origin, or ask for a token.`);
     }
-    if (origin === undefined) return { headers: {} };
+    if (origin === undefined)
+      return ownSites.includes(site) ? { headers: {} } : refusal("Pages of other sites may not ask.");
     if (!origins.has(origin)) {
       if (hostOf(origin) === host) return { headers: {} };
       return refusal(`Pages of ${origin} may not call this service: allow them with --http-allow-origin.`);
@@ -43,6 +46,9 @@ export function originGuard({ allowedOrigins, wantsToken }: GuardOptions): (requ
     return method === "OPTIONS" ? { status: 204, headers: { ...headers, ...preflightHeaders } } : { headers };
   };
 }
+
+/** A page of the port itself, and what no page asked for. */
+const ownSites: readonly string[] = ["same-origin", "none"];
 
 const preflightHeaders = {
   "access-control-allow-methods": cors.allowedMethods.join(", "),

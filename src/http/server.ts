@@ -83,7 +83,8 @@ function listener(options: HttpServerOptions): (request: Request, response: Resp
   return (request, response) => {
     const { method, headers } = request;
     const host = headers.host ?? headers[":authority"]?.toString();
-    const verdict = guard({ method, host, origin: headers.origin });
+    const site = headers["sec-fetch-site"]?.toString();
+    const verdict = guard({ method, host, origin: headers.origin, site });
     for (const [name, value] of Object.entries(verdict.headers)) response.setHeader(name, value);
     if (verdict.status === undefined) return answer(request, response);
     response.statusCode = verdict.status;

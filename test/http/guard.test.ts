@@ -10,6 +10,7 @@ const request = (given: Partial<RequestOrigin>): RequestOrigin => ({
   method: "POST",
   host: "127.0.0.1:8080",
   origin: undefined,
+  site: undefined,
   ...given,
 });
 
@@ -35,6 +36,11 @@ test("a page of the port itself goes on, a page of another site is refused", () 
       assert.equal(headers["access-control-allow-origin"], undefined);
     }
   }
+});
+
+test("a page of another site that leaves its origin out is refused as well", () => {
+  for (const site of ["cross-site", "same-site"]) assert.equal(locked(request({ method: "GET", site })).status, 403);
+  for (const site of ["same-origin", "none"]) assert.equal(open(request({ method: "GET", site })).status, undefined);
 });
 
 test("a name that was pointed at this address is refused, unless a token is wanted or the name is allowed", () => {
