@@ -39,10 +39,10 @@ class ProgressBars:
         """Shows what an event says."""
         if event.HasField("progress"):
             progress = event.progress
-            bar = self._bar(progress.step, progress.total)
-            bar.total = progress.total
+            bar = self._bar(progress.step)
+            bar.total = _plain(progress.total)
             bar.set_postfix_str(progress.message, refresh=False)
-            bar.n = progress.current
+            bar.n = _plain(progress.current)
             bar.refresh()
         elif event.HasField("log") and self._logs:
             from tqdm import tqdm
@@ -60,10 +60,15 @@ class ProgressBars:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _bar(self, step: str, total: float) -> tqdm[Any]:
+    def _bar(self, step: str) -> tqdm[Any]:
         if step not in self._bars:
             from tqdm.auto import tqdm
 
-            options = {"desc": step or None, "total": total, "position": len(self._bars), **self._options}
+            options = {"desc": step or None, "total": 1, "position": len(self._bars), **self._options}
             self._bars[step] = tqdm(**options)
         return self._bars[step]
+
+
+def _plain(number: float) -> float:
+    """Without a fraction where there is none: `3/4`, not `3.0/4.0`."""
+    return int(number) if number.is_integer() else number
