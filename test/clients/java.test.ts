@@ -58,7 +58,9 @@ function passedTests(): string[] {
   return files.flatMap((name) => {
     const report = readFileSync(join(reports, name), "utf8");
     assert.doesNotMatch(report, /<skipped/, `${name} has tests that were skipped`);
-    return [...report.matchAll(/<testcase name="([^"]*)"/g)].map(([, test = ""]) => text(test));
+    return [...report.matchAll(/<testcase name="([^"]*)"/g)].map(([, test = ""]) =>
+      text(test).replace(/^cases\(\) ?/, ""),
+    );
   });
 }
 

@@ -8,7 +8,6 @@ import io.grpc.Grpc;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
-import io.grpc.Status;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -84,10 +83,7 @@ final class Connection implements AutoCloseable {
     }
 
     private <Q, P> ClientCall<Q, P> newCall(MethodDescriptor<Q, P> method, CallOptions options) {
-        if (closed) {
-            throw Failure.of("INTERNAL", Status.Code.INTERNAL, "This client is closed.")
-                    .exception();
-        }
+        if (closed) throw Failure.closed();
         // The channel would fail calls for up to two minutes after it found nobody; these calls are a new try each.
         if (channel.getState(false) == ConnectivityState.TRANSIENT_FAILURE) channel.enterIdle();
         return channel.newCall(method, options);

@@ -27,6 +27,11 @@ record Failure(
         return of("UNAVAILABLE", Status.Code.UNAVAILABLE, message).exception();
     }
 
+    /** A call of a client that was closed. */
+    static PluginRunnerException closed() {
+        return of("INTERNAL", Status.Code.INTERNAL, "This client is closed.").exception();
+    }
+
     PluginRunnerException exception() {
         return switch (reason) {
             case "PLUGIN_NOT_FOUND", "ACTION_NOT_FOUND" -> new ActionNotFoundException(this);

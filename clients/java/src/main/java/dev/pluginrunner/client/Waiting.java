@@ -6,6 +6,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 
@@ -43,7 +44,7 @@ final class Waiting {
     static <T> CompletableFuture<T> inBackground(ExecutorService threads, Callable<T> wait) {
         CompletableFuture<T> outcome = new CompletableFuture<>();
         AtomicBoolean ended = new AtomicBoolean();
-        Future<?> task = threads.submit(() -> {
+        Runnable task = () -> {
             try {
                 T value = wait.call();
                 ended.set(true);
@@ -52,10 +53,15 @@ final class Waiting {
                 ended.set(true);
                 outcome.completeExceptionally(error);
             }
-        });
-        outcome.whenComplete((value, error) -> {
-            if (!ended.get()) task.cancel(true);
-        });
+        };
+        try {
+            Future<?> running = threads.submit(task);
+            outcome.whenComplete((value, error) -> {
+                if (!ended.get()) running.cancel(true);
+            });
+        } catch (RejectedExecutionException closed) {
+            outcome.completeExceptionally(Failure.closed());
+        }
         return outcome;
     }
 

@@ -5,27 +5,24 @@ import io.grpc.Grpc;
 import io.grpc.InsecureServerCredentials;
 import io.grpc.Server;
 import java.io.IOException;
-import java.time.Duration;
+import java.util.function.UnaryOperator;
 
 /** A service that says what a test tells it to, and a client of it. */
 final class ScriptedService implements AutoCloseable {
     private final Server server;
     private final PluginRunnerClient client;
 
-    /** The client takes a stream for cut that is silent for longer than a time. */
-    ScriptedService(PluginRunnerImplBase service, Duration heartbeatTimeout) throws IOException {
+    ScriptedService(PluginRunnerImplBase service, UnaryOperator<PluginRunnerClientBuilder> options) throws IOException {
         server = Grpc.newServerBuilderForPort(0, InsecureServerCredentials.create())
                 .addService(service)
                 .build()
                 .start();
-        client = PluginRunnerClient.builder()
-                .address("127.0.0.1:" + server.getPort())
-                .heartbeatTimeout(heartbeatTimeout)
-                .build();
+        PluginRunnerClientBuilder builder = PluginRunnerClient.builder().address("127.0.0.1:" + server.getPort());
+        client = options.apply(builder).build();
     }
 
     ScriptedService(PluginRunnerImplBase service) throws IOException {
-        this(service, Duration.ofSeconds(30));
+        this(service, UnaryOperator.identity());
     }
 
     PluginRunnerClient client() {

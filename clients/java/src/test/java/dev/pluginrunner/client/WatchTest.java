@@ -92,7 +92,8 @@ class WatchTest {
     /** Watches to the end, and sees every event once, in order, whatever happens on the way. */
     private static void checkResumes(Script script, Duration heartbeatTimeout) throws Exception {
         AtomicInteger cuts = new AtomicInteger();
-        try (ScriptedService service = new ScriptedService(script, heartbeatTimeout)) {
+        try (ScriptedService service =
+                new ScriptedService(script, builder -> builder.heartbeatTimeout(heartbeatTimeout))) {
             Watch<JobUpdate> watch = service.client().watch("job", 0, failure -> cuts.incrementAndGet());
             assertEquals(List.of(0L, 1L, 2L, 3L, 4L, 5L, 6L), sequences(watch));
         }
@@ -153,6 +154,18 @@ class WatchTest {
                     PluginExecutionException.class,
                     () -> sequences(service.client().watch("job")));
             assertEquals("UNAUTHENTICATED", error.reason());
+        }
+    }
+
+    @Test
+    @DisplayName("gives up a server that stays lost")
+    void givesUp() throws Exception {
+        Script script = new Script((after, response) -> response.onError(Status.UNAVAILABLE.asRuntimeException()));
+        try (ScriptedService service = new ScriptedService(script, builder -> builder.retryFor(Duration.ZERO))) {
+            PluginRunnerException error = assertThrows(
+                    PluginExecutionException.class,
+                    () -> sequences(service.client().watch("job")));
+            assertEquals("UNAVAILABLE", error.reason());
         }
     }
 
