@@ -25,7 +25,7 @@ describe("the Java client", { skip }, () => {
       const file = join(folder, "targets.json");
       writeFileSync(file, JSON.stringify(targets));
       rmSync(reports, { recursive: true, force: true });
-      await verify({ PLUGIN_RUNNER_TARGETS: file, PLUGIN_RUNNER_EXAMPLES: examples.address });
+      await verify({ PLUGIN_RUNNER_TARGETS: file, PLUGIN_RUNNER_ADDRESS: examples.address });
     } finally {
       rmSync(folder, { recursive: true });
     }

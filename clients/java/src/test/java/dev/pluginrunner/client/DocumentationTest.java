@@ -1,18 +1,28 @@
 package dev.pluginrunner.client;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.stream.Collectors.joining;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.BufferedReader;
-import java.io.File;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.tools.JavaCompiler;
@@ -24,13 +34,11 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Runs every snippet of docs/java-client.md against a service with the plugins of examples/. */
+/** Runs every snippet of docs/java-client.md against the service at PLUGIN_RUNNER_ADDRESS, with the plugins of examples/. */
 @DisplayName("The documentation")
-@EnabledIfEnvironmentVariable(named = DocumentationTest.EXAMPLES, matches = ".+")
+@EnabledIfEnvironmentVariable(named = "PLUGIN_RUNNER_ADDRESS", matches = ".+")
 @Timeout(60)
 class DocumentationTest {
-    static final String EXAMPLES = "PLUGIN_RUNNER_EXAMPLES";
-
     /** What the page takes for granted after its first snippet. */
     private static final String IMPORTS = """
             import dev.pluginrunner.client.*;
@@ -68,9 +76,12 @@ class DocumentationTest {
                     folder.resolve("Snippet" + at + ".java"), program("Snippet" + at, blocks.get(at))));
         }
         compile(files);
-        Files.copy(Path.of(targets.get("secure", "ca")), folder.resolve("ca.pem"));
-        for (int at = 0; at < blocks.size(); at++) {
-            run(folder, "Snippet" + at, printed.get(at), blocks.get(at).contains("watchJobs"));
+        try (URLClassLoader programs =
+                new URLClassLoader(new URL[] {folder.toUri().toURL()})) {
+            for (int at = 0; at < blocks.size(); at++) {
+                Method main = programs.loadClass("Snippet" + at).getMethod("main", String[].class);
+                check(main, printed.get(at), blocks.get(at).contains("watchJobs"));
+            }
         }
     }
 
@@ -96,11 +107,12 @@ class DocumentationTest {
                 snippet.lines().filter(line -> line.startsWith("import ")).collect(joining("\n"));
         String body = snippet.substring(imports.length())
                 .replace("runner.example.com:443", targets.get("secure", "address"))
-                .replace("the token", targets.get("secure", "token"));
+                .replace("the token", targets.get("secure", "token"))
+                .replace("ca.pem", targets.get("secure", "ca"));
         if (!body.contains("PluginRunnerClient.")) {
             body = "try (var client = PluginRunnerClient.connect()) {" + body + "}";
         }
-        return "%s%nclass %s { public static void main(String[] args) {%n%s%n} }"
+        return "%s%npublic class %s { public static void main(String[] args) {%n%s%n} }"
                 .formatted(imports.isEmpty() ? IMPORTS : imports, name, body);
     }
 
@@ -117,27 +129,51 @@ class DocumentationTest {
         }
     }
 
-    /** Runs a program until it has printed what is expected, and, unless it is endless, until it ends. */
-    private static void run(Path folder, String name, Pattern expected, boolean endless) throws Exception {
-        String classPath = folder + File.pathSeparator + System.getProperty("java.class.path");
-        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-        ProcessBuilder program = new ProcessBuilder(
-                java.toString(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classPath, name);
-        program.directory(folder.toFile()).redirectErrorStream(true);
-        program.environment().put("PLUGIN_RUNNER_ADDRESS", System.getenv(EXAMPLES));
-        Process process = program.start();
-        StringBuilder text = new StringBuilder();
-        try (BufferedReader output = process.inputReader()) {
-            boolean found = false;
-            for (String line = output.readLine(); line != null; line = output.readLine()) {
-                text.append(line).append("\n");
-                found = expected.matcher(text).find();
-                if (found && endless) return;
+    /** Runs a program, and interrupts one that is endless when it has printed what is expected. */
+    private static void check(Method main, Pattern expected, boolean endless) throws InterruptedException {
+        PrintStream before = System.out;
+        Printed text = new Printed(expected);
+        System.setOut(new PrintStream(text, true, UTF_8));
+        try {
+            CompletableFuture<Throwable> error = new CompletableFuture<>();
+            Thread thread = new Thread(() -> error.complete(failure(main)));
+            thread.start();
+            if (endless) {
+                text.found.await();
+                thread.interrupt();
+                assertInstanceOf(CancellationException.class, error.join());
+            } else {
+                assertNull(error.join());
             }
-            assertTrue(found, () -> "%s is not in:\n%s".formatted(expected, text));
-            assertEquals(0, process.waitFor());
         } finally {
-            process.destroy();
+            System.setOut(before);
+        }
+        assertEquals(0, text.found.getCount(), () -> "%s is not in:\n%s".formatted(expected, text));
+    }
+
+    private static Throwable failure(Method main) {
+        try {
+            main.invoke(null, (Object) new String[0]);
+            return null;
+        } catch (InvocationTargetException error) {
+            return error.getCause();
+        } catch (IllegalAccessException error) {
+            return error;
+        }
+    }
+
+    /** What a program prints, and whether what is expected is in it. */
+    private static final class Printed extends ByteArrayOutputStream {
+        final CountDownLatch found = new CountDownLatch(1);
+        private final Pattern expected;
+
+        Printed(Pattern expected) {
+            this.expected = expected;
+        }
+
+        @Override
+        public synchronized void flush() {
+            if (expected.matcher(toString(UTF_8)).find()) found.countDown();
         }
     }
 
