@@ -23,7 +23,7 @@ const (
 // Option changes how Connect connects.
 type Option func(*settings) error
 
-// WithAddress names the service: host:port, or another target of gRPC's. Empty: the default.
+// WithAddress names the service: host:port, or another target of gRPC's. Empty: as without this option.
 func WithAddress(address string) Option {
 	return func(s *settings) error {
 		if address != "" {

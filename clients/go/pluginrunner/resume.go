@@ -38,7 +38,8 @@ func resuming[M message, R receiver[M]](
 	return func(yield func(M, error) bool) {
 		var none M
 		var heardAt time.Time
-		for failures := 0; ; {
+		failures := 0
+		for {
 			cause := cut("The stream ended early.")
 			for message, err := range untilSilent[M](ctx, w.client, open) {
 				if err != nil {
