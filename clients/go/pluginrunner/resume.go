@@ -57,6 +57,8 @@ func resuming[M message, R receiver[M]](
 				if !yield(message, nil) {
 					return
 				}
+				// The time that the consumer took does not count.
+				heardAt = time.Now()
 			}
 			if !isCut(cause) {
 				yield(none, cause)

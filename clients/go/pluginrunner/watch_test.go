@@ -99,6 +99,24 @@ func TestAServerThatWasLostIsGivenUp(t *testing.T) {
 	}
 }
 
+func TestTheConsumersTimeIsNoLossOfTheServer(t *testing.T) {
+	t.Parallel()
+	server, _ := scripted([]stream{
+		{messages: []*pluginrunnerv1.WatchJobResponse{running3(), events(1)}},
+		{messages: []*pluginrunnerv1.WatchJobResponse{running3(), last(2)}},
+	})
+	client := server.serve(t, pluginrunner.WithRetryFor(500*time.Millisecond))
+	for update, err := range client.WatchJob(t.Context(), "any") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if update.Event.GetSequence() == 1 {
+			// Longer than a lost server is looked for.
+			time.Sleep(600 * time.Millisecond)
+		}
+	}
+}
+
 func TestTheConsumersTimeIsNoSilence(t *testing.T) {
 	t.Parallel()
 	released := make(chan struct{})
