@@ -27,7 +27,7 @@ describe("the Rust client", { skip }, () => {
       const file = join(folder, "targets.json");
       writeFileSync(file, JSON.stringify(targets));
       const env = { PLUGIN_RUNNER_TARGETS: file, PLUGIN_RUNNER_EXAMPLES: examples.address };
-      const printed = await cargo(["test", "--locked", "--", "--show-output"], env);
+      const printed = await cargo(["test", "--locked", "--workspace", "--", "--show-output"], env);
       for (const { name } of readCases()) assert.ok(printed.includes(`passed ${name}\n`), name);
     } finally {
       rmSync(folder, { recursive: true });
@@ -40,7 +40,7 @@ describe("the Rust client", { skip }, () => {
   });
 
   test("is free of what clippy warns of", async () => {
-    await cargo(["clippy", "--locked", "--all-targets", "--", "--deny", "warnings"]);
+    await cargo(["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
   });
 });
 

@@ -81,11 +81,8 @@ impl ClientBuilder {
     ///
     /// Outside a Tokio runtime.
     pub fn connect(self) -> Result<Client, Error> {
-        let address = given_or(self.address, "PLUGIN_RUNNER_ADDRESS").unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
-        let token = match self.token {
-            Some(token) => Some(token).filter(|token| !token.is_empty()),
-            None => given_or(None, "PLUGIN_RUNNER_TOKEN"),
-        };
+        let address = address_of(self.address, env::var("PLUGIN_RUNNER_ADDRESS").ok());
+        let token = token_of(self.token, env::var("PLUGIN_RUNNER_TOKEN").ok());
         let channel = endpoint(&address, self.tls)?.connect_lazy();
         let token = token.as_deref().map(bearer).transpose()?;
         Ok(Client { connection: Connection::new(address, channel, token), options: self.options })
@@ -99,10 +96,13 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// What was given, else what the environment has. An empty text is nothing.
-fn given_or(given: Option<String>, name: &str) -> Option<String> {
-    let present = |text: &String| !text.is_empty();
-    given.filter(present).or_else(|| env::var(name).ok().filter(present))
+fn address_of(given: Option<String>, environment: Option<String>) -> String {
+    let named = [given, environment].into_iter().flatten().find(|address| !address.is_empty());
+    named.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned())
+}
+
+fn token_of(given: Option<String>, environment: Option<String>) -> Option<String> {
+    given.or(environment).filter(|token| !token.is_empty())
 }
 
 fn endpoint(address: &str, tls: Option<Tls>) -> Result<Endpoint, Error> {
@@ -147,6 +147,18 @@ mod tests {
         assert!(refused(Client::builder().token("two\nlines")).contains("token"));
         let tls = Tls::new().identity("no certificate", "no key");
         assert!(refused(Client::builder().tls(tls)).contains("certificates"));
+    }
+
+    #[test]
+    fn what_is_given_goes_before_the_environment() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(address_of(text("a:1"), text("b:2")), "a:1");
+        assert_eq!(address_of(None, text("b:2")), "b:2");
+        assert_eq!(address_of(text(""), text("")), "127.0.0.1:50151");
+        assert_eq!(token_of(text("given"), text("other")), text("given"));
+        assert_eq!(token_of(text(""), text("other")), None);
+        assert_eq!(token_of(None, text("other")), text("other"));
+        assert_eq!(token_of(None, text("")), None);
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Runs the cases of every client: `node test/clients/with-targets.ts cargo test` in the project's folder.
+//! Runs the cases of every client: `node ../../test/clients/with-targets.ts cargo test`.
 
 mod case;
 mod events;
