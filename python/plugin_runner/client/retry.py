@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 MAX_TRIES = 5
 """How many calls a request that nobody has answered is worth."""
 
-_FIRST_DELAY = 0.1
+FIRST_DELAY = 0.1
+"""How many seconds the first wait takes at most."""
+
 _MAX_DELAY = 10.0
 
 
@@ -27,5 +29,5 @@ def delay_after(failures: int, error: RunnerError) -> float:
     Seconds until the next try: longer with each failure, never less than the service asked for. Jitter keeps clients
     that lost the same server from coming back at once.
     """
-    backoff = min(_MAX_DELAY, _FIRST_DELAY * 2.0 ** min(failures - 1, 10))
+    backoff = min(_MAX_DELAY, FIRST_DELAY * 2.0 ** min(failures - 1, 10))
     return (error.retry_after or 0) + backoff * random.uniform(0.5, 1)

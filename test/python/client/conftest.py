@@ -13,7 +13,13 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "python"))
 from blocking import Blocking
 from targets import Targets
 
-from plugin_runner.client import AsyncClient, Client
+from plugin_runner.client import AsyncClient, Client, retry
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls are repeated at once."""
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.01)
 
 
 @pytest.fixture(scope="session")

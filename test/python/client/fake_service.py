@@ -24,8 +24,6 @@ class FakeService(plugin_runner_pb2_grpc.PluginRunnerServicer):
 
     def __init__(self, **answers: list[Answer]) -> None:
         self.requests: list[Any] = []
-        self.left = threading.Event()
-        """Set when a call that hangs ends."""
         for method, steps in answers.items():
             setattr(self, method, self._answering(steps))
 
@@ -38,13 +36,6 @@ class FakeService(plugin_runner_pb2_grpc.PluginRunnerServicer):
             return step(request, context)
 
         return answer
-
-    def hang(self, context: grpc.ServicerContext) -> None:
-        """Waits until the caller is gone."""
-        ended = threading.Event()
-        if context.add_callback(ended.set):
-            ended.wait(10)
-        self.left.set()
 
     @contextmanager
     def listen(self) -> Iterator[str]:
@@ -62,6 +53,28 @@ class FakeService(plugin_runner_pb2_grpc.PluginRunnerServicer):
 def fail(code: grpc.StatusCode) -> Answer:
     """A status without details."""
     return lambda _request, context: context.abort(code, "as the test says")
+
+
+def hang(left: threading.Event) -> Answer:
+    """Answers nothing until the caller is gone, and then sets an event."""
+
+    def answer(_request: Any, context: grpc.ServicerContext) -> None:
+        if context.add_callback(left.set):
+            left.wait(10)
+
+    return answer
+
+
+def hang_after(left: threading.Event, *messages: Any) -> Answer:
+    """Streams messages, and then nothing more until the caller is gone."""
+
+    def answer(_request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        # Before the first message: a caller that leaves after it may be gone by the next step.
+        context.add_callback(left.set)
+        yield from messages
+        left.wait(10)
+
+    return answer
 
 
 def running(last_sequence: int = 0) -> WatchJobResponse:

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from fake_service import FakeService, fail, running
+from fake_service import FakeService, fail, hang, running
 
 from plugin_runner.client import AsyncClient, Client, ExecutionError
 from pluginrunner.v1.plugin_runner_pb2 import RunPluginResponse, SubmitJobResponse
@@ -74,7 +74,7 @@ def test_a_closed_client_says_so(connect: Connect) -> None:
 
 
 def test_closing_ends_a_call_under_way() -> None:
-    service = FakeService(RunPlugin=[lambda _request, context: service.hang(context)])
+    service = FakeService(RunPlugin=[hang(threading.Event())])
     with service.listen() as address:
         client = Client(address)
         closing = threading.Timer(0.1, client.close)
@@ -84,7 +84,7 @@ def test_closing_ends_a_call_under_way() -> None:
 
 
 def test_closing_ends_a_call_under_way_of_another_task() -> None:
-    service = FakeService(RunPlugin=[lambda _request, context: service.hang(context)])
+    service = FakeService(RunPlugin=[hang(threading.Event())])
 
     async def main(address: str) -> None:
         client = AsyncClient(address)
@@ -99,15 +99,16 @@ def test_closing_ends_a_call_under_way_of_another_task() -> None:
 
 
 def test_ctrl_c_ends_the_run() -> None:
-    def interrupt(_request: Any, context: grpc.ServicerContext) -> None:
+    def interrupt(request: Any, context: grpc.ServicerContext) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        service.hang(context)
+        hang(left)(request, context)
 
+    left = threading.Event()
     service = FakeService(RunPlugin=[interrupt])
     with service.listen() as address, Client(address) as client:
         with pytest.raises(KeyboardInterrupt):
             client.run_plugin("p", "a")
-        assert service.left.wait(5)
+        assert left.wait(5)
 
 
 def test_cancelling_the_task_ends_the_run() -> None:
@@ -118,13 +119,13 @@ def test_cancelling_the_task_ends_the_run() -> None:
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
-            assert await asyncio.get_running_loop().run_in_executor(None, service.left.wait, 5)
+            assert await asyncio.get_running_loop().run_in_executor(None, left.wait, 5)
 
-    def hang(_request: Any, context: grpc.ServicerContext) -> None:
+    def take(request: Any, context: grpc.ServicerContext) -> None:
         called.set()
-        service.hang(context)
+        hang(left)(request, context)
 
-    called = threading.Event()
-    service = FakeService(RunPlugin=[hang])
+    called, left = threading.Event(), threading.Event()
+    service = FakeService(RunPlugin=[take])
     with service.listen() as address:
         asyncio.run(main(address))

@@ -11,6 +11,11 @@ from plugin_runner.client.resume import Patience, Resumption
 from plugin_runner.client.retry import delay_after
 
 
+@pytest.fixture(autouse=True)
+def short_waits() -> None:
+    """Waits are as long as they are."""
+
+
 def test_a_server_that_was_lost_is_looked_for_a_while() -> None:
     now = [0.0]
     resumption = Resumption(Patience(silence=30, retry_for=600), None, lambda: now[0])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
 import pytest
-from fake_service import FakeService, events, fail, result, running
+from fake_service import FakeService, events, fail, hang, hang_after, result, running
 
 from plugin_runner.client import Client, ExecutionError, JobRemoved, RunnerError
 from pluginrunner.v1.job_pb2 import Job, JobState
@@ -74,11 +75,7 @@ def test_a_server_that_never_answers_is_given_up(connect: Connect) -> None:
 
 
 def test_silence_is_a_cut(connect: Connect) -> None:
-    def silent(_request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        yield running()
-        service.hang(context)
-
-    service = FakeService(WatchJob=[silent, streams(running(), result(1))])
+    service = FakeService(WatchJob=[hang_after(threading.Event(), running()), streams(running(), result(1))])
     retries: list[RunnerError] = []
     with service.listen() as address:
         assert watch(connect(address, heartbeat_timeout=0.2), retries) == [1]
@@ -86,28 +83,21 @@ def test_silence_is_a_cut(connect: Connect) -> None:
 
 
 def test_the_time_of_the_consumer_is_no_silence(connect: Connect) -> None:
-    def patient(_request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        yield running()
-        yield result(1)
-
     retries: list[RunnerError] = []
-    with FakeService(WatchJob=[patient]).listen() as address:
+    with FakeService(WatchJob=[streams(running(), result(1))]).listen() as address:
         for _ in connect(address, heartbeat_timeout=0.5).watch_job("j", on_retry=retries.append):
             time.sleep(0.6)
     assert retries == []
 
 
 def test_leaving_ends_the_call(connect: Connect) -> None:
-    def endless(_request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        yield running()
-        service.hang(context)
-
-    service = FakeService(WatchJob=[endless])
+    left = threading.Event()
+    service = FakeService(WatchJob=[hang_after(left, running())])
     with service.listen() as address:
         updates = connect(address).watch_job("j")
         next(updates)
         updates.close()
-        assert service.left.wait(5)
+        assert left.wait(5)
 
 
 def test_a_watch_of_all_jobs_says_what_went_away_during_a_cut(connect: Connect) -> None:
@@ -140,21 +130,18 @@ def test_the_result_that_a_record_leaves_out_comes_from_the_last_event(connect: 
 
 
 def test_a_wait_has_a_limit_of_the_caller() -> None:
-    def endless(_request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        yield running()
-        service.hang(context)
-
+    left = threading.Event()
     service = FakeService(
         GetJob=[lambda _request, _context: GetJobResponse(job=running().snapshot)],
-        WatchJob=[endless],
+        WatchJob=[hang_after(left, running())],
     )
     with service.listen() as address, Client(address) as client:
         with pytest.raises(TimeoutError):
             client.job("j").result(timeout=0.2)
-        assert service.left.wait(5)
+        assert left.wait(5)
 
 
 def test_a_wait_has_a_limit_where_the_service_does_not_answer() -> None:
-    service = FakeService(GetJob=[lambda _request, context: service.hang(context)])
+    service = FakeService(GetJob=[hang(threading.Event())])
     with service.listen() as address, Client(address) as client, pytest.raises(TimeoutError):
         client.result("j", timeout=0.2)
