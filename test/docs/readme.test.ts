@@ -32,13 +32,26 @@ test("the README's TypeScript and its commands do what they say", async () => {
   }
 });
 
+for (const language of ["python", "go", "java", "rust"]) {
+  test(`the README's ${language} is what begins the page of that client, whose tests run it`, () => {
+    const page = readFileSync(join(project, `docs/${language}-client.md`), "utf8");
+    assert.equal(blockOf(readme, language), blockOf(page, language));
+  });
+}
+
 /** Writes the README's first block of a language to a file, with the address of a test's server. */
 function script(language: string, folder: string, address: string): string {
-  const block = new RegExp(`\`\`\`${language}\n([^]*?)\n\`\`\``).exec(readme)?.[1];
-  assert.ok(block, `the README has a block of ${language}`);
+  const block = blockOf(readme, language);
   const name = `readme.${language}`;
   writeFileSync(join(folder, name), block.replace("127.0.0.1:50151", address));
   return name;
+}
+
+/** The first block of a language. */
+function blockOf(markdown: string, language: string): string {
+  const block = new RegExp(`\`\`\`${language}\n(.*?)\n\`\`\``, "s").exec(markdown)?.[1];
+  assert.ok(block, `there is no block of ${language}`);
+  return block;
 }
 
 async function run(args: string[], address: string, cwd?: string): Promise<string> {
