@@ -4,22 +4,23 @@ import com.google.protobuf.ListValue;
 import com.google.protobuf.NullValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
+import java.lang.reflect.Array;
 import java.math.BigDecimal;
 import java.math.BigInteger;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * JSON as plain Java: {@code null}, {@link Boolean}, {@link Long} for numbers without a fraction that fit, {@link Double} for the
  * others, {@link String}, {@link List} and {@link Map}.
  *
  * <p>Given may also be any other number, text, character, enum (by its name), {@link Optional}, record (by the names of its
- * components), array of objects or {@link Iterable}, and protobuf's own {@link Struct} and {@link Value}.
+ * components), array or {@link Iterable}, and protobuf's own {@link Struct} and {@link Value}.
  */
 public final class Json {
     private Json() {}
@@ -46,28 +47,22 @@ public final class Json {
      * @throws IllegalArgumentException when something in it is not JSON
      */
     public static Value toValue(Object value) {
-        Value.Builder json = Value.newBuilder();
-        if (value == null) return json.setNullValue(NullValue.NULL_VALUE).build();
         if (value instanceof Value given) return given;
-        if (value instanceof Struct struct) return json.setStructValue(struct).build();
         if (value instanceof Optional<?> optional) return toValue(optional.orElse(null));
-        if (value instanceof Boolean bool) return json.setBoolValue(bool).build();
-        if (value instanceof Number number)
-            return json.setNumberValue(doubleOf(number)).build();
-        if (value instanceof CharSequence || value instanceof Character) {
-            return json.setStringValue(value.toString()).build();
-        }
-        if (value instanceof Enum<?> constant)
-            return json.setStringValue(constant.name()).build();
-        if (value instanceof Map<?, ?> map)
-            return json.setStructValue(structOf(map)).build();
-        if (value instanceof Record object)
-            return json.setStructValue(structOf(Records.toMap(object))).build();
-        if (value instanceof Object[] array)
-            return json.setListValue(listOf(Arrays.asList(array))).build();
-        if (value instanceof Iterable<?> items)
-            return json.setListValue(listOf(items)).build();
-        throw new IllegalArgumentException(value.getClass().getName() + " is not JSON.");
+        Value.Builder json = Value.newBuilder();
+        if (value == null) json.setNullValue(NullValue.NULL_VALUE);
+        else if (value instanceof Struct struct) json.setStructValue(struct);
+        else if (value instanceof Boolean bool) json.setBoolValue(bool);
+        else if (value instanceof Number number) json.setNumberValue(doubleOf(number));
+        else if (value instanceof CharSequence text) json.setStringValue(text.toString());
+        else if (value instanceof Character character) json.setStringValue(character.toString());
+        else if (value instanceof Enum<?> constant) json.setStringValue(constant.name());
+        else if (value instanceof Map<?, ?> map) json.setStructValue(structOf(map));
+        else if (value instanceof Record object) json.setStructValue(structOf(Records.toMap(object)));
+        else if (value instanceof Iterable<?> items) json.setListValue(listOf(items));
+        else if (value.getClass().isArray()) json.setListValue(listOf(itemsOf(value)));
+        else throw new IllegalArgumentException(value.getClass().getName() + " is not JSON.");
+        return json.build();
     }
 
     /**
@@ -126,6 +121,10 @@ public final class Json {
         ListValue.Builder list = ListValue.newBuilder();
         items.forEach(item -> list.addValues(toValue(item)));
         return list.build();
+    }
+
+    private static Iterable<Object> itemsOf(Object array) {
+        return IntStream.range(0, Array.getLength(array)).mapToObj(at -> Array.get(array, at))::iterator;
     }
 
     /** JSON carries a number as a double: one that it cannot hold is refused, not changed. */

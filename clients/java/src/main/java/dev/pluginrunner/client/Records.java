@@ -19,8 +19,8 @@ import java.util.stream.Collectors;
 final class Records {
     /** What a number becomes. */
     private static final Map<Class<?>, Function<Number, Object>> NUMBERS = Map.of(
-            int.class, number -> Math.toIntExact(wholeOf(number)),
-            Integer.class, number -> Math.toIntExact(wholeOf(number)),
+            int.class, Records::intOf,
+            Integer.class, Records::intOf,
             long.class, Records::wholeOf,
             Long.class, Records::wholeOf,
             double.class, Number::doubleValue,
@@ -101,6 +101,12 @@ final class Records {
                 .filter(constant -> ((Enum<?>) constant).name().equals(name))
                 .findFirst()
                 .orElseThrow(() -> new IllegalArgumentException(name + " is no " + type.getSimpleName() + "."));
+    }
+
+    private static int intOf(Number number) {
+        long whole = wholeOf(number);
+        if (whole == (int) whole) return (int) whole;
+        throw new IllegalArgumentException(number + " does not fit into an int.");
     }
 
     private static long wholeOf(Number number) {

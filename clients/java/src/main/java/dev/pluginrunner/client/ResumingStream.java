@@ -63,9 +63,10 @@ final class ResumingStream<P> implements AutoCloseable {
     }
 
     private P receive() throws InterruptedException {
-        if (stream == null) stream = protocol.open();
+        MessageStream<P> current = stream;
+        if (current == null) current = stream = protocol.open();
         checkOpen();
-        P message = stream.next(options.silence());
+        P message = current.next(options.silence());
         if (message == null) return null;
         answered = true;
         lost = false;
