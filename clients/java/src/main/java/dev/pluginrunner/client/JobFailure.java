@@ -13,6 +13,7 @@ final class JobFailure {
     static PluginRunnerException of(String jobId, JobError error) {
         Map<String, String> metadata = new HashMap<>(error.getMetadataMap());
         metadata.putIfAbsent("job_id", jobId);
+        metadata.remove("exception_type");
         return new Failure(
                         error.getReason(),
                         error.getMessage(),

@@ -1,6 +1,7 @@
 package dev.pluginrunner.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -107,6 +108,7 @@ record Expectation(Case fields) {
         assertEquals(CLASSES.get(expected.text("class")), error.getClass());
         assertEquals(expected.text("reason"), error.reason());
         assertEquals(expected.text("code"), error.code().name());
+        assertFalse(error.metadata().containsKey("exception_type"));
         contains(error.getMessage(), expected.text("message"));
         contains(error.exceptionType(), expected.text("exception_type"));
         contains(error.pluginStack(), expected.text("stack"));
