@@ -105,11 +105,12 @@ export function localError(message: string, cause?: unknown): RunnerError {
 
 /** The error that ended a job, of the same classes as those of a failed call. */
 export function fromJobError(jobId: string, error: JobError): RunnerError {
+  const { exception_type: _, ...metadata } = error.metadata;
   return runnerError({
     reason: error.reason,
     message: error.message,
     code: Code.UNKNOWN,
-    metadata: { job_id: jobId, ...error.metadata },
+    metadata: { job_id: jobId, ...metadata },
     violations: error.violations.map(({ field, description, rule }) => ({ field, description, rule })),
     exceptionType: error.exceptionType,
     pluginStack: error.stack,

@@ -40,6 +40,8 @@ export async function* resuming<M extends StreamMessage>(
         }
         if (message.update.case !== "snapshot") failures = 0;
         yield message;
+        // The time that the consumer took is not the server's.
+        heardAt = Date.now();
       }
       if (finished()) return;
     } catch (error) {

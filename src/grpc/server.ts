@@ -1,7 +1,8 @@
 import { Server, type ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { Health } from "../../gen/ts/health/v1/health_pb.ts";
 import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { serviceDefinition } from "./definition.ts";
-import type { Health } from "./health.ts";
+import type { Health as HealthChecks } from "./health.ts";
 import { addReflection } from "./reflection.ts";
 
 export interface GrpcServerOptions {
@@ -9,7 +10,7 @@ export interface GrpcServerOptions {
   address: string;
   credentials: ServerCredentials;
   implementation: UntypedServiceImplementation;
-  health: Health;
+  health: HealthChecks;
   maxRequestBytes: number;
   /** For each connection. */
   maxConcurrentStreams: number;
@@ -36,7 +37,7 @@ export class GrpcServer {
     });
     server.addService(serviceDefinition(PluginRunner), options.implementation);
     options.health.addTo(server);
-    addReflection(server, [PluginRunner]);
+    addReflection(server, [PluginRunner, Health]);
     const port = await bind(server, options);
     return new GrpcServer(options.address.replace(/:\d+$/, `:${port}`), server);
   }

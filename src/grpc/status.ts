@@ -95,7 +95,7 @@ function details(error: PluginRunnerError, stackLength: number, violations: numb
     found.push(
       pack(DebugInfoSchema, {
         stackEntries: keepEnd(error.pluginStack, stackLength).split("\n"),
-        detail: cut(`${error.exceptionType}: ${error.message}`, 256),
+        detail: cut(error.message, 256),
       }),
     );
   }

@@ -184,6 +184,7 @@ function checkError(error: RunnerError, expected: ExpectedError): void {
     { class: error.name, reason: error.reason, code: status[error.code] },
     { class: expected.class, reason: expected.reason, code: expected.code },
   );
+  assert.equal(error.metadata.exception_type, undefined);
   const { metadata, exceptionType, pluginStack, violations } = error;
   assert.partialDeepStrictEqual(metadata, expected.metadata ?? {});
   for (const [text, part] of [

@@ -45,6 +45,8 @@ describe("stock tools of gRPC speak to the service", { skip }, () => {
 
     test("finds the service and its messages by reflection", async () => {
       assert.match((await grpcurl("-plaintext", targets.plain, "list")).stdout, new RegExp(`^${service}$`, "m"));
+      const health = await grpcurl("-plaintext", targets.plain, "grpc.health.v1.Health/Check");
+      assert.match(health.stdout, /"status": "SERVING"/);
       const methods = await grpcurl("-plaintext", targets.plain, "list", service);
       assert.equal(methods.stdout.trim().split("\n").length, 12);
       const message = await grpcurl("-plaintext", targets.plain, "describe", "pluginrunner.v1.RunPluginRequest");
@@ -146,8 +148,9 @@ describe("stock tools of gRPC speak to the service", { skip }, () => {
   describe("grpc-health-probe", () => {
     const probe = (address: string, ...args: string[]) => tool("grpc-health-probe", ["-addr", address, ...args]);
 
-    test("finds the server and the service serving", async () => {
-      for (const args of [[], ["-service", service]]) {
+    test("finds the server, the service and its modes serving", async () => {
+      const names = [service, ...["local", "task", "job"].map((mode) => `${service}/${mode}`)];
+      for (const args of [[], ...names.map((name) => ["-service", name])]) {
         const { code, stderr } = await probe(targets.plain, ...args);
         assert.deepEqual({ code, stderr: stderr.trim() }, { code: 0, stderr: "status: SERVING" });
       }

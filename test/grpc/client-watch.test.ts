@@ -269,6 +269,24 @@ describe("watchJob()", () => {
     for await (const _ of client.watchJob("j")) await sleep(80);
     assert.equal(connections, 1);
   });
+
+  test("does not count the time that a slow consumer takes as time without a server", async () => {
+    using server = await fakeServer([
+      streaming(method.watchJob, async function* ({ afterSequence }) {
+        yield running;
+        if (afterSequence > 0n) return yield events(2, "result");
+        yield events(1, "a");
+        throw new BareStatus(status.UNAVAILABLE);
+      }),
+    ]);
+    await using client = connect({ address: server.address, retryForMs: 50 });
+    const seen: unknown[] = [];
+    for await (const { event } of client.watchJob("j")) {
+      if (event) await sleep(80);
+      seen.push(event?.sequence);
+    }
+    assert.deepEqual(seen, [undefined, 1n, 2n]);
+  });
 });
 
 describe("JobHandle", () => {
@@ -293,7 +311,8 @@ describe("JobHandle", () => {
   });
 
   test("result() throws what ended the job, as a failed call would", async () => {
-    const error = { reason: "ACTION_FAILED", message: "boom", exceptionType: "ValueError", stack: "at x" };
+    const metadata = { exception_type: "ValueError", action: "a" };
+    const error = { reason: "ACTION_FAILED", message: "boom", exceptionType: "ValueError", stack: "at x", metadata };
     using server = await fakeServer([
       submit,
       unary(method.getJob, async ({ jobId }) => ({ job: { jobId, state: JobState.FAILED, error } })),
@@ -303,7 +322,7 @@ describe("JobHandle", () => {
     const failure: unknown = await job.result().catch((thrown) => thrown);
     assert.ok(failure instanceof ExecutionError);
     assert.deepEqual([failure.reason, failure.message, failure.exceptionType], ["ACTION_FAILED", "boom", "ValueError"]);
-    assert.deepEqual([failure.pluginStack, failure.metadata.job_id], ["at x", "j"]);
+    assert.deepEqual([failure.pluginStack, failure.metadata], ["at x", { job_id: "j", action: "a" }]);
   });
 
   test("events() yields all events, and cancel() returns the job", async () => {

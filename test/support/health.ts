@@ -1,9 +1,13 @@
+import { create, enumToJson, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Client, credentials } from "@grpc/grpc-js";
-
-const words = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
+import {
+  HealthCheckRequestSchema,
+  HealthCheckResponse_ServingStatusSchema,
+  HealthCheckResponseSchema,
+} from "../../gen/ts/health/v1/health_pb.ts";
 
 /** What `grpc.health.v1.Health/Watch` says of a service, or of the whole server, as it changes. Ends with the iteration. */
-export async function* watchHealth(address: string, service = ""): AsyncGenerator<string | undefined, void, undefined> {
+export async function* watchHealth(address: string, service = ""): AsyncGenerator<unknown, void, undefined> {
   const client = new Client(address, credentials.createInsecure());
   const call = client.makeServerStreamRequest("/grpc.health.v1.Health/Watch", encode, decode, service);
   call.on("error", () => {});
@@ -15,13 +19,11 @@ export async function* watchHealth(address: string, service = ""): AsyncGenerato
   }
 }
 
-/** The request's only field is a text: tag, length, bytes. */
 function encode(service: string): Buffer {
-  const bytes = Buffer.from(service);
-  return Buffer.concat([Buffer.of(0x0a, bytes.length), bytes]);
+  return Buffer.from(toBinary(HealthCheckRequestSchema, create(HealthCheckRequestSchema, { service })));
 }
 
-/** The response's only field is an enum: tag, then value. */
-function decode(bytes: Buffer): string | undefined {
-  return words[bytes.at(1) ?? 0];
+function decode(bytes: Buffer): unknown {
+  const { status } = fromBinary(HealthCheckResponseSchema, bytes);
+  return enumToJson(HealthCheckResponse_ServingStatusSchema, status);
 }
