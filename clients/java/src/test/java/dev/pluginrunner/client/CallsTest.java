@@ -20,9 +20,11 @@ import dev.pluginrunner.v1.WatchJobResponse;
 import io.grpc.Context;
 import io.grpc.Grpc;
 import io.grpc.InsecureServerCredentials;
+import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.time.Duration;
@@ -86,22 +88,34 @@ class CallsTest {
     @Test
     @DisplayName("finds a server that has come back")
     void comesBack() throws Exception {
-        int port;
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            port = free.getLocalPort();
-        }
+        ServerSocket down = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+        CompletableFuture<Void> refusing = CompletableFuture.runAsync(() -> refuse(down));
+        String address = "127.0.0.1:" + down.getLocalPort();
         try (PluginRunnerClient client =
-                PluginRunnerClient.builder().address("127.0.0.1:" + port).build()) {
+                PluginRunnerClient.builder().address(address).build()) {
             PluginRunnerException nobody = assertThrows(PluginRunnerException.class, client::serverInfo);
             assertEquals("UNAVAILABLE", nobody.reason());
-            assertTrue(nobody.getMessage().contains("127.0.0.1:" + port), nobody.getMessage());
-            var server = Grpc.newServerBuilderForPort(port, InsecureServerCredentials.create())
+            assertTrue(nobody.getMessage().contains(address), nobody.getMessage());
+            down.close();
+            refusing.join();
+            Server up = Grpc.newServerBuilderForPort(down.getLocalPort(), InsecureServerCredentials.create())
                     .addService(new PluginRunnerImplBase() {})
                     .build()
                     .start();
             PluginRunnerException answered = assertThrows(PluginRunnerException.class, client::serverInfo);
             assertEquals(Status.Code.UNIMPLEMENTED, answered.code());
-            server.shutdownNow();
+            up.shutdownNow();
+        }
+    }
+
+    /** Closes connections as they come, until the socket is closed. */
+    private static void refuse(ServerSocket socket) {
+        while (true) {
+            try {
+                socket.accept().close();
+            } catch (IOException closed) {
+                return;
+            }
         }
     }
 
