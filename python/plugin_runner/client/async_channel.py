@@ -129,12 +129,20 @@ class AsyncChannel:
         method: aio.UnaryStreamMultiCallable[Request, Response],
         request: Request,
     ) -> Response:
-        messages = self._stream(method, request)
+        # However long that takes: the service may have to install what the plugin needs.
+        self._check_open()
+        call = method(request, metadata=self._metadata)
         try:
-            async for message in messages:
-                return message
+            message = await call.read()
+            if message is not aio.EOF:
+                return cast("Response", message)
+        except grpc.RpcError as error:
+            raise self._failed(error) from error
+        except asyncio.CancelledError:
+            self._check_left()
+            raise
         finally:
-            await messages.aclose()
+            call.cancel()
         raise cut("The stream ended before the job was known.")
 
     async def _stream(

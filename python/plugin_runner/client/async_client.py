@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from plugin_runner.client.errors import RunnerError
-    from plugin_runner.client.requests import ActionClass, Environment, Seconds
+    from plugin_runner.client.requests import ActionClass, Environment, Mode, Seconds
     from plugin_runner.client.responses import Verdict
     from pluginrunner.v1.job_pb2 import Job
     from pluginrunner.v1.plugin_pb2 import Plugin, Resources
@@ -68,7 +68,7 @@ class AsyncClient:
         action: str,
         params: object = None,
         *,
-        mode: str = "local",
+        mode: Mode = "local",
         entrypoint: str | None = None,
         action_cls: ActionClass | None = None,
         env: Environment | None = None,

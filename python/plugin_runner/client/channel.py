@@ -116,16 +116,23 @@ class Channel:
         method: grpc.UnaryStreamMultiCallable[Request, Response],
         request: Request,
     ) -> Response:
-        with closing(self._stream(method, request)) as messages:
-            for message in messages:
+        # However long that takes: the service may have to install what the plugin needs.
+        self._check_open()
+        call = method(request, metadata=self._metadata)
+        try:
+            for message in call:
                 return message
+        except grpc.RpcError as error:
+            raise self._failed(error) from error
+        finally:
+            call.cancel()
         raise cut("The stream ended before the job was known.")
 
     def _stream(
         self,
         method: grpc.UnaryStreamMultiCallable[Request, Response],
         request: Request,
-        until: float | None = None,
+        until: float | None,
     ) -> Generator[Response, None, None]:
         """The messages of a stream, until nothing comes for too long; the time of the consumer does not count."""
         self._check_open()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from plugin_runner.client.requests import ActionClass, Environment, Seconds
+    from plugin_runner.client.requests import ActionClass, Environment, Mode, Seconds
     from plugin_runner.client.target import Target
     from pluginrunner.v1.plugin_pb2 import Resources
 
@@ -46,7 +46,7 @@ def run_plugin(
     action: str,
     params: object = None,
     *,
-    mode: str = "local",
+    mode: Mode = "local",
     **executor_kwargs: Unpack[ExecutorOptions],
 ) -> Any:
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta, timezone
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Union
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -43,6 +43,9 @@ Seconds = Union[float, timedelta]
 
 ActionClass = Union[type, str]
 """The code of an action: its class, or `package.module:Class`."""
+
+Mode = Literal["local", "task", "job"]
+"""In the service's own process, on a warm worker, or as a job."""
 
 _MODES = {"local": RunMode.RUN_MODE_LOCAL, "task": RunMode.RUN_MODE_TASK}
 

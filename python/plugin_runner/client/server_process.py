@@ -9,9 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grpc import StatusCode
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+_LOG = "log"
 _LOG_TAIL = 2000
 
 # A server lives until it is closed, also where only its client is kept.
@@ -48,9 +48,10 @@ def private_server(
     Raises ExecutionError with the server's log when it does not start.
     """
     program = list(command) if command else [_program()]
-    server = PrivateServer(Path(tempfile.mkdtemp(prefix="plugin-runner-")))
+    folder = Path(tempfile.mkdtemp(prefix="plugin-runner-"))
+    server = PrivateServer(folder, _start_keeper(folder, {**os.environ, **(env or {})}))
     try:
-        server.start([*program, "serve"], [os.fspath(root) for root in roots] or ["."], args, env or {})
+        server._start([*program, "serve"], [os.fspath(root) for root in roots] or ["."], args)
     except BaseException:
         server.close()
         raise
@@ -64,28 +65,25 @@ class PrivateServer:
     """`host:port`."""
     token: str
     """What its callers have to send."""
+    client: Client
+    """A client of the server, which is closed with it."""
     data_dir: Path
     """Where it keeps its jobs and their files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keeper: subprocess.Popen[bytes]) -> None:
         self._folder = folder
-        self._keeper: subprocess.Popen[bytes] | None = None
-        self.address = ""
+        self._keeper = keeper
         self.token = secrets.token_urlsafe()
         self.data_dir = folder / "data"
+        _running.add(self)
 
     @property
     def log(self) -> str:
         """What the server has written to standard error so far."""
-        return (self._folder / "log").read_text(errors="replace")
+        return (self._folder / _LOG).read_text(errors="replace")
 
-    @cached_property
-    def client(self) -> Client:
-        """A client of the server, which is closed with it."""
-        return Client(self.address, token=self.token)
-
-    def start(self, serve: Sequence[str], roots: Sequence[str], args: Sequence[str], env: Mapping[str, str]) -> None:
-        """Starts the process that keeps the server, and waits until the server listens."""
+    def _start(self, serve: Sequence[str], roots: Sequence[str], args: Sequence[str]) -> None:
+        """Starts the server, and waits until it listens."""
         token_file = self._folder / "token"
         token_file.write_text(self.token)
         options = [
@@ -94,44 +92,31 @@ class PrivateServer:
             *(part for root in roots for part in ("--root", root)),
             *(() if any(arg.startswith("--python") for arg in args) else ("--python", sys.executable)),
         ]
-        task = {
-            "command": [*serve, *options, *args],
-            "token": self.token,
-            "folder": str(self._folder),
-        }
-        # Not by the command line: other users of the machine can read that.
-        description = json.dumps(task).encode() + b"\n"
-        program = f"import sys; sys.path[:] = {sys.path!r}; from plugin_runner.client.keeper import main; main()"
-        with (self._folder / "log").open("wb") as log:
-            self._keeper = subprocess.Popen(
-                [sys.executable, "-c", program],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **env},
-                # Ctrl-C is for this process: the server ends with it, and only after its jobs.
-                start_new_session=True,
-            )
-        _running.add(self)
-        assert self._keeper.stdin is not None
-        assert self._keeper.stdout is not None
-        self._keeper.stdin.write(description)
-        self._keeper.stdin.flush()
-        announced = self._keeper.stdout.readline()
+        announced = self._tell({"command": [*serve, *options, *args], "token": self.token, "folder": str(self._folder)})
         if not announced:
             self._keeper.wait()
             message = f"The server did not start. Its log ends with: {self.log[-_LOG_TAIL:].strip() or 'nothing'}"
             raise ExecutionError(message, reason="UNAVAILABLE", code=StatusCode.UNAVAILABLE)
         self.address = json.loads(announced)["address"]
+        self.client = Client(self.address, token=self.token)
 
     def close(self) -> None:
         """Ends the server with its jobs, and removes its data."""
-        if "client" in self.__dict__:
+        if self not in _running:
+            return
+        if hasattr(self, "client"):
             self.client.close()
-        if self._keeper is not None:
-            self._keeper.communicate()
-        _running.discard(self)
+        self._keeper.communicate()
         shutil.rmtree(self._folder, ignore_errors=True)
+        _running.discard(self)
+
+    def _tell(self, task: dict[str, Any]) -> bytes:
+        """By the keeper's standard input, since other users of the machine can read command lines; its answer."""
+        assert self._keeper.stdin is not None
+        assert self._keeper.stdout is not None
+        self._keeper.stdin.write(json.dumps(task).encode() + b"\n")
+        self._keeper.stdin.flush()
+        return self._keeper.stdout.readline()
 
     def __enter__(self) -> Self:
         return self
@@ -145,3 +130,17 @@ def _program() -> str:
     if program is None:
         raise FileNotFoundError("There is no plugin-runner on PATH: install the npm package, or give a command.")
     return program
+
+
+def _start_keeper(folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    program = f"import sys; sys.path[:] = {sys.path!r}; from plugin_runner.client.keeper import main; main()"
+    with (folder / _LOG).open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=env,
+            # Ctrl-C is for this process: the server ends with it, and only after its jobs.
+            start_new_session=True,
+        )

@@ -73,7 +73,11 @@ CHANNEL_OPTIONS = (
 def _pem(given: Pem | None) -> bytes | None:
     if given is None or isinstance(given, bytes):
         return given
-    return given.encode() if isinstance(given, str) else Path(given).read_bytes()
+    if not isinstance(given, str):
+        return Path(given).read_bytes()
+    if "-----BEGIN" not in given:
+        raise ValueError("A text is no PEM. Give the path of a file as a pathlib.Path.")
+    return given.encode()
 
 
 def _system_authorities() -> bytes | None:

@@ -63,6 +63,17 @@ def test_a_submission_that_breaks_off_is_made_again_with_the_same_id(connect: Co
     assert first.job_id == second.job_id != ""
 
 
+def test_a_submission_may_take_longer_than_a_heartbeat(connect: Connect) -> None:
+    def slow(request: Any, context: Any) -> Any:
+        threading.Event().wait(0.4)  # as long as it takes to install what a plugin needs
+        return submitted(request, context)
+
+    service = FakeService(SubmitJob=[slow])
+    with service.listen() as address:
+        assert connect(address, heartbeat_timeout=0.1).submit_job("p", "a").id == "j"
+    assert len(service.requests) == 1
+
+
 def test_a_closed_client_says_so(connect: Connect) -> None:
     with FakeService(RunPlugin=[answered]).listen() as address:
         client = connect(address)
