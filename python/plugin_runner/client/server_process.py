@@ -49,7 +49,7 @@ def private_server(
     """
     program = list(command) if command else [_program()]
     folder = Path(tempfile.mkdtemp(prefix="plugin-runner-"))
-    server = PrivateServer(folder, _start_keeper(folder, {**os.environ, **(env or {})}))
+    server = PrivateServer(folder, _start_keeper(folder, {"PLUGIN_RUNNER_DRAIN": "2s", **os.environ, **(env or {})}))
     try:
         server._start([*program, "serve"], [os.fspath(root) for root in roots] or ["."], args)
     except BaseException:
