@@ -23,7 +23,7 @@ import type { HttpServer, ServerTls } from "../http/server.ts";
 import type { JobStore } from "../job/store/job-store.ts";
 import { openSqliteStore } from "../job/store/sqlite-store.ts";
 import { WatchHub } from "../job/watch-hub.ts";
-import { Catalog } from "../plugin/catalog.ts";
+import { Catalog, type CatalogOptions } from "../plugin/catalog.ts";
 import { Runner } from "../runner/runner.ts";
 import type { Log } from "../util/log.ts";
 import { Launcher } from "../worker/launcher.ts";
@@ -72,7 +72,7 @@ export async function composeServer(
   const environments = new Environments({ dir: join(dataDir, "environments"), python, log });
   const workers = new PluginWorkers(launcher, environments);
   const inspector = new EmbeddedInspector(launcher, python, workers);
-  const catalog = new Catalog({ roots: options.root, allowModules: options.allowModule, inspector, log });
+  const catalog = openCatalog({ roots: options.root, allowModules: options.allowModule, inspector, log });
   const hub = new WatchHub();
   const { ray } = options;
   const carriers =
@@ -315,6 +315,14 @@ function readToken({ tokenFile }: ServeOptions): string | undefined {
   const token = readNamedFile("token-file", tokenFile).trim();
   if (token === "") throw new UsageError(`--token-file ${tokenFile} holds no token.`);
   return token;
+}
+
+function openCatalog(options: CatalogOptions): Catalog {
+  try {
+    return new Catalog(options);
+  } catch (error) {
+    throw new UsageError(`--root cannot be used: ${messageOf(error)}`);
+  }
 }
 
 function openStore(dataDir: string): JobStore {

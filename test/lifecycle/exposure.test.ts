@@ -35,6 +35,20 @@ test("beyond loopback a server wants TLS, a token or --insecure", async (t) => {
   assert.match(said, /--listen 0\.0\.0\.0:0 .*--tls-cert and --tls-key, --token-file, or --insecure/);
 });
 
+test("a root that is no folder is refused", async (t) => {
+  const { dir } = scratch(t);
+  const { code, said } = await serveRefused([
+    "--listen",
+    "127.0.0.1:0",
+    "--data-dir",
+    dir,
+    "--root",
+    join(dir, "nowhere"),
+  ]);
+  assert.equal(code, 2);
+  assert.match(said, /^error: --root cannot be used: The plugin root .*nowhere is not a folder\.$/m);
+});
+
 test("a token file without a token is refused: it would let everybody in", async (t) => {
   const { dir } = scratch(t);
   const file = join(dir, "token");
