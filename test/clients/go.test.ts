@@ -51,7 +51,10 @@ async function suite(env: Record<string, string>): Promise<string[]> {
   return passed;
 }
 
-/** Resolves with the lines that a program prints. Its exit code says nothing that they do not. */
+/**
+ * Resolves with the lines that a program prints, but for the modules that it fetches. Its exit code says nothing that they
+ * do not.
+ */
 async function run(program: string, args: string[], env: Record<string, string> = {}): Promise<string[]> {
   const child = spawn(program, args, {
     cwd: project,
@@ -63,6 +66,8 @@ async function run(program: string, args: string[], env: Record<string, string> 
 
 async function linesOf(stream: NodeJS.ReadableStream): Promise<string[]> {
   const lines: string[] = [];
-  for await (const line of createInterface({ input: stream })) lines.push(line);
+  for await (const line of createInterface({ input: stream })) {
+    if (!line.startsWith("go: downloading ")) lines.push(line);
+  }
   return lines;
 }
