@@ -32,8 +32,8 @@ export function originGuard({ allowedOrigins, wantsToken }: GuardOptions): (requ
     if (!wantsToken && !isDirect(host) && !hosts.has(host)) {
       return refusal(`Host ${host} is not this service's: name it with --http-allow-origin, or ask for a token.`);
     }
-    if (origin === undefined)
-      return ownSites.includes(site) ? { headers: {} } : refusal("Pages of other sites may not ask.");
+    if (origin === undefined && ownSites.includes(site)) return { headers: {} };
+    if (origin === undefined) return refusal("Pages of other sites may not ask.");
     if (!origins.has(origin)) {
       if (hostOf(origin) === host) return { headers: {} };
       return refusal(`Pages of ${origin} may not call this service: allow them with --http-allow-origin.`);

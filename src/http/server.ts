@@ -82,12 +82,14 @@ function listener(options: HttpServerOptions): (request: Request, response: Resp
   });
   return (request, response) => {
     const { method, headers } = request;
-    const host = headers.host ?? headers[":authority"]?.toString();
+    const host = "authority" in request ? request.authority : headers.host;
     const site = headers["sec-fetch-site"]?.toString();
     const verdict = guard({ method, host, origin: headers.origin, site });
     for (const [name, value] of Object.entries(verdict.headers)) response.setHeader(name, value);
-    if (verdict.status === undefined) return answer(request, response);
-    response.statusCode = verdict.status;
+    // Connect makes a URL of the two, and throws where there can be none.
+    const status = verdict.status ?? (URL.canParse(request.url ?? "", `http://${host ?? ""}`) ? undefined : 400);
+    if (status === undefined) return answer(request, response);
+    response.statusCode = status;
     response.end(verdict.body ?? "");
   };
 }

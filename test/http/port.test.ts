@@ -3,9 +3,11 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
+import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { create, toJson } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
@@ -49,6 +51,38 @@ test("what is no call gets the status of HTTP for it, and the port answers the n
   assert.equal((await post(httpAddress, { plugin: "echo", action: "echo" })).status, 200);
 });
 
+test("requests with a host or a path that is none are refused, with and without a token, and the next one is answered", async (t) => {
+  const { dir } = scratch(t);
+  const file = join(dir, "token");
+  writeFileSync(file, "s3cret");
+  for (const args of [[], ["--token-file", file]]) {
+    await using server = await startServer({ args: [...web, ...args], token: "s3cret" });
+    for (const [start, host] of [
+      [`POST ${runPlugin} HTTP/1.1`, "Host: 127.0.0.1:99999"],
+      [`POST ${runPlugin} HTTP/1.1`, "Host: ["],
+      [`POST ${runPlugin} HTTP/1.0`, "Accept: */*"],
+      ["POST // HTTP/1.1", "Host: 127.0.0.1"],
+    ]) {
+      const answer = await sendRaw(server.httpAddress, `${start}\r\n${host}\r\nConnection: close\r\n\r\n`);
+      assert.match(answer, /^HTTP\/1\.1 40[03] /, host);
+    }
+    assert.equal((await server.client.serverInfo()).engine, "embedded");
+  }
+});
+
+test("a caller whose time is up before its request is whole costs nobody else anything", async () => {
+  await using server = await startServer({ args: web });
+  const body = JSON.stringify({ plugin: "nowhere", action: "none" });
+  const head = `Host: 127.0.0.1\r\nContent-Type: application/json\r\nConnect-Timeout-Ms: 1\r\nContent-Length: ${body.length}`;
+  const answer = await sendRaw(
+    server.httpAddress,
+    `POST ${runPlugin} HTTP/1.1\r\n${head}\r\nConnection: close\r\n\r\n`,
+    body,
+  );
+  assert.match(answer, /deadline_exceeded/);
+  assert.equal((await server.client.serverInfo()).engine, "embedded");
+});
+
 test("a page of another site runs nothing, and one of an allowed origin does", async (t) => {
   const files = scratch(t);
   await using server = await startServer({ roots, args: [...web, "--http-allow-origin", "https://app.example.com"] });
@@ -71,6 +105,8 @@ test("the port wants the same token as gRPC", async (t) => {
   const run = { plugin: "echo", action: "echo" };
   assert.equal((await post(server.httpAddress, run)).status, 401);
   assert.equal((await post(server.httpAddress, run, { authorization: "Bearer wrong" })).status, 401);
+  assert.equal((await post(server.httpAddress, run, { authorization: "s3cret" })).status, 401);
+  assert.equal((await post(server.httpAddress, run, { authorization: "bearer s3cret" })).status, 200);
   assert.equal((await post(server.httpAddress, run, { authorization: "Bearer s3cret" })).status, 200);
 });
 
@@ -151,6 +187,18 @@ test("an address that cannot be had, or is open to others, and an origin that is
 
 function post(address: string, body: object, headers: OutgoingHttpHeaders = {}) {
   return send(address, { headers: { "content-type": "application/json", ...headers } }, JSON.stringify(body));
+}
+
+/** What comes back for bytes that no library would send; the last of them 100 ms later. */
+async function sendRaw(address: string, head: string, later = ""): Promise<string> {
+  const socket = connectTcp(Number(address.split(":")[1]), "127.0.0.1");
+  socket.write(head);
+  const answer = text(socket);
+  if (later !== "") {
+    await delay(100);
+    socket.write(later);
+  }
+  return answer;
 }
 
 interface Sent {
