@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { create, type MessageShape } from "@bufbuild/protobuf";
 import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import {
@@ -16,6 +15,7 @@ import {
   ValidateParamsResponseSchema,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { requestInvalid } from "../errors.ts";
+import { fingerprint } from "../runner/fingerprint.ts";
 import { RunOnce } from "../runner/run-once.ts";
 import type { Runner } from "../runner/runner.ts";
 import { packageVersion } from "../util/package-root.ts";
@@ -142,9 +142,9 @@ function checkRequestId(requestId: string): void {
   throw requestInvalid("/request_id", `has more than ${maxRequestIdLength} characters`);
 }
 
-/** A retry has the same content, in the same order; only the time that is left for it is another one. */
+/** A retry has the same content, its maps in whatever order; only the time that is left for it is another one. */
 function contentOf({ plugin, action, params, mode, entrypoint, env, jobId, resources }: RunPluginRequest): string {
-  return hash("sha256", JSON.stringify([plugin, action, params, mode, entrypoint, env, jobId, resources]));
+  return fingerprint([plugin, action, params, mode, entrypoint, env, jobId, resources]);
 }
 
 function required(jobId: string): string {

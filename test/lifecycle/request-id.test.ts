@@ -34,6 +34,17 @@ test("a request_id that stands for another content is refused", async () => {
   });
 });
 
+test("a retry whose maps come in another order is the same run", async (t) => {
+  const files = scratch(t);
+  await using server = await startServer({ roots });
+  const { starts } = files;
+  const call = (params: object, env: Record<string, string>) =>
+    server.client.runPlugin("counted", "quick", { ...params }, { requestId: "one", env });
+  assert.equal(await call({ starts, count: 1 }, { A: "1", B: "2" }), "quick");
+  assert.equal(await call({ count: 1, starts }, { B: "2", A: "1" }), "quick");
+  assert.equal(files.counted().starts, 1);
+});
+
 test("a caller that leaves does not end the run that another one joined", async (t) => {
   const files = scratch(t);
   await using server = await startServer({ roots });
