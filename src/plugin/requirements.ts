@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { isObject } from "../util/is-object.ts";
 import type { Language } from "../worker/messages.ts";
 import type { PluginConfig } from "./config.ts";
 import type { Requirements } from "./plugin.ts";
+import { readRequirementLines } from "./requirement-lines.ts";
 
 /** Plugins find it without installing it. */
 const ownPackage = "plugin-runner";
@@ -44,17 +45,57 @@ function namesPackages(requirements: string): boolean {
   return requirements.split("\n").some((line) => /^\s*[^\s#]/.test(line));
 }
 
+/** Files beside `package.json` that decide what npm installs. */
+const npmFiles = ["npm-shrinkwrap.json", "package-lock.json", ".npmrc"];
+
 function withDigest(requirements: Omit<Requirements, "digest">): Requirements {
   const { manager, file, options, wheelsDir } = requirements;
   const hash = createHash("sha256").update(JSON.stringify([manager, options]));
-  hash.update(readFileSync(file));
-  const lock = join(dirname(file), "package-lock.json");
-  if (manager === "npm" && isFile(lock)) hash.update(readFileSync(lock));
-  for (const wheel of wheelsDir === "" ? [] : readdirSync(wheelsDir).sort()) {
-    const { size, mtimeMs } = statSync(join(wheelsDir, wheel));
-    hash.update(`${wheel}\0${size}\0${mtimeMs}\n`);
+  const { files, trees } = manager === "npm" ? readByNpm(file) : readByPip(file);
+  for (const one of files) hash.update(readFileSync(one)).update("\0");
+  for (const tree of wheelsDir === "" ? trees : [...trees, wheelsDir]) {
+    hash.update(`${tree}\0`);
+    for (const entry of entriesOf(tree)) hash.update(entry);
   }
   return { ...requirements, digest: hash.digest("hex") };
+}
+
+/** What an installation reads: files for their content, and what belongs to this plugin alone, files and folders. */
+interface Inputs {
+  files: string[];
+  trees: string[];
+}
+
+function readByNpm(manifest: string): Inputs {
+  const folder = dirname(manifest);
+  const files = [manifest, ...npmFiles.map((name) => join(folder, name)).filter(isFile)];
+  const { dependencies } = Object(parseJson(readFileSync(manifest, "utf8")));
+  const local = Object.values(Object(dependencies)).flatMap(
+    (version) => /^file:(.+)$/.exec(String(version))?.[1] ?? [],
+  );
+  return { files, trees: local.map((path) => resolve(folder, path)) };
+}
+
+function readByPip(file: string, found: Inputs = { files: [], trees: [] }): Inputs {
+  if (found.files.includes(file) || !isFile(file)) return found;
+  found.files.push(file);
+  for (const { option, path } of readRequirementLines(file)) {
+    if (path === undefined) continue;
+    const target = resolve(dirname(file), path);
+    if (option !== undefined && !/^(-f|--find-links|-e|--editable)$/.test(option)) readByPip(target, found);
+    else found.trees.push(target);
+  }
+  return found;
+}
+
+/** Names, sizes and times: the content of what is installed is not read each time. */
+function entriesOf(tree: string): string[] {
+  if (!existsSync(tree)) return [];
+  const names = statSync(tree).isDirectory() ? readdirSync(tree, { recursive: true, encoding: "utf8" }).sort() : [""];
+  return names.map((name) => {
+    const { size, mtimeMs } = statSync(join(tree, name));
+    return `${name}\0${size}\0${mtimeMs}\n`;
+  });
 }
 
 function isFile(path: string): boolean {

@@ -48,6 +48,48 @@ test("the same requirements have the same digest, others another", (t) => {
   assert.notEqual(again()?.digest, changed?.digest);
 });
 
+test("files that requirements include or name are part of the digest", (t) => {
+  const files = {
+    "requirements.txt": "-r base.txt # all of it\n-c limits.txt\n./vendor/helpers\n",
+    "base.txt": "six\n-r requirements.txt\n",
+    "limits.txt": "six<2\n",
+    "vendor/helpers/setup.py": "",
+  };
+  const { root, requirements, again } = read(t, "python", files);
+  const seen = new Set([requirements?.digest]);
+  for (const change of [
+    { "base.txt": "six==1.17.0\n" },
+    { "limits.txt": "six<3\n" },
+    { "vendor/helpers/setup.py": "#" },
+  ]) {
+    write(root, change);
+    seen.add(again()?.digest);
+  }
+  assert.equal(seen.size, 4);
+});
+
+test("two plugins with packages of their own at the same place do not share an environment", (t) => {
+  const vendored = { "requirements.txt": "./vendor/helpers\n" };
+  assert.notEqual(read(t, "python", vendored).requirements?.digest, read(t, "python", vendored).requirements?.digest);
+  const manifest = { "package.json": '{"dependencies": {"helpers": "file:./vendor/helpers"}}' };
+  assert.notEqual(
+    read(t, "javascript", manifest).requirements?.digest,
+    read(t, "javascript", manifest).requirements?.digest,
+  );
+  const plain = { "requirements.txt": "six\n" };
+  assert.equal(read(t, "python", plain).requirements?.digest, read(t, "python", plain).requirements?.digest);
+});
+
+test("npm's locks and configuration are part of the digest", (t) => {
+  const { root, requirements, again } = read(t, "javascript", { "package.json": '{"dependencies": {"left": "1"}}' });
+  const seen = new Set([requirements?.digest]);
+  for (const name of ["package-lock.json", "npm-shrinkwrap.json", ".npmrc"]) {
+    write(root, { [name]: "{}" });
+    seen.add(again()?.digest);
+  }
+  assert.equal(seen.size, 4);
+});
+
 test("JavaScript's dependencies count only where they are not installed already", (t) => {
   const manifest = { "package.json": '{"dependencies": {"left": "1", "@scope/right": "1", "plugin-runner": "0"}}' };
   const { root, requirements, again } = read(t, "javascript", manifest);

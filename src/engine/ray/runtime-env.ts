@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, isAbsolute, join, relative } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError } from "../../errors.ts";
 import type { LoadedPlugin, Requirements } from "../../plugin/plugin.ts";
+import { isInclude, readRequirementLines } from "../../plugin/requirement-lines.ts";
 import { isJsonObject } from "../../util/json.ts";
 
 /** What a plugin's `runtime_env` may say to Ray. Code and variables are this service's to choose. */
@@ -55,19 +55,12 @@ function withRequirements(configured: JsonValue | undefined, requirements: Requi
 /** The lines of a requirements file and of those that it includes: Ray keys environments by them, not by files. */
 function requirementLines(file: string, root: string, seen: readonly string[] = []): string[] {
   if (seen.includes(file) || seen.length > maxIncludes) return [];
-  return readFileSync(file, "utf8")
-    .replaceAll(/\\\r?\n/g, " ")
-    .split("\n")
-    .map((line) => line.replace(/(^|\s)#.*$/, "").trim())
-    .filter((line) => line !== "")
-    .flatMap((line) => {
-      const [, option, path = ""] =
-        /^(-r|--requirement|-c|--constraint|-f|--find-links|-e)[\s=]*(.+)$/.exec(line) ?? [];
-      if (option === "-r" || option === "--requirement") {
-        return requirementLines(join(dirname(file), path), root, [...seen, file]);
-      }
-      const local = option !== undefined && !/^(\/|[a-z+]+:)/i.test(path);
-      if (local) return [`${option} ${workingDir}/${relative(root, join(dirname(file), path))}`];
-      return [/^\.{1,2}\//.test(line) ? `${workingDir}/${relative(root, join(dirname(file), line))}` : line];
-    });
+  return readRequirementLines(file).flatMap((line) => {
+    const { text, option, path } = line;
+    if (path === undefined || isAbsolute(path)) return [text];
+    const target = join(dirname(file), path);
+    if (isInclude(line)) return requirementLines(target, root, [...seen, file]);
+    const there = `${workingDir}/${relative(root, target)}`;
+    return [option === undefined ? there : `${option} ${there}`];
+  });
 }
