@@ -28,20 +28,20 @@ export async function* resuming<M extends StreamMessage>(
   options: ResumeOptions,
 ): AsyncGenerator<M, void, undefined> {
   let failures = 0;
-  let heardAt: number | undefined;
+  let heard = false;
+  let lostAt: number | undefined;
   for (;;) {
     let cause = cut("The stream ended early.");
     try {
       for await (const message of unlessSilent(open, options)) {
-        heardAt = Date.now();
+        heard = true;
+        lostAt = undefined;
         if (message.update.case === "reconnect") {
           cause = cut("The server is going away.");
           break;
         }
         if (message.update.case !== "snapshot") failures = 0;
         yield message;
-        // The time that the consumer took is not the server's.
-        heardAt = Date.now();
       }
       if (finished()) return;
     } catch (error) {
@@ -49,7 +49,9 @@ export async function* resuming<M extends StreamMessage>(
       cause = error;
     }
     failures += 1;
-    const givenUp = heardAt === undefined ? failures >= maxTries : Date.now() - heardAt > options.retryForMs;
+    const now = performance.now();
+    lostAt ??= now;
+    const givenUp = heard ? now - lostAt > options.retryForMs : failures >= maxTries;
     if (givenUp) throw cause;
     options.onRetry?.(cause);
     await pause(failures, cause.retryAfterMs, options.signal);

@@ -224,6 +224,19 @@ describe("watchJob()", () => {
     await assert.rejects(watch([once, refuse, refuse], { retryForMs: 100 }), { reason: "UNAVAILABLE" });
   });
 
+  test("looks for a server from when it is lost, not from its last word", async () => {
+    const silent: Script = async function* (_, signal) {
+      yield running;
+      await untilGone(signal);
+    };
+    const end: Script = async function* () {
+      yield running;
+      yield events(1, "result");
+    };
+    const { seen } = await watch([silent, end], { heartbeatTimeoutMs: 100, retryForMs: 50 });
+    assert.deepEqual(seen, ["snapshot", 1]);
+  });
+
   test("throws the signal's reason, also while it waits to try again, and frees the server", async () => {
     const left = Promise.withResolvers<void>();
     using server = await fakeServer([

@@ -37,7 +37,8 @@ func resuming[M message, R receiver[M]](
 ) iter.Seq2[M, error] {
 	return func(yield func(M, error) bool) {
 		var none M
-		var heardAt time.Time
+		var lostAt time.Time
+		heard := false
 		failures := 0
 		for {
 			cause := cut("The stream ended early.")
@@ -46,7 +47,7 @@ func resuming[M message, R receiver[M]](
 					cause = err
 					break
 				}
-				heardAt = time.Now()
+				heard, lostAt = true, time.Time{}
 				if message.GetReconnect() != nil {
 					cause = cut("The server is going away.")
 					break
@@ -57,8 +58,6 @@ func resuming[M message, R receiver[M]](
 				if !yield(message, nil) {
 					return
 				}
-				// The time that the consumer took does not count.
-				heardAt = time.Now()
 			}
 			if !isCut(cause) {
 				yield(none, cause)
@@ -68,9 +67,12 @@ func resuming[M message, R receiver[M]](
 				return
 			}
 			failures++
+			if lostAt.IsZero() {
+				lostAt = time.Now()
+			}
 			givenUp := failures >= maxTries
-			if !heardAt.IsZero() {
-				givenUp = time.Since(heardAt) > w.client.retryFor
+			if heard {
+				givenUp = time.Since(lostAt) > w.client.retryFor
 			}
 			if givenUp {
 				yield(none, cause)

@@ -15,6 +15,9 @@ import (
 // arrives.
 const deadlineGrace = 5 * time.Second
 
+// longestDeadline is below what the library of the service can hold; it takes a longer one for one that has passed.
+const longestDeadline = 24 * 24 * time.Hour
+
 // Mode says where an action runs.
 type Mode string
 
@@ -122,7 +125,7 @@ func runRequest(plugin, action string, params any, run runOptions) (*pluginrunne
 func within[Request, Response any](
 	timeout *time.Duration, send method[Request, Response],
 ) method[Request, Response] {
-	if timeout == nil {
+	if timeout == nil || *timeout > longestDeadline-deadlineGrace {
 		return send
 	}
 	return func(ctx context.Context, request *Request, options ...grpc.CallOption) (*Response, error) {
