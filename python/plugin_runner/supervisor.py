@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS = 1.0
 _CHUNK_BYTES = 1 << 16
+# epoll takes no more than 2^31 ms.
+_LONGEST_WAIT_SECONDS = 86_400.0
 _EVENT_ROOM_BYTES = 1 << 20
 _SIGNALS = (signal.SIGTERM, signal.SIGCHLD)
 
@@ -113,7 +115,7 @@ class Supervisor:
 
     def _turn(self, wakeup: int) -> None:
         deadlines = [at for at in (self._stop_at, self._kill_at, self._leave_at) if at is not None]
-        timeout = max(min(deadlines) - monotonic(), 0) if deadlines else None
+        timeout = max(min(min(deadlines) - monotonic(), _LONGEST_WAIT_SECONDS), 0) if deadlines else None
         ready = [key.fd for key, _ in self._selector.select(timeout)]
         # What was printed before the result comes before it, as far as two pipes can tell.
         for fd in sorted(ready, key=lambda fd: self._streams.get(fd) is self._records):

@@ -18,3 +18,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 const { env, stdin, stdout, stderr } = process;
 process.exitCode = await dispatch(process.argv.slice(2), { env, stdin, stdout, stderr, signal: interrupt.signal });
+// What a plugin left running in this process does not keep it.
+setTimeout(() => process.exit(), 1000).unref();

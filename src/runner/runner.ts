@@ -182,14 +182,25 @@ export class Runner {
     });
   }
 
-  async #run(request: RunPluginRequest, pool: TaskPool, signal: AbortSignal): Promise<JsonValue> {
+  /** The request's timeout holds for finding the action too; that of its configuration is known only then. */
+  #run(request: RunPluginRequest, pool: TaskPool, signal: AbortSignal): Promise<JsonValue> {
+    const asked = timeoutMs(request.timeout);
+    return withDeadline(asked, signal, (own) => this.#runWithin(asked, request, pool, own));
+  }
+
+  async #runWithin(
+    asked: number | undefined,
+    request: RunPluginRequest,
+    pool: TaskPool,
+    signal: AbortSignal,
+  ): Promise<JsonValue> {
     const action = this.#peek(request) ?? (await this.#find(request, signal));
     const params = request.params ?? {};
     action.validator?.(params);
     const resources = this.#resources(action, request.resources);
     const task = { action, params, env: request.env, jobId: request.jobId, resources };
-    const limit = timeoutMs(request.timeout) ?? action.timeoutMs;
-    return withDeadline(limit, signal, (own) => pool.run(task, own));
+    const configured = asked === undefined ? action.timeoutMs : undefined;
+    return withDeadline(configured, signal, (own) => pool.run(task, own));
   }
 
   /** The action, when its plugin was loaded before and has not changed since. */

@@ -38,6 +38,12 @@ for (const mode of ["local", "task"] as const) {
   });
 }
 
+test("on SIGTERM the server ends, whatever an action has left running in it", async () => {
+  await using server = await startServer({ roots });
+  assert.equal(await server.client.runPlugin("counted", "linger"), "lingers");
+  assert.equal(await server.end("SIGTERM"), 0);
+});
+
 test("a run that takes longer than the drain is ended with the server", async (t) => {
   const files = scratch(t);
   await using server = await startServer({ roots, args: ["--drain", "100ms", "--grace", "50ms"] });

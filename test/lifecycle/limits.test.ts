@@ -71,6 +71,23 @@ test("a run beyond those that may wait is refused while they still wait", async 
   );
 });
 
+test("the time that a run may take holds for loading its code, too", async () => {
+  await using server = await startServer({ roots });
+  const run = server.client.runPlugin("endless", "run", {}, { timeoutMs: 300 });
+  await assert.rejects(run, (error) => error instanceof RunnerError && error.metadata.timeout_seconds === "0.3");
+});
+
+test("a job may have a year", async () => {
+  await using server = await startServer();
+  for (const [plugin, action] of [
+    ["echo", "echo"],
+    ["greet", "greet"],
+  ] as const) {
+    const job = await server.client.submitJob(plugin, action, {}, { timeoutMs: 365 * 86_400_000 });
+    assert.ok(await job.result());
+  }
+});
+
 test("a position whose events are no longer kept gets EVENTS_EXPIRED with the oldest that is", async (t) => {
   await using server = await startServer({ roots, args: ["--max-events-per-job", "100"] });
   const channel = openChannel(server.address);
