@@ -20,7 +20,7 @@ export class Admission {
   readonly #underWay = { unary: 0, stream: 0 };
 
   constructor({ token, maxCalls, log }: AdmissionOptions) {
-    this.#expected = token === undefined ? undefined : digest(`Bearer ${token}`);
+    this.#expected = token === undefined ? undefined : digest(token);
     this.#maxCalls = maxCalls;
     this.#log = log;
   }
@@ -55,7 +55,8 @@ function checkToken(expected: Buffer, authorization: string | undefined): void {
   if (authorization === undefined) {
     throw new PluginRunnerError("UNAUTHENTICATED", "This server wants a token: send authorization: Bearer <token>.");
   }
-  if (!timingSafeEqual(digest(authorization), expected)) {
+  const [, token = ""] = /^bearer +(.*)$/i.exec(authorization) ?? [];
+  if (!timingSafeEqual(digest(token), expected)) {
     throw new PluginRunnerError("UNAUTHENTICATED", "The token is not the one of this server.");
   }
 }

@@ -202,14 +202,19 @@ export class Jobs {
   async #removeExpired(): Promise<void> {
     const { store, retentionMs } = this.#options;
     const before = Date.now() - retentionMs;
-    let expired: string[];
+    let removed: number;
     do {
-      expired = await store.endedBefore(before, sweepBatch);
-      for (const jobId of expired) {
+      removed = 0;
+      for (const jobId of await store.endedBefore(before, sweepBatch)) {
         if (this.#closing.signal.aborted) return;
-        await this.delete(jobId);
+        try {
+          await this.delete(jobId);
+          removed++;
+        } catch (error) {
+          this.#options.log("error", "an old job could not be removed", { job: jobId, error });
+        }
       }
-    } while (expired.length === sweepBatch);
+    } while (removed > 0);
   }
 }
 

@@ -106,6 +106,17 @@ test("all jobs past their retention are removed at the start, however many", asy
   assert.equal((await store.list(undefined, 10, undefined)).jobs.length, 0);
 });
 
+test("an old job that cannot be removed keeps no younger one", async (t) => {
+  const store = openStore(t);
+  for (const [seconds, id] of ["old", "stuck", "younger"].entries()) {
+    await store.insert(recordOf(id, { state: JobState.SUCCEEDED, endTime: { seconds: BigInt(seconds), nanos: 0 } }));
+  }
+  const { gone } = await openJobs(t, { store, retentionMs: 1000, stuck: "stuck" });
+  await gone("younger");
+  const left = (await store.list(undefined, 10, undefined)).jobs.map(({ jobId }) => jobId);
+  assert.deepEqual(left, ["stuck"]);
+});
+
 test("close() leaves jobs as they are", async (t) => {
   const { jobs, store } = await openJobs(t);
   await jobs.submit(recordOf("job"), startOf("job"));
@@ -118,11 +129,13 @@ type Fake = Partial<Pick<JobsOptions, "store" | "restore" | "maxQueued" | "reten
   /** Jobs that a process has claimed already. */
   claimed?: string[];
   holdStarts?: boolean;
+  /** A job whose files cannot be removed. */
+  stuck?: string;
 };
 
 async function openJobs(t: TestContext, fake: Fake = {}) {
-  const { claimed = [], holdStarts = false, store = openStore(t) } = fake;
-  const engine = new FakeEngine(claimed, holdStarts);
+  const { claimed = [], holdStarts = false, stuck, store = openStore(t) } = fake;
+  const engine = new FakeEngine(claimed, holdStarts, stuck);
   const hub = new WatchHub();
   const restored: string[] = [];
   const restore = async ({ job }: { job: { jobId: string } }) => {
@@ -177,11 +190,13 @@ class FakeEngine implements JobEngine {
   readonly followedFrom: Record<string, number> = {};
   readonly #claimed: Set<string>;
   readonly #holdStarts: boolean;
+  readonly #stuck: string | undefined;
   readonly #files = new Map<string, PromiseWithResolvers<Buffer>>();
 
-  constructor(claimed: readonly string[], holdStarts: boolean) {
+  constructor(claimed: readonly string[], holdStarts: boolean, stuck: string | undefined) {
     this.#claimed = new Set(claimed);
     this.#holdStarts = holdStarts;
+    this.#stuck = stuck;
   }
 
   write(jobId: string, text: string): void {
@@ -210,6 +225,7 @@ class FakeEngine implements JobEngine {
   async stop(): Promise<void> {}
 
   async remove(jobId: string): Promise<void> {
+    if (jobId === this.#stuck) throw new Error("EACCES: permission denied");
     this.removed.push(jobId);
   }
 

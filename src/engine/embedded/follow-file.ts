@@ -1,4 +1,4 @@
-import { watch } from "node:fs";
+import { type FSWatcher, watch } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 
@@ -60,14 +60,19 @@ async function* readFrom(file: string, offset: number): AsyncGenerator<Uint8Arra
 class Changes {
   version = 0;
   #wake: (() => void) | undefined;
-  readonly #watcher;
+  readonly #watcher: FSWatcher | undefined;
 
   constructor(file: string) {
     const name = basename(file);
-    this.#watcher = watch(dirname(file), (_event, changed) => {
-      if (changed === name || changed === null) this.#changed();
-    });
-    this.#watcher.on("error", () => this.#changed());
+    try {
+      this.#watcher = watch(dirname(file), (_event, changed) => {
+        if (changed === name || changed === null) this.#changed();
+      });
+      this.#watcher.on("error", () => this.#changed());
+    } catch (error) {
+      // Without a watch that the system has left, polling is all there is.
+      if (!isExhausted(error)) throw error;
+    }
   }
 
   /** Resolves once something changed since a version, or after the polling time. Rejects with the signal's reason. */
@@ -95,11 +100,15 @@ class Changes {
   }
 
   close(): void {
-    this.#watcher.close();
+    this.#watcher?.close();
   }
 
   #changed(): void {
     this.version++;
     this.#wake?.();
   }
+}
+
+function isExhausted(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EMFILE");
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import fs, { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -54,6 +55,24 @@ test("a large file comes whole, in pieces", async (t) => {
   const chunks: Uint8Array[] = [];
   for await (const chunk of followFile(file, 0, () => true, forever)) chunks.push(chunk);
   assert.ok(chunks.length > 5 && Buffer.concat(chunks).equals(content));
+});
+
+test("a file is followed also where the system has no watch left", async (t) => {
+  const file = fileOf(t);
+  writeFileSync(file, "first");
+  t.mock.method(fs, "watch", () => {
+    throw Object.assign(new Error("System limit for number of file watchers reached"), { code: "ENOSPC" });
+  });
+  syncBuiltinESMExports();
+  let ended = false;
+  const follower = followFile(file, 0, () => ended, forever);
+  assert.equal(await next(follower), "first");
+  t.mock.restoreAll();
+  syncBuiltinESMExports();
+  appendFileSync(file, "last");
+  ended = true;
+  assert.equal(await next(follower), "last");
+  assert.equal(await next(follower), undefined);
 });
 
 test("the signal ends a wait", async (t) => {
