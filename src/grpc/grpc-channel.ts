@@ -1,6 +1,7 @@
 import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type ChannelOptions, credentials, Client as GrpcClient, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { maxTimerMs } from "../util/timer.ts";
 import { fromCallMetadata } from "./call-status.ts";
 import type { Channel } from "./channel.ts";
 import { fromFailedCall, localError, type RunnerError } from "./client-errors.ts";
@@ -18,9 +19,6 @@ export interface TlsOptions {
   cert?: string | Buffer;
   key?: string | Buffer;
 }
-
-/** The longest delay that a timer of Node can hold; a deadline beyond it is none. */
-const maxTimerMs = 2 ** 31 - 1;
 
 const channelOptions: ChannelOptions = {
   "grpc.max_receive_message_length": 16 * 1024 * 1024,

@@ -6,9 +6,7 @@ import { createConnectTransport } from "@connectrpc/connect-web";
 import { type Status, StatusSchema } from "../../gen/ts/google/rpc/status_pb.ts";
 import type { Channel } from "../grpc/channel.ts";
 import { fromFailedCall, localError, type RunnerError } from "../grpc/client-errors.ts";
-
-/** The longest delay that a timer can hold; a deadline beyond it is none. */
-const maxTimerMs = 2 ** 31 - 1;
+import { maxTimerMs } from "../util/timer.ts";
 
 /** A channel of what browsers have: `fetch`, by the Connect protocol. */
 export class WebChannel implements Channel {

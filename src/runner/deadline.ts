@@ -1,7 +1,5 @@
 import { PluginRunnerError } from "../errors.ts";
-
-/** Timers hold 31 bits of milliseconds: a longer time would be over at once. */
-const maxTimerMs = 2 ** 31 - 1;
+import { maxTimerMs } from "../util/timer.ts";
 
 /**
  * Runs `work` with a signal that aborts with the given one, or with DEADLINE after `ms` milliseconds; at its deadline the

@@ -11,11 +11,6 @@ export class LineSplitter {
     this.#maxLineBytes = maxLineBytes;
   }
 
-  /** The bytes that are held back. */
-  get heldBytes(): number {
-    return this.#heldBytes;
-  }
-
   /** The lines that end in this chunk. */
   push(chunk: Uint8Array): Buffer[] {
     const lines: Buffer[] = [];

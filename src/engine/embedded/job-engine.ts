@@ -9,26 +9,22 @@ import { requestInvalid } from "../../errors.ts";
 import type { Log } from "../../util/log.ts";
 import { kill, killByEnvironment, killGroup, startTime } from "../../util/process.ts";
 import type { Launcher } from "../../worker/launcher.ts";
-import { type JobSpec, type ProcessIdentity, protocolVersion } from "../../worker/messages.ts";
+import type { JobSpec, ProcessIdentity } from "../../worker/messages.ts";
 import { scopeVariable } from "../../worker/worker-process.ts";
 import type { JobEngine, JobStart } from "../engine.ts";
+import { type JobLimits, jobSpecOf } from "../job-spec.ts";
 import type { Environments } from "./environment.ts";
 import { followFile } from "./follow-file.ts";
 import { Slots } from "./slots.ts";
 
-export interface EmbeddedJobEngineOptions {
+export interface EmbeddedJobEngineOptions extends JobLimits {
   /** A folder with one folder for each job. */
   dir: string;
   launcher: Launcher;
   environments: Environments;
   maxRunning: number;
-  graceMs: number;
-  outputLimitBytes: number;
-  resultLimitBytes: number;
   log: Log;
 }
-
-const lineLimitBytes = 16 * 1024;
 
 /** A process that has claimed its job writes into its folder: see docs/protocol.md. */
 const files = { spec: "spec.json", started: "started", events: "events.jsonl", work: "work" } as const;
@@ -135,24 +131,8 @@ export class EmbeddedJobEngine implements JobEngine {
   }
 
   #spec(job: JobStart, packages: string): JobSpec {
-    const { graceMs, outputLimitBytes, resultLimitBytes } = this.#options;
-    return {
-      protocol: protocolVersion,
-      job_id: job.jobId,
-      binding: { ...job.action.plugin.binding, packages },
-      action: job.action.name,
-      entrypoint: job.action.entrypoint,
-      params: job.params,
-      env: { ...job.env },
-      timeout_seconds: job.timeoutMs === undefined ? null : job.timeoutMs / 1000,
-      grace_seconds: graceMs / 1000,
-      memory_mib: job.resources?.memoryMib ?? null,
-      output_limit_bytes: outputLimitBytes,
-      line_limit_bytes: lineLimitBytes,
-      result_limit_bytes: resultLimitBytes,
-      work_dir: join(this.#dir(job.jobId), files.work),
-      scope: randomUUID(),
-    };
+    const binding = { ...job.action.plugin.binding, packages };
+    return jobSpecOf(job, this.#options, { binding, work_dir: join(this.#dir(job.jobId), files.work) });
   }
 
   #spawn(job: JobStart, dir: string, python: string): void {

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Agent } from "undici";
-import { PluginRunnerError } from "../../errors.ts";
+import { PluginRunnerError, shuttingDown } from "../../errors.ts";
 import { abortable } from "../../util/abortable.ts";
 import { isObject } from "../../util/is-object.ts";
 import type { Log } from "../../util/log.ts";
 import type { Dashboard } from "./dashboard.ts";
 import type { RayJob } from "./dashboard-answers.ts";
 import { DashboardError } from "./dashboard-error.ts";
+import { hasEnded } from "./job-states.ts";
 import type { Packages } from "./packages.ts";
 
 export interface GatewayOptions {
@@ -92,9 +93,7 @@ export class Gateway {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(
-      new PluginRunnerError("ENGINE_UNAVAILABLE", "The server is shutting down.", { retryAfterMs: 1000 }),
-    );
+    this.#closing.abort(shuttingDown());
     await this.#agent.destroy();
   }
 
@@ -200,10 +199,6 @@ function digestOf(uri: string): string {
 function generationOf(family: string, jobId: string): number {
   const suffix = jobId.startsWith(`${family}-`) ? jobId.slice(family.length + 1) : "";
   return /^[1-9]\d{0,9}$/.test(suffix) ? Number(suffix) : 0;
-}
-
-function hasEnded({ status }: RayJob): boolean {
-  return status !== "PENDING" && status !== "RUNNING";
 }
 
 function readAddress(jobId: string, text: string): GatewayAddress | undefined {

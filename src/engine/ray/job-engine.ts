@@ -10,11 +10,11 @@ import { DashboardError } from "./dashboard-error.ts";
 import { followJob } from "./follow-job.ts";
 import { JobLookups } from "./job-lookups.ts";
 import { endOf, givenUp, hasEnded, isGivenUp, isOurs, ownMetadata, waitingFor } from "./job-states.ts";
-import { type JobLimits, type NodePackages, prepareSubmission } from "./job-submission.ts";
+import { type NodePackages, prepareSubmission, type RayJobLimits } from "./job-submission.ts";
 import { Packages } from "./packages.ts";
 import { StreamBudget } from "./stream-budget.ts";
 
-export interface RayJobEngineOptions extends JobLimits {
+export interface RayJobEngineOptions extends RayJobLimits {
   dashboard: Dashboard;
   /** Shared with what else brings files to the same cluster. */
   packages?: Packages;

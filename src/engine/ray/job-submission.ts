@@ -1,24 +1,21 @@
-import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
-import { type JobSpec, protocolVersion } from "../../worker/messages.ts";
+import type { JobSpec } from "../../worker/messages.ts";
 import type { JobStart } from "../engine.ts";
+import { type JobLimits, jobSpecOf } from "../job-spec.ts";
 import type { Submission } from "./dashboard.ts";
 import { ownMetadata } from "./job-states.ts";
 import { filesUnder } from "./package-files.ts";
 import type { Packages } from "./packages.ts";
 import { runtimeEnvOf } from "./runtime-env.ts";
 
-export interface JobLimits {
-  graceMs: number;
-  outputLimitBytes: number;
-  resultLimitBytes: number;
+export interface RayJobLimits extends JobLimits {
   /** Variables of this service that plugins may see. Default: none. */
   env?: Readonly<Record<string, string>>;
 }
 
-export interface SubmissionOptions extends JobLimits {
+export interface SubmissionOptions extends RayJobLimits {
   packages: Packages;
   /** Builds what a JavaScript plugin requires, and returns its `node_modules` folder; empty for none. */
   nodePackages: NodePackages;
@@ -35,8 +32,6 @@ export type NodePackages = (
   report: (detail: string) => void,
   signal: AbortSignal,
 ) => Promise<string>;
-
-const lineLimitBytes = 16 * 1024;
 
 /** What a supervisor needs after the grace: it reads the rest of the output and ends what is left. */
 const afterGraceMs = 3000;
@@ -87,26 +82,11 @@ export async function prepareSubmission(
 }
 
 /** Where things are on the cluster, the process finds out there. */
-function specOf(job: JobStart, { graceMs, outputLimitBytes, resultLimitBytes, env }: JobLimits): JobSpec {
+function specOf(job: JobStart, limits: RayJobLimits): JobSpec {
   const { binding } = job.action.plugin;
-  return {
-    protocol: protocolVersion,
-    job_id: job.jobId,
-    binding: { ...binding, root: "", packages: "", env: { ...env, ...binding.env } },
-    action: job.action.name,
-    entrypoint: job.action.entrypoint,
-    params: job.params,
-    env: { ...job.env },
-    timeout_seconds: job.timeoutMs === undefined ? null : job.timeoutMs / 1000,
-    grace_seconds: graceMs / 1000,
-    memory_mib: job.resources?.memoryMib ?? null,
-    output_limit_bytes: outputLimitBytes,
-    line_limit_bytes: lineLimitBytes,
-    result_limit_bytes: resultLimitBytes,
-    work_dir: "",
-    scope: randomUUID(),
-    echo_output: true,
-  };
+  const env = { ...limits.env, ...binding.env };
+  const spec = jobSpecOf(job, limits, { binding: { ...binding, root: "", packages: "", env }, work_dir: "" });
+  return { ...spec, echo_output: true };
 }
 
 /** The packages of a JavaScript plugin: those that were built from its requirements, or those that stand beside it. */

@@ -1,7 +1,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { Agent, type Dispatcher } from "undici";
 import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
-import { fromErrorRecord, PluginRunnerError } from "../../errors.ts";
+import { fromErrorRecord, PluginRunnerError, shuttingDown } from "../../errors.ts";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import { abortable } from "../../util/abortable.ts";
 import type { WorkerAnswer } from "../../worker/messages.ts";
@@ -192,10 +192,6 @@ function neverConnected(error: unknown): boolean {
 
 function unavailable(message: string, cause?: unknown): PluginRunnerError {
   return new PluginRunnerError("ENGINE_UNAVAILABLE", message, { retryAfterMs: 2000, cause });
-}
-
-function shuttingDown(): PluginRunnerError {
-  return new PluginRunnerError("ENGINE_UNAVAILABLE", "The server is shutting down.", { retryAfterMs: 1000 });
 }
 
 function overloaded(limit: number): PluginRunnerError {
