@@ -6,6 +6,7 @@ import json
 import os
 import sys
 
+from plugin_runner.decode import decode
 from plugin_runner.process_tree import identity_start_time
 from plugin_runner.supervisor import supervise
 
@@ -16,7 +17,7 @@ def main() -> None:
     if not _claim(directory):
         return
     with open(os.path.join(directory, "spec.json"), encoding="utf-8") as file:
-        spec = json.load(file)
+        spec = decode(file.read())
     supervise(directory, spec)
 
 

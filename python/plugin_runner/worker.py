@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from json import JSONDecoder
 
 from plugin_runner.cancellation import Cancellation
 from plugin_runner.context import Context
+from plugin_runner.decode import decode
 from plugin_runner.encode import dumps, encode_result
 from plugin_runner.errors import RunnerError
 from plugin_runner.failure import action_failed, exception_type
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 PROTOCOL = 1
 PROTOCOL_FD = 3
 
-_decode = JSONDecoder().decode
 _sink = PlainRunSink()
 
 
@@ -63,7 +62,7 @@ class Inbox:
                     os._exit(0)
                 *lines, rest = (rest + chunk if rest else chunk).split(b"\n")
                 for line in lines:
-                    self._accept(_decode(line.decode()))
+                    self._accept(decode(line.decode()))
         except ConnectionError:
             os._exit(0)
         except BaseException as error:  # a line that breaks the protocol, or the plugin closed the connection

@@ -9,6 +9,8 @@ const everyKind: JsonValue = {
   false: false,
   integers: [0, 1, -1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER],
   fractions: [0.1, -2.5, 1e300, 5e-324],
+  // Texts of JSON write them as integers.
+  large: [1e16, -1e18, 2 ** 53],
   text: 'ü 漢字 😀 \u0000 \u2028 \\ " \n',
   empty: [{}, [], ""],
   "a/b~c": { "": { " ": 1 } },

@@ -101,6 +101,7 @@ impl Error {
     /// The error that ended a job, of the same classes as those of a failed call.
     pub(crate) fn of_job(job_id: &str, error: JobError) -> Self {
         let mut metadata = error.metadata;
+        metadata.remove("exception_type");
         metadata.entry("job_id".to_owned()).or_insert_with(|| job_id.to_owned());
         let details = Details::new(error.reason, error.message, Code::Unknown);
         Self::from(Details {

@@ -7,6 +7,7 @@ import com.google.protobuf.Value;
 import java.lang.reflect.Array;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,6 +24,9 @@ import java.util.stream.IntStream;
  * components), array or {@link Iterable}, and protobuf's own {@link Struct} and {@link Value}.
  */
 public final class Json {
+    /** As deep as messages of protobuf may be. */
+    private static final int MAX_DEPTH = 100;
+
     private Json() {}
 
     /**
@@ -47,8 +51,15 @@ public final class Json {
      * @throws IllegalArgumentException when something in it is not JSON
      */
     public static Value toValue(Object value) {
+        return toValue(value, 0);
+    }
+
+    private static Value toValue(Object value, int depth) {
+        if (depth > MAX_DEPTH) {
+            throw new IllegalArgumentException("The value is nested deeper than " + MAX_DEPTH + " levels, or contains itself.");
+        }
         if (value instanceof Value given) return given;
-        if (value instanceof Optional<?> optional) return toValue(optional.orElse(null));
+        if (value instanceof Optional<?> optional) return toValue(optional.orElse(null), depth);
         Value.Builder json = Value.newBuilder();
         if (value == null) json.setNullValue(NullValue.NULL_VALUE);
         else if (value instanceof Struct struct) json.setStructValue(struct);
@@ -57,10 +68,11 @@ public final class Json {
         else if (value instanceof CharSequence text) json.setStringValue(text.toString());
         else if (value instanceof Character character) json.setStringValue(character.toString());
         else if (value instanceof Enum<?> constant) json.setStringValue(constant.name());
-        else if (value instanceof Map<?, ?> map) json.setStructValue(structOf(map));
-        else if (value instanceof Record object) json.setStructValue(structOf(Records.toMap(object)));
-        else if (value instanceof Iterable<?> items) json.setListValue(listOf(items));
-        else if (value.getClass().isArray()) json.setListValue(listOf(itemsOf(value)));
+        else if (value instanceof Map<?, ?> map) json.setStructValue(structOf(map, depth + 1));
+        else if (value instanceof Record object) json.setStructValue(structOf(Records.toMap(object), depth + 1));
+        else if (value instanceof Path path) json.setStringValue(path.toString());
+        else if (value instanceof Iterable<?> items) json.setListValue(listOf(items, depth + 1));
+        else if (value.getClass().isArray()) json.setListValue(listOf(itemsOf(value), depth + 1));
         else throw new IllegalArgumentException(value.getClass().getName() + " is not JSON.");
         return json.build();
     }
@@ -111,15 +123,15 @@ public final class Json {
         };
     }
 
-    private static Struct structOf(Map<?, ?> map) {
+    private static Struct structOf(Map<?, ?> map, int depth) {
         Struct.Builder struct = Struct.newBuilder();
-        map.forEach((name, value) -> struct.putFields(String.valueOf(name), toValue(value)));
+        map.forEach((name, value) -> struct.putFields(String.valueOf(name), toValue(value, depth)));
         return struct.build();
     }
 
-    private static ListValue listOf(Iterable<?> items) {
+    private static ListValue listOf(Iterable<?> items, int depth) {
         ListValue.Builder list = ListValue.newBuilder();
-        items.forEach(item -> list.addValues(toValue(item)));
+        items.forEach(item -> list.addValues(toValue(item, depth)));
         return list.build();
     }
 
