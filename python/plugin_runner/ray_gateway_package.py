@@ -21,7 +21,10 @@ def unpack(package: str) -> str | None:
     unfinished = tempfile.mkdtemp(dir=os.path.dirname(folder), prefix=".unpacking-")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            archive.extractall(unfinished)
+            for entry in archive.infolist():
+                path = archive.extract(entry, unfinished)
+                if entry.external_attr >> 16 & 0o100:
+                    os.chmod(path, 0o755)
         os.rename(unfinished, folder)
     except OSError:
         if not os.path.isdir(folder):  # another host of this node may have been quicker

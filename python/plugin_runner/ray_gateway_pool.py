@@ -92,8 +92,7 @@ class Pool:
         group.waiting.append((monotonic(), turn))
         if not group.workers and not group.starts:
             self._grow(group)
-        else:
-            self._grow_later(group)
+        self._grow_later(group)  # also where there was no room: it may come without a word
         try:
             return await turn
         except asyncio.CancelledError:
