@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import socket
 import sys
@@ -13,18 +12,13 @@ from shutil import rmtree
 from threading import Thread
 from typing import Any
 
+from plugin_runner.node_environment import allowed_environment
 from plugin_runner.process_tree import SCOPE_VARIABLE, kill_group, kill_scope
 from plugin_runner.ray_gateway_package import own_folder, unpack
 
 PROTOCOL_FD = 3
 STDERR_TAIL_BYTES = 4096
 OUTPUT_LIMIT_BYTES = 1 << 20
-
-# What a worker may see of the node's environment: the same as of a service's. No secrets of Ray are among it.
-_ALLOWED = re.compile(
-    r"PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE"
-    r"|NODE_EXTRA_CA_CERTS|LD_LIBRARY_PATH|VIRTUAL_ENV|(CUDA|NVIDIA|OMP|OPENBLAS|MKL)_.*"
-)
 
 
 class WorkerHost:
@@ -156,9 +150,8 @@ class Worker:
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if _ALLOWED.fullmatch(name)}
     library = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return {**kept, "PYTHONPATH": library}
+    return {**allowed_environment(), "PYTHONPATH": library}
 
 
 def _descriptors(connection: int, stdout: int, stderr: int) -> list[tuple[Any, ...]]:

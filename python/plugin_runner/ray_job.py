@@ -1,4 +1,4 @@
-"""`python -m plugin_runner.ray_job <job id>`: carries a job as the driver of a Ray job, see docs/protocol.md."""
+"""`python -m plugin_runner.ray_job <id>`: carries a job as the driver of a Ray job, see docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import json  # noqa: E402
 from time import sleep, time  # noqa: E402
 
 from plugin_runner.encode import dumps  # noqa: E402
+from plugin_runner.node_environment import keep_to_job_environment  # noqa: E402
 from plugin_runner.process_tree import identity_start_time  # noqa: E402
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ def main() -> None:
     os.close(os.open(events, os.O_WRONLY | os.O_CREAT, 0o600))
     os.symlink(events, os.path.join(directory, "events.jsonl"))
     os.environ.pop("RAY_JOB_STOP_WAIT_TIME_S", None)
+    keep_to_job_environment()
     _end_streams_later(events)
     if binding["language"] == "javascript":
         _become_node(directory, spec, events)

@@ -19,7 +19,8 @@ export const rayOptions = [
     type: "string",
     env: "PLUGIN_RUNNER_RAY_TOKEN_FILE",
     value: "FILE",
-    description: "Ray's token. Default: RAY_AUTH_TOKEN, the file of RAY_AUTH_TOKEN_PATH, ~/.ray/auth_token.",
+    description:
+      "Ray's token, read anew for each call. Default: RAY_AUTH_TOKEN, the file of RAY_AUTH_TOKEN_PATH, ~/.ray/auth_token.",
   },
   {
     name: "ray-ca",
@@ -51,7 +52,9 @@ export function openDashboard({ ray, rayTokenFile, rayCa }: RayConnection, log: 
   if (!/^https?:$/.test(URL.parse(ray)?.protocol ?? "")) {
     throw new UsageError(`--ray takes the address of a dashboard as http://head:8265, not ${JSON.stringify(ray)}.`);
   }
-  const token = rayTokenFile === undefined ? undefined : readNamedFile("ray-token-file", rayTokenFile).trim();
+  if (rayTokenFile !== undefined && readNamedFile("ray-token-file", rayTokenFile).trim() === "") {
+    throw new UsageError(`--ray-token-file ${rayTokenFile} holds no token.`);
+  }
   const ca = rayCa === undefined ? undefined : readNamedFile("ray-ca", rayCa);
-  return new Dashboard({ address: ray, token, ca, log });
+  return new Dashboard({ address: ray, tokenFile: rayTokenFile, ca, log });
 }

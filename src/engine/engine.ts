@@ -38,6 +38,9 @@ export interface JobStart {
 export interface JobEngine {
   readonly name: "embedded" | "ray";
 
+  /** The id by which this engine knows a job, which its other methods take; always the same for the same two. */
+  idOf(jobId: string, fingerprint: string): string;
+
   /** Throws ENGINE_UNAVAILABLE while it cannot start jobs. */
   ready?(): void;
 
@@ -51,29 +54,29 @@ export interface JobEngine {
    * started.
    */
   start(
-    jobId: string,
+    id: string,
     load: () => Promise<JobStart>,
     report: (detail: string) => void,
     signal: AbortSignal,
   ): Promise<void>;
 
   /** Gives up a job whose start failed, so that no process carries it later either. False when one does already. */
-  giveUp(jobId: string): Promise<boolean>;
+  giveUp(id: string): Promise<boolean>;
 
   /**
    * Follows the events file of a started job from a byte offset: yields what is appended, as it comes, in chunks that
    * need not end at a line's end. Ends when the process is gone and everything was yielded.
    */
-  follow(jobId: string, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  follow(id: string, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
 
   /** Why a job ended whose process left no word; undefined when that is all that is known. */
-  explain?(jobId: string): Promise<PluginRunnerError | undefined>;
+  explain?(id: string): Promise<PluginRunnerError | undefined>;
 
   /** Tells the process to stop; it is killed after the grace. Returns once it was told. */
-  stop(jobId: string): Promise<void>;
+  stop(id: string): Promise<void>;
 
   /** Removes the files of a job whose process is gone. */
-  remove(jobId: string): Promise<void>;
+  remove(id: string): Promise<void>;
 
   /** Ends what serves jobs in this process; the jobs go on. */
   close(): Promise<void>;

@@ -95,17 +95,17 @@ export class Jobs {
     const { log, starting } = carried;
     await log.change(JobState.CANCELLING, "");
     starting.abort(new PluginRunnerError("CANCELLED", "The job was cancelled before it started."));
-    await this.#options.engine.stop(jobId);
+    await this.#options.engine.stop(this.#engineId(log.record));
     return log.job;
   }
 
   /** Deletes a job that has ended, with its events and files. */
   async delete(jobId: string): Promise<void> {
-    const { job } = await this.get(jobId);
-    if (!isTerminal(job.state)) throw notFinished(job);
+    const record = await this.get(jobId);
+    if (!isTerminal(record.job.state)) throw notFinished(record.job);
     // Its last event is known a little before its files are let go.
     await this.#carried.get(jobId)?.done;
-    await this.#options.engine.remove(jobId);
+    await this.#options.engine.remove(this.#engineId(record));
     await this.#options.store.delete(jobId);
     this.#options.hub.deleted(jobId);
   }
@@ -124,6 +124,10 @@ export class Jobs {
     const carried: Carried = { log, starting: new AbortController(), done: Promise.resolve() };
     this.#carried.set(record.job.jobId, carried);
     carried.done = this.#track(this.#carryToEnd(carried, start));
+  }
+
+  #engineId({ job, fingerprint }: JobRecord): string {
+    return this.#options.engine.idOf(job.jobId, fingerprint);
   }
 
   /** `close` waits for it. */
@@ -154,14 +158,14 @@ export class Jobs {
 
   async #carryOnce({ log, starting }: Carried, start: JobStart | undefined): Promise<void> {
     const { engine, maxResultBytes } = this.#options;
-    const { jobId } = log.job;
+    const id = this.#engineId(log.record);
     if (log.job.state === JobState.PENDING) {
       const failed = await this.#start(log, start, AbortSignal.any([starting.signal, this.#closing.signal]));
       if (failed) return log.append([errorEvent(log.job, failed)]);
     }
-    if (log.job.state === JobState.CANCELLING) await engine.stop(jobId);
-    const chunks = engine.follow(jobId, log.record.position, this.#closing.signal);
-    await followEvents(log, chunks, { maxResultBytes, explain: async () => engine.explain?.(jobId) });
+    if (log.job.state === JobState.CANCELLING) await engine.stop(id);
+    const chunks = engine.follow(id, log.record.position, this.#closing.signal);
+    await followEvents(log, chunks, { maxResultBytes, explain: async () => engine.explain?.(id) });
   }
 
   /** Returns what kept the job from starting. Throws when that is the end of this service. */
@@ -171,13 +175,14 @@ export class Jobs {
         this.#options.log("error", "an event could not be kept", { job: log.job.jobId, error });
       });
     };
+    const id = this.#engineId(log.record);
     try {
       const load = async () => start ?? this.#options.restore(log.record, signal);
-      await this.#options.engine.start(log.job.jobId, load, report, signal);
+      await this.#options.engine.start(id, load, report, signal);
       return undefined;
     } catch (error) {
       this.#closing.signal.throwIfAborted();
-      if (!(await this.#options.engine.giveUp(log.job.jobId))) return undefined;
+      if (!(await this.#options.engine.giveUp(id))) return undefined;
       if (!(error instanceof PluginRunnerError)) {
         this.#options.log("error", "a job could not be started", { job: log.job.jobId, error });
       }

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { makeCertificates, withoutCertificates } from "../support/certificates.ts";
 import { FakeDashboard } from "../support/fake-dashboard.ts";
 import { command } from "./command.ts";
 
@@ -40,6 +46,28 @@ test("doctor says that a Ray is older than any that was tried", async () => {
   );
   const { out } = await command(["doctor", "--ray", dashboard.address]);
   assert.match(out, /warn Ray +2\.9\.0/);
+});
+
+test("doctor says that a certificate is not trusted, and how it can be", { skip: withoutCertificates }, async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "doctor-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const { server } = makeCertificates(dir);
+  const dashboard = createServer({ cert: readFileSync(server.cert), key: readFileSync(server.key) }).listen(0);
+  t.after(() => dashboard.close());
+  await once(dashboard, "listening");
+  const address = dashboard.address();
+  assert.ok(address !== null && typeof address === "object");
+  const { code, out } = await command(["doctor", "--ray", `https://localhost:${address.port}`]);
+  assert.equal(code, 5);
+  assert.match(out, /FAIL Ray .*--ray-ca/);
+});
+
+test("doctor says that an address is no dashboard's", async () => {
+  await using server = await FakeDashboard.start(() => ({ status: 404, body: "Not Found" }));
+  assert.match(
+    (await command(["doctor", "--ray", server.address])).out,
+    /FAIL Ray .*Check that the address is a dashboard's/,
+  );
 });
 
 test("an address that is none is a mistake of the command line", async () => {

@@ -203,6 +203,10 @@ class FakeEngine implements JobEngine {
     this.#file(jobId).resolve(Buffer.from(text));
   }
 
+  idOf(jobId: string): string {
+    return jobId;
+  }
+
   check(): void {}
 
   async start(jobId: string, load: () => Promise<JobStart>, _report: unknown, signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import type { TestRay } from "./ray.ts";
 
 /** The processes of a cluster whose command line names something. */
 export function clusterProcesses({ env }: TestRay, name: string): number[] {
-  const marks = Object.entries(env).filter(([key]) => key.startsWith("PLUGIN_RUNNER_TEST_CLUSTER"));
+  const marks = Object.entries(env).filter(([key]) => key.startsWith("RAY_TEST_CLUSTER"));
   const mark = marks.map(([key, value]) => `${key}=${value}`).join();
   return readdirSync("/proc")
     .filter((pid) => /^\d+$/.test(pid) && has(pid, "cmdline", (text) => text.includes(name)))

@@ -10,7 +10,7 @@ import { killByEnvironment, killGroup } from "../../src/util/process.ts";
 import { rayBin } from "./ray-environment.ts";
 
 /** Marks every process of one cluster: drivers of jobs leave its process group. */
-const mark = "PLUGIN_RUNNER_TEST_CLUSTER";
+const mark = "RAY_TEST_CLUSTER";
 const startMs = 120_000;
 
 /** A cluster of one node on this machine. Disposing it ends all its processes and removes its files. */
@@ -68,6 +68,7 @@ class Cluster implements TestRay {
       RAY_AUTH_MODE: token ? "token" : "disabled",
       ...(this.token !== undefined && { RAY_AUTH_TOKEN: this.token }),
       [mark]: this.#id,
+      NODE_SECRET: "not for plugins",
     };
     this.#args = [
       ...["start", "--head", "--block", "--disable-usage-stats", "--temp-dir", this.#dir],

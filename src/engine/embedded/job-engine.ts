@@ -50,6 +50,10 @@ export class EmbeddedJobEngine implements JobEngine {
     this.#slots = new Slots(options.maxRunning);
   }
 
+  idOf(jobId: string): string {
+    return jobId;
+  }
+
   check(resources: Resources): void {
     atMost("cpus", resources.cpus, availableParallelism());
     atMost("gpus", resources.gpus, resources.gpus ? deviceCount() : 0);

@@ -4,7 +4,7 @@ import { DashboardError, type DashboardFault } from "./dashboard-error.ts";
 
 const periodMs = 5000;
 
-const certain: readonly DashboardFault[] = ["unreachable", "unauthorized"];
+const certain: readonly DashboardFault[] = ["unreachable", "untrusted", "unauthorized"];
 
 /** Asks a cluster now and then whether it is there, so that what is asked of it can be refused at once when it is not. */
 export class ClusterHealth {

@@ -2,12 +2,13 @@ import { PluginRunnerError } from "../../errors.ts";
 
 /**
  * What went wrong with a call of the dashboard:
- * `unreachable` no connection, or it broke; `timeout` no whole answer in time; `unauthorized` it wants another token;
+ * `unreachable` no connection, or it broke; `untrusted` its certificate; `timeout` no whole answer in time; `unauthorized` it wants another token;
  * `not_found`; `exists` the submission id is taken; `too_large` the body; `busy` too many calls at a time;
  * `refused` it says that the call is wrong; `failed` it says that it failed; `unreadable` its answer is none of Ray's.
  */
 export type DashboardFault =
   | "unreachable"
+  | "untrusted"
   | "timeout"
   | "unauthorized"
   | "not_found"
@@ -48,13 +49,21 @@ export interface DashboardErrorDetails {
   cause?: unknown;
 }
 
-const passing: readonly DashboardFault[] = ["unreachable", "timeout", "unauthorized", "busy", "unreadable"];
+const passing: readonly DashboardFault[] = [
+  "unreachable",
+  "untrusted",
+  "timeout",
+  "unauthorized",
+  "busy",
+  "unreadable",
+];
 
 const sentences: Readonly<Record<DashboardFault, string>> = {
   unreachable: "cannot be reached. Check that the cluster is up and the address is right.",
+  untrusted: "has a certificate that is not trusted. Name its authority with --ray-ca.",
   timeout: "did not answer in time. Try again later.",
   unauthorized: "wants another token. Set RAY_AUTH_TOKEN, or the token that the service was given.",
-  not_found: "does not know what was asked for.",
+  not_found: "does not know what was asked for. Check that the address is a dashboard's.",
   exists: "has a job with this id already.",
   too_large: "does not take so large a request.",
   busy: "has too many requests at the moment. Try again later.",

@@ -4,13 +4,12 @@ import { Agent, type Dispatcher, errors } from "undici";
 import type { Log } from "../../util/log.ts";
 import { type RayJob, type RayVersion, readJob, readJobs, readSubmitted, readVersion } from "./dashboard-answers.ts";
 import { DashboardError, type DashboardFault, faultOf } from "./dashboard-error.ts";
-import { rayToken } from "./ray-auth.ts";
+import { type GivenToken, rayToken } from "./ray-auth.ts";
 
-export interface DashboardOptions {
+/** See `rayToken` for where the token comes from when none is given. */
+export interface DashboardOptions extends GivenToken {
   /** Where the dashboard is: `http://head:8265`. Only its origin counts: nothing else is ever asked or told the token. */
   address: string;
-  /** See `rayToken` for where it comes from otherwise. */
-  token?: string | undefined;
   /** Certificate authorities for https, PEM. Default: those of the system. */
   ca?: string | undefined;
   log: Log;
@@ -63,13 +62,13 @@ export class Dashboard {
   /** For example `http://head:8265`. */
   readonly origin: string;
   readonly #agent: Agent;
-  readonly #token: string | undefined;
+  readonly #token: GivenToken;
   readonly #log: Log;
   readonly #timeoutMs: number;
 
-  constructor({ address, token, ca, log, timeoutMs = defaultTimeoutMs }: DashboardOptions) {
+  constructor({ address, token, tokenFile, ca, log, timeoutMs = defaultTimeoutMs }: DashboardOptions) {
     this.origin = new URL(address).origin;
-    this.#token = token;
+    this.#token = { token, tokenFile };
     this.#log = log;
     this.#timeoutMs = timeoutMs;
     // Time limits are for whole calls: undici's own start anew with every byte.
@@ -253,8 +252,9 @@ export class Dashboard {
   #translate(error: unknown, call: Call, limit: AbortSignal | undefined): unknown {
     if (error instanceof DashboardError) return error;
     if (limit?.aborted) return this.#failure("timeout", call, { cause: error });
-    if (error instanceof Error && "code" in error) return this.#failure("unreachable", call, { cause: error });
-    return error;
+    if (!(error instanceof Error && "code" in error)) return error;
+    const untrusted = /CERT|SIGNATURE|^ERR_TLS/.test(String(error.code));
+    return this.#failure(untrusted ? "untrusted" : "unreachable", call, { cause: error });
   }
 
   /** What a failing dashboard says is for who runs the service. */

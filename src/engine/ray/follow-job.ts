@@ -23,14 +23,17 @@ const polledBytesPerMs = 2000;
 /** How often a file that cannot be read is tried again once its job has ended. */
 const lastTries = 5;
 const lastTryPauseMs = 1000;
+/** The pause after a file could not be read while its job goes on. */
+const firstLookAgainMs = 125;
+const lastLookAgainMs = 4000;
 /** A driver makes its file a moment after Ray says that it runs. */
 const firstLookMs = 60;
 const laterLookMs = 500;
 const firstLooks = 50;
 
 /** The file that a job's events stand in, among the logs of its node. */
-export function eventsFile(jobId: string): string {
-  return `plugin-runner-${jobId}.events`;
+export function eventsFile(rayId: string): string {
+  return `plugin-runner-${rayId}.events`;
 }
 
 /**
@@ -39,7 +42,7 @@ export function eventsFile(jobId: string): string {
  * yielded, or the cluster does not know the job.
  */
 export async function* followJob(
-  jobId: string,
+  rayId: string,
   offset: number,
   options: FollowOptions,
   signal: AbortSignal,
@@ -50,14 +53,14 @@ export async function* followJob(
   let failures = 0;
   try {
     while (true) {
-      const job = await lookups.known(jobId, signal);
+      const job = await lookups.known(rayId, signal);
       if (!job || abandoned(job)) return;
       const over = hasEnded(job);
       if (job.nodeId !== "") {
-        const file = { nodeId: job.nodeId, filename: eventsFile(jobId) };
+        const file = { nodeId: job.nodeId, filename: eventsFile(rayId) };
         const release = over ? undefined : streams.take(watched());
         try {
-          const chunks = release ? streamed(jobId, file, options, signal) : polled(file, options, signal);
+          const chunks = release ? streamed(rayId, file, options, signal) : polled(file, options, signal);
           for await (const chunk of skip(chunks, position)) {
             position += chunk.length;
             yield chunk;
@@ -66,18 +69,24 @@ export async function* followJob(
         } catch (error) {
           signal.throwIfAborted();
           if (!(error instanceof DashboardError)) throw error;
-          log("debug", "the events of a job could not be read", { job: jobId, error });
+          log("debug", "the events of a job could not be read", { job: rayId, error });
           failures++;
         } finally {
           release?.();
         }
       }
       if (over && (failures === 0 || failures > lastTries)) return;
-      await lookups.pause(signal, over ? lastTryPauseMs : position / polledBytesPerMs);
+      const paceMs = Math.max(position / polledBytesPerMs, failures > 0 ? lookAgainMs(failures) : 0);
+      await lookups.pause(signal, over ? lastTryPauseMs : paceMs);
     }
   } finally {
     leave();
   }
+}
+
+/** Longer with each failure: a node that is lost stays so. */
+function lookAgainMs(failures: number): number {
+  return Math.min(firstLookAgainMs * 2 ** failures, lastLookAgainMs);
 }
 
 /** The whole file as it is. */
@@ -87,11 +96,11 @@ async function* polled(file: LogFile, { dashboard }: FollowOptions, signal: Abor
 }
 
 /** The file from its start, until its job has ended or the connection is of no use any more. */
-async function* streamed(jobId: string, file: LogFile, { dashboard, lookups }: FollowOptions, signal: AbortSignal) {
+async function* streamed(rayId: string, file: LogFile, { dashboard, lookups }: FollowOptions, signal: AbortSignal) {
   const ended = new AbortController();
   const until = AbortSignal.any([signal, ended.signal]);
   const end = () => ended.abort();
-  const watching = lookups.over(jobId, until).then(end, end);
+  const watching = lookups.over(rayId, until).then(end, end);
   try {
     const chunks = await onceThere(dashboard, file, until);
     for await (const chunk of chunks) yield chunk;

@@ -9,7 +9,17 @@ import type { RayJob } from "./dashboard-answers.ts";
 import { DashboardError } from "./dashboard-error.ts";
 import { followJob } from "./follow-job.ts";
 import { JobLookups } from "./job-lookups.ts";
-import { endOf, givenUp, hasEnded, isGivenUp, isOurs, ownMetadata, waitingFor } from "./job-states.ts";
+import {
+  endOf,
+  givenUp,
+  hasEnded,
+  isGivenUp,
+  isOurs,
+  jobIdOf,
+  ownMetadata,
+  rayIdOf,
+  waitingFor,
+} from "./job-states.ts";
 import { type NodePackages, prepareSubmission, type RayJobLimits } from "./job-submission.ts";
 import { Packages } from "./packages.ts";
 import { StreamBudget } from "./stream-budget.ts";
@@ -74,6 +84,10 @@ class RayJobEngine implements JobEngine {
     this.#health.check();
   }
 
+  idOf(jobId: string, fingerprint: string): string {
+    return rayIdOf(jobId, fingerprint);
+  }
+
   check(resources: Resources): void {
     const { cpus = 0, gpus = 0, memoryMib = 0, custom } = resources;
     for (const [name, asked] of Object.entries({ cpus, gpus, memory_mib: memoryMib, ...custom })) {
@@ -85,71 +99,71 @@ class RayJobEngine implements JobEngine {
   }
 
   async start(
-    jobId: string,
+    id: string,
     load: () => Promise<JobStart>,
     report: (detail: string) => void,
     signal: AbortSignal,
   ): Promise<void> {
     const say = onlyChanges(report);
-    const job = await this.#lookups.find(jobId, signal, say);
-    if (job && !isOurs(job)) throw foreign(jobId);
-    if (!job) await this.#submit(await load(), say, signal);
-    await this.#untilStarted(jobId, say, signal);
+    const job = await this.#lookups.find(id, signal, say);
+    if (job && !isOurs(job)) throw foreign(id);
+    if (!job) await this.#submit(id, await load(), say, signal);
+    await this.#untilStarted(id, say, signal);
   }
 
   /** Takes the job's id on the cluster for a job that does nothing, unless somebody has it. */
-  async giveUp(jobId: string): Promise<boolean> {
+  async giveUp(id: string): Promise<boolean> {
     const signal = AbortSignal.timeout(giveUpPatienceMs);
-    const metadata = { ...ownMetadata(jobId), ...givenUp };
-    const submission = { submissionId: jobId, entrypoint: "true", runtimeEnv: {}, metadata };
+    const metadata = { ...ownMetadata(id), ...givenUp };
+    const submission = { submissionId: id, entrypoint: "true", runtimeEnv: {}, metadata };
     try {
       await this.#dashboard.submitJob(submission, signal);
       return true;
     } catch (error) {
-      const job = await this.#dashboard.getJob(jobId, signal);
+      const job = await this.#dashboard.getJob(id, signal);
       if (job) return isGivenUp(job) || !isOurs(job);
       throw error;
     }
   }
 
-  async *follow(jobId: string, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  async *follow(id: string, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     const { dashboard, log, watched = () => true } = this.#options;
     const options = {
       dashboard,
       log,
       lookups: this.#lookups,
       streams: this.#streams,
-      watched: () => watched(jobId),
+      watched: () => watched(jobIdOf(id)),
       abandoned: (job: RayJob) => this.#abandoned(job),
     };
-    yield* followJob(jobId, offset, options, signal);
+    yield* followJob(id, offset, options, signal);
   }
 
-  async explain(jobId: string): Promise<PluginRunnerError | undefined> {
-    return endOf(jobId, await this.#dashboard.getJob(jobId));
+  async explain(id: string): Promise<PluginRunnerError | undefined> {
+    return endOf(jobIdOf(id), await this.#dashboard.getJob(id));
   }
 
-  async stop(jobId: string): Promise<void> {
-    if (!this.#stopped.has(jobId)) this.#stopped.set(jobId, performance.now());
+  async stop(id: string): Promise<void> {
+    if (!this.#stopped.has(id)) this.#stopped.set(id, performance.now());
     // Each time anew: the job may not have been there the last time.
-    const telling = this.#telling.get(jobId) ?? this.#tellToStop(jobId).finally(() => this.#telling.delete(jobId));
-    this.#telling.set(jobId, telling);
+    const telling = this.#telling.get(id) ?? this.#tellToStop(id).finally(() => this.#telling.delete(id));
+    this.#telling.set(id, telling);
     await Promise.race([telling, delay(stopPatienceMs, undefined, { ref: false })]);
   }
 
-  async remove(jobId: string): Promise<void> {
-    this.#stopped.delete(jobId);
+  async remove(id: string): Promise<void> {
+    this.#stopped.delete(id);
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(removePatienceMs)]);
     try {
       // A job says its last word a little before Ray knows that it has ended.
-      let job = await this.#dashboard.getJob(jobId, signal);
+      let job = await this.#dashboard.getJob(id, signal);
       while (job && !hasEnded(job)) {
         await this.#lookups.pause(signal);
-        job = await this.#dashboard.getJob(jobId, signal);
+        job = await this.#dashboard.getJob(id, signal);
       }
-      if (job) await this.#dashboard.deleteJob(jobId, signal);
+      if (job) await this.#dashboard.deleteJob(id, signal);
     } catch (error) {
-      this.#options.log("warn", "a job's record stays on the Ray cluster", { job: jobId, error });
+      this.#options.log("warn", "a job's record stays on the Ray cluster", { job: id, error });
     }
   }
 
@@ -159,18 +173,18 @@ class RayJobEngine implements JobEngine {
   }
 
   /** Submits until the cluster has the job: whoever was first, it has it once. */
-  async #submit(job: JobStart, report: (detail: string) => void, signal: AbortSignal): Promise<void> {
+  async #submit(id: string, job: JobStart, report: (detail: string) => void, signal: AbortSignal): Promise<void> {
     const { nodePackages = async () => "", ...limits } = this.#options;
     const options = { ...limits, packages: this.#packages, nodePackages };
     for (let tries = 1; ; tries++) {
       try {
-        const submission = await prepareSubmission(job, options, report, signal);
+        const submission = await prepareSubmission(id, job, options, report, signal);
         await this.#dashboard.submitJob(submission, signal);
         return;
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof DashboardError)) throw error;
-        if (error.fault === "exists" || (await this.#lookups.find(job.jobId, signal, report))) return;
+        if (error.fault === "exists" || (await this.#lookups.find(id, signal, report))) return;
         if (!error.passing && tries >= submitTries) throw error;
         report(`waiting for the Ray cluster: ${error.message}`);
         await delay(Math.min(250 * 2 ** tries, longestRetryMs), undefined, { signal });
@@ -178,11 +192,11 @@ class RayJobEngine implements JobEngine {
     }
   }
 
-  async #untilStarted(jobId: string, report: (detail: string) => void, signal: AbortSignal): Promise<void> {
+  async #untilStarted(id: string, report: (detail: string) => void, signal: AbortSignal): Promise<void> {
     const leave = this.#lookups.follow();
     try {
       for (let looks = 1; ; looks++) {
-        const job = await this.#lookups.known(jobId, signal);
+        const job = await this.#lookups.known(id, signal);
         if (job?.status !== "PENDING") return;
         report(waitingFor(job));
         await this.#lookups.pause(signal, looks > firstLooks ? laterLookMs : firstLookMs);
@@ -192,15 +206,15 @@ class RayJobEngine implements JobEngine {
     }
   }
 
-  async #tellToStop(jobId: string): Promise<void> {
+  async #tellToStop(id: string): Promise<void> {
     const signal = this.#closing.signal;
     for (let tries = 1; !signal.aborted; tries++) {
       try {
-        await this.#dashboard.stopJob(jobId, signal);
+        await this.#dashboard.stopJob(id, signal);
         return;
       } catch (error) {
         if (signal.aborted) return;
-        this.#options.log("warn", "a job could not be told to stop and is told again", { job: jobId, error });
+        this.#options.log("warn", "a job could not be told to stop and is told again", { job: id, error });
         await delay(Math.min(250 * 2 ** tries, longestRetryMs), undefined, { signal, ref: false }).catch(() => {});
       }
     }
@@ -214,9 +228,9 @@ class RayJobEngine implements JobEngine {
 
 const reserved: readonly string[] = ["cpu", "gpu", "memory", "object_store_memory"];
 
-function foreign(jobId: string): PluginRunnerError {
-  return new PluginRunnerError("JOB_ID_CONFLICT", `The Ray cluster has another job ${jobId}: choose another id.`, {
-    metadata: { job_id: jobId },
+function foreign(id: string): PluginRunnerError {
+  return new PluginRunnerError("JOB_ID_CONFLICT", `The Ray cluster has another job ${id}: choose another id.`, {
+    metadata: { job_id: jobIdOf(id) },
   });
 }
 

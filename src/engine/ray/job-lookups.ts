@@ -43,10 +43,10 @@ export class JobLookups {
    * The job; undefined when the cluster does not know it. Waits for a cluster that does not answer as it should, and
    * tells `report` what it waits for.
    */
-  async find(jobId: string, signal: AbortSignal, report: (detail: string) => void = () => {}) {
+  async find(rayId: string, signal: AbortSignal, report: (detail: string) => void = () => {}) {
     for (let retryMs = firstRetryMs; ; retryMs = Math.min(retryMs * 2, longestRetryMs)) {
       try {
-        return await this.#dashboard.getJob(jobId, signal);
+        return await this.#dashboard.getJob(rayId, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof DashboardError)) throw error;
@@ -57,20 +57,20 @@ export class JobLookups {
   }
 
   /** As `find` for a job that was there: undefined only when the cluster denies it repeatedly. */
-  async known(jobId: string, signal: AbortSignal): Promise<RayJob | undefined> {
+  async known(rayId: string, signal: AbortSignal): Promise<RayJob | undefined> {
     for (let denied = 1; ; denied++) {
-      const job = await this.find(jobId, signal);
+      const job = await this.find(rayId, signal);
       if (job || denied === denials) return job;
       await rest(1000, signal);
     }
   }
 
   /** Resolves when the job has ended, is not known, or the cluster could not tell for some time. */
-  async over(jobId: string, signal: AbortSignal): Promise<void> {
+  async over(rayId: string, signal: AbortSignal): Promise<void> {
     for (let failures = 0; failures < silences; ) {
       await this.pause(signal, overPauseMs);
       try {
-        const job = await this.#dashboard.getJob(jobId, signal);
+        const job = await this.#dashboard.getJob(rayId, signal);
         if (!job || hasEnded(job)) return;
         failures = 0;
       } catch (error) {

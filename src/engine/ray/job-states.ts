@@ -1,9 +1,24 @@
 import { PluginRunnerError } from "../../errors.ts";
 import type { RayJob, RayJobStatus } from "./dashboard-answers.ts";
 
+const markLength = 8;
+
+/**
+ * The submission id of a job. It tells content apart, since services that do not know of each other may share a cluster
+ * and an id; what two of them submit alike is one job.
+ */
+export function rayIdOf(jobId: string, fingerprint: string): string {
+  return `${jobId}-${fingerprint.slice(0, markLength)}`;
+}
+
+/** The id that a submission id was made of. */
+export function jobIdOf(rayId: string): string {
+  return rayId.slice(0, -1 - markLength);
+}
+
 /** What the metadata of every job of this service has. */
-export function ownMetadata(jobId: string) {
-  return { job_id: jobId, submitted_by: "plugin-runner" } as const;
+export function ownMetadata(rayId: string) {
+  return { job_id: jobIdOf(rayId), submitted_by: "plugin-runner" } as const;
 }
 
 /** Whether a job was submitted as one of this service's: a cluster may have others of any id. */

@@ -42,6 +42,7 @@ const afterGraceMs = 3000;
  * @throws PLUGIN_INVALID when the plugin cannot be brought there
  */
 export async function prepareSubmission(
+  rayId: string,
   job: JobStart,
   options: SubmissionOptions,
   report: (detail: string) => void,
@@ -49,18 +50,18 @@ export async function prepareSubmission(
 ): Promise<Submission> {
   const { packages, graceMs } = options;
   const { plugin } = job.action;
-  const { jobId, resources } = job;
+  const { resources } = job;
   const environment = runtimeEnvOf(plugin);
   const spec = JSON.stringify(specOf(job, options));
   const [code, library, node, own] = await Promise.all([
     packages.plugin(plugin, signal),
     packages.library(signal),
     nodeModules(plugin, options, report, signal),
-    packages.text(`plugin_runner_job_${jobId}.json`, spec, signal),
+    packages.text(`plugin_runner_job_${rayId}.json`, spec, signal),
   ]);
   return {
-    submissionId: jobId,
-    entrypoint: `exec python -m plugin_runner.ray_job ${jobId}`,
+    submissionId: rayId,
+    entrypoint: `exec python -m plugin_runner.ray_job ${rayId}`,
     runtimeEnv: {
       ...environment,
       ...(code !== undefined && { working_dir: code }),
@@ -69,7 +70,7 @@ export async function prepareSubmission(
       env_vars: { RAY_JOB_STOP_WAIT_TIME_S: String(Math.ceil((graceMs + afterGraceMs) / 1000)) },
     },
     metadata: {
-      ...ownMetadata(jobId),
+      ...ownMetadata(rayId),
       plugin: plugin.info.code,
       plugin_version: plugin.info.version,
       action: job.action.name,

@@ -25,6 +25,17 @@ describe("jobs on a Ray cluster with a token that comes and goes", { timeout: 30
     assert.equal(await job.result(), 2);
   });
 
+  test("plugins see nothing of the node's secrets, Ray's token among them, in jobs as in tasks", async () => {
+    for (const plugin of ["python-environment", "javascript-environment"]) {
+      const job = await server.client.submitJob(plugin, "names");
+      const seen = [await job.result(), await server.client.runPlugin(plugin, "names", {}, { mode: "task" })];
+      for (const names of seen) {
+        assert.match(JSON.stringify(names), /"PATH"/);
+        assert.doesNotMatch(JSON.stringify(names), /RAY_AUTH_TOKEN|NODE_SECRET/);
+      }
+    }
+  });
+
   test("a service with another token says so, and never which", async (t) => {
     await using other = await serve("mistaken-token");
     const client = connect({ address: other.address, retryForMs: 0 });

@@ -147,14 +147,26 @@ test("the token is sent to the dashboard, and is read anew for each call", async
   );
 });
 
+test("a file that was named for the token is read anew for each call, and has to have one", (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "ray-token-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const tokenFile = join(dir, "token");
+  for (const token of ["one", "two"]) {
+    writeFileSync(tokenFile, `${token}\n`);
+    assert.equal(rayToken({ tokenFile }, { RAY_AUTH_TOKEN: "other" }), token);
+  }
+  writeFileSync(tokenFile, "\n");
+  assert.throws(() => rayToken({ tokenFile }, {}), { reason: "ENGINE_UNAVAILABLE", message: /--ray-token-file/ });
+});
+
 test("a token is looked for where Ray's own tools do", (t) => {
   const home = mkdtempSync(join(tmpdir(), "ray-home-"));
   t.after(() => rmSync(home, { recursive: true }));
   const env = { HOME: home, RAY_AUTH_TOKEN: "variable", RAY_AUTH_TOKEN_PATH: join(home, "absent") };
-  assert.equal(rayToken("given", env), "given");
-  assert.equal(rayToken(undefined, env), "variable");
-  assert.throws(() => rayToken(undefined, { ...env, RAY_AUTH_TOKEN: undefined }), { reason: "ENGINE_UNAVAILABLE" });
-  assert.equal(rayToken(undefined, { HOME: home }), undefined);
+  assert.equal(rayToken({ token: "given" }, env), "given");
+  assert.equal(rayToken({}, env), "variable");
+  assert.throws(() => rayToken({}, { ...env, RAY_AUTH_TOKEN: undefined }), { reason: "ENGINE_UNAVAILABLE" });
+  assert.equal(rayToken({}, { HOME: home }), undefined);
 });
 
 const submission = { submissionId: "a", entrypoint: "true", runtimeEnv: {}, metadata: {} };

@@ -7,22 +7,24 @@ import { StreamBudget } from "../../../src/engine/ray/stream-budget.ts";
 import { silentLog } from "../../../src/util/log.ts";
 import { FakeDashboard, type Reaction, type Seen } from "../../support/fake-dashboard.ts";
 
+/** As the engine knows a job `j`. */
+const id = "j-01234567";
 const own = { job_id: "j", submitted_by: "plugin-runner" };
 const givenUp = { ...own, plugin_runner_given_up: "true" };
-const exists = { status: 500, body: "Job with submission_id j already exists." };
+const exists = { status: 500, body: "Job with submission_id j-01234567 already exists." };
 const never = () => Promise.reject(new Error("must not be loaded"));
 
 test("a job of the id that is somebody else's is JOB_ID_CONFLICT, and is not touched", async (t) => {
   const { engine, fake } = await open(t, () => row({ status: "RUNNING", metadata: { submitted_by: "me" } }));
-  const starting = engine.start("j", never, () => {}, AbortSignal.timeout(5000));
+  const starting = engine.start(id, never, () => {}, AbortSignal.timeout(5000));
   await assert.rejects(starting, { reason: "JOB_ID_CONFLICT" });
-  assert.equal(await engine.giveUp("j"), true);
+  assert.equal(await engine.giveUp(id), true);
   assert.equal(fake.count("POST", /stop/), 0);
 });
 
 test("of a job that was submitted, load is not asked", async (t) => {
   const { engine } = await open(t, () => row({ status: "RUNNING", metadata: own }));
-  await engine.start("j", never, () => {}, AbortSignal.timeout(5000));
+  await engine.start(id, never, () => {}, AbortSignal.timeout(5000));
 });
 
 test("a job that waits says what for, once each", async (t) => {
@@ -30,15 +32,15 @@ test("a job that waits says what for, once each", async (t) => {
   let looks = 0;
   const { engine } = await open(t, () => row({ status: ++looks < 4 ? "PENDING" : "RUNNING", message, metadata: own }));
   const said: string[] = [];
-  await engine.start("j", never, (detail) => said.push(detail), AbortSignal.timeout(5000));
+  await engine.start(id, never, (detail) => said.push(detail), AbortSignal.timeout(5000));
   assert.deepEqual(said, ["setting up the environment"]);
 });
 
 test("giving up a job takes its id, so that nobody starts it later", async (t) => {
-  const { engine, fake } = await open(t, () => ({ body: '{"submission_id":"j"}' }));
-  assert.equal(await engine.giveUp("j"), true);
+  const { engine, fake } = await open(t, () => ({ body: '{"submission_id":"j-01234567"}' }));
+  assert.equal(await engine.giveUp(id), true);
   const [{ body } = { body: "" }] = fake.seen.filter(({ method }) => method === "POST");
-  assert.deepEqual(JSON.parse(body), { submission_id: "j", entrypoint: "true", runtime_env: {}, metadata: givenUp });
+  assert.deepEqual(JSON.parse(body), { submission_id: id, entrypoint: "true", runtime_env: {}, metadata: givenUp });
 });
 
 for (const [title, metadata, expected] of [
@@ -48,19 +50,19 @@ for (const [title, metadata, expected] of [
   test(`giving up a job ${title}`, async (t) => {
     const react = ({ method }: Seen) => (method === "POST" ? exists : row({ status: "RUNNING", metadata }));
     const { engine } = await open(t, react);
-    assert.equal(await engine.giveUp("j"), expected);
+    assert.equal(await engine.giveUp(id), expected);
   });
 }
 
 test("giving up a job is undecided while the cluster does not say", async (t) => {
   const { engine } = await open(t, ({ method }) => ({ status: method === "POST" ? 500 : 404 }));
-  await assert.rejects(engine.giveUp("j"), { reason: "ENGINE_UNAVAILABLE" });
+  await assert.rejects(engine.giveUp(id), { reason: "ENGINE_UNAVAILABLE" });
 });
 
 test("a stop that fails is said again until the cluster hears it", async (t) => {
   const { engine, fake } = await open(t, (_, nth) => (nth < 4 ? { status: 500 } : { status: 200, body: "{}" }));
-  await engine.stop("j");
-  assert.equal(fake.count("POST", /\/api\/jobs\/j\/stop/), fake.seen.length - fake.count("GET", /version/));
+  await engine.stop(id);
+  assert.equal(fake.count("POST", /\/api\/jobs\/j-01234567\/stop/), fake.seen.length - fake.count("GET", /version/));
   assert.ok(fake.count("POST", /stop/) > 1);
 });
 
@@ -124,7 +126,7 @@ const failed = {
 } as const;
 
 function row(more: object): Reaction {
-  return { body: JSON.stringify({ submission_id: "j", ...more }) };
+  return { body: JSON.stringify({ submission_id: id, ...more }) };
 }
 
 async function open(t: TestContext, react: (seen: Seen, nth: number) => Reaction) {

@@ -42,11 +42,12 @@ describe("jobs on Ray", { timeout: 600_000 }, () => {
       assert.ok(states.some(({ detail }) => detail === "setting up the environment"));
       assert.equal(payloads(events, "progress").at(-1)?.current, 4);
       assert.equal(events.at(-1)?.payload.case, "result");
-      const record = await askRay(`/api/jobs/${job.id}`);
+      const there = `/api/jobs/${await rayIdOf(job.id)}`;
+      const record = await askRay(there);
       assert.match(record, new RegExp(`"plugin": "${language}-reporting".*"action": "report"`));
-      assert.match(await askRay(`/api/jobs/${job.id}/logs`), /printed/);
+      assert.match(await askRay(`${there}/logs`), /printed/);
       await server.client.deleteJob(job.id);
-      assert.match(await askRay(`/api/jobs/${job.id}`), /does not exist/);
+      assert.match(await askRay(there), /does not exist/);
     });
   }
 
@@ -56,7 +57,7 @@ describe("jobs on Ray", { timeout: 600_000 }, () => {
     assert.equal(await job.result(), "t0ken");
     assert.match(await askRay("/api/jobs/"), new RegExp(job.id));
     assert.doesNotMatch(await askRay("/api/jobs/"), /s3cret|t0ken/);
-    assert.doesNotMatch(await askRay(`/api/jobs/${job.id}/logs`), /s3cret|t0ken/);
+    assert.doesNotMatch(await askRay(`/api/jobs/${await rayIdOf(job.id)}/logs`), /s3cret|t0ken/);
   });
 
   test("a job that is cancelled ends in its own way", async () => {
@@ -169,7 +170,7 @@ describe("jobs on Ray", { timeout: 600_000 }, () => {
       await delay(waitMs);
       await job.cancel();
       assert.equal((await failure(job.result())).reason, "CANCELLED");
-      const record = JSON.parse(await askRay(`/api/jobs/${job.id}`));
+      const record = JSON.parse(await askRay(`/api/jobs/${await rayIdOf(job.id)}`));
       assert.ok(["SUCCEEDED", "STOPPED", "PENDING", "RUNNING"].includes(record.status), record.status);
     }
   });
@@ -187,6 +188,14 @@ describe("jobs on Ray", { timeout: 600_000 }, () => {
     action.send("go");
     assert.deepEqual(await Promise.all(jobs.map((job) => job.result())), ["go", "go", "go", "go"]);
     assert.equal(port.waiting, 0);
+  });
+
+  test("submissions of other content under the same id, through another service, are jobs of their own", async () => {
+    await using other = await serve(ray.address);
+    const submit = ({ client }: TestServer, value: string) =>
+      client.submitJob("python-values", "echo", { value }, { jobId: "theirs-and-mine" });
+    const [mine, theirs] = await Promise.all([submit(server, "mine"), submit(other, "theirs")]);
+    assert.deepEqual([await mine.result(), await theirs.result()], ["mine", "theirs"]);
   });
 
   test("a submission whose answer is lost is found again and runs once", async (t) => {
@@ -297,6 +306,14 @@ async function askRay(path: string): Promise<string> {
 async function gone(action: Connection): Promise<string> {
   const late = delay(5000, undefined, { ref: false }).then(() => Promise.reject(new Error("It still runs.")));
   return Promise.race([action.closed, late]);
+}
+
+/** Ray's own id of a job. */
+async function rayIdOf(jobId: string): Promise<string> {
+  const jobs: { submission_id: string; metadata?: { job_id?: string } }[] = JSON.parse(await askRay("/api/jobs/"));
+  const found = jobs.find(({ metadata }) => metadata?.job_id === jobId);
+  assert.ok(found, `Ray has no job ${jobId}`);
+  return found.submission_id;
 }
 
 /** The pid of the process that Ray started for a job. */
