@@ -67,14 +67,19 @@ export class Discovery {
     return this.#looking;
   }
 
-  /** The configuration in a file, or why it cannot be used. */
+  /** The configuration in a file, or why it cannot be used: that of one outside the roots never is. */
   config(path: string): PluginConfig | PluginRunnerError {
     return remember(
       this.#configs,
       path,
-      () => readOrExplain(path),
+      () => (this.#isInside(path) ? readOrExplain(path) : unreadable(path)),
       () => unreadable(path),
     );
+  }
+
+  #isInside(path: string): boolean {
+    const real = realPath(path);
+    return real !== undefined && this.roots.some((root) => isInside(real, root));
   }
 
   async #look(): Promise<Found> {
@@ -118,10 +123,9 @@ export class Discovery {
   }
 
   #foundFolder(folder: string, configFile: string, linked: boolean): FoundFolder {
-    const path = linked ? realPath(configFile) : configFile;
-    const location = { kind: "folder", folder, configFile: path ?? configFile } as const;
-    const inside = path !== undefined && this.roots.some((root) => isInside(path, root));
-    const config = inside ? this.config(path) : unreadable(configFile);
+    const path = (linked ? realPath(configFile) : configFile) ?? configFile;
+    const location = { kind: "folder", folder, configFile: path } as const;
+    const config = this.config(path);
     if (config instanceof PluginRunnerError) return { location, code: basename(folder), version: "", config };
     return { location, code: config.code, version: config.version, config };
   }

@@ -14,7 +14,7 @@ import { PluginRunnerError } from "../errors.ts";
 import { compareText } from "../util/compare-text.ts";
 import type { Language } from "../worker/messages.ts";
 import type { ActionConfig, PluginConfig } from "./config.ts";
-import { entrypointFile, parseEntrypoint } from "./entrypoint.ts";
+import { entrypointFile, isInside, parseEntrypoint } from "./entrypoint.ts";
 import type { FolderLocation, Location, ModuleLocation } from "./location.ts";
 import type { LoadedPlugin } from "./plugin.ts";
 import { readRequirements } from "./requirements.ts";
@@ -112,7 +112,13 @@ function checkAction(
   language: Language,
   file: string,
 ): ActionConfig | PluginIssue {
-  const written = parseEntrypoint(action.entrypoint)?.language;
+  const parsed = parseEntrypoint(action.entrypoint);
+  const module = parsed && entrypointFile(folder, parsed);
+  if (module !== undefined && !isInside(module, folder)) {
+    const message = `The action ${action.name} names ${parsed?.module}, whose file leads out of the plugin's folder.`;
+    return create(PluginIssueSchema, { message, file });
+  }
+  const written = parsed?.language;
   if (written !== undefined && written !== language) {
     const message = `The action ${action.name} is written in ${title(written)} and the plugin's others in ${title(language)}. Give it a plugin of its own.`;
     return create(PluginIssueSchema, { message, file });

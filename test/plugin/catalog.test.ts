@@ -146,6 +146,21 @@ test("a configuration that is a link is read only inside the roots", async (t) =
   assert.equal((await catalog.load("shared", signal)).info.code, "shared");
   assert.equal((await refusal(catalog, "stolen")).reason, "PLUGIN_NOT_FOUND");
   assert.equal((await refusal(catalog, "./a")).reason, "PATH_FORBIDDEN");
+  // By the name of its folder, as it is listed.
+  const error = await refusal(catalog, "a");
+  assert.equal(error.reason, "PLUGIN_INVALID");
+  assert.doesNotMatch(error.message, /stolen/);
+});
+
+test("an action whose file is a link out of its plugin cannot be run", async (t) => {
+  const outside = tempTree(t, { "main.py": "def a(): return 'stolen'\n" });
+  const { root, catalog } = open(t, {
+    "linked/config.yaml": "name: n\ncode: linked\nactions: { a: { entrypoint: main.a } }\n",
+  });
+  symlinkSync(join(outside, "main.py"), join(root, "linked/main.py"));
+  const { info } = await catalog.load("linked", signal);
+  assert.deepEqual(info.actions, []);
+  assert.match(info.issues[0]?.message ?? "", /leads out of the plugin's folder/);
 });
 
 test("what was loaded is there at once, until a file changes; the old version stays as it is", async (t) => {
