@@ -43,5 +43,6 @@ function wordFor(error: unknown): string {
 }
 
 function textOf(error: unknown): string {
+  if (error instanceof UsageError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -275,6 +275,10 @@ function checkExposure({ listen, httpListen, httpAllowOrigin, tlsCert, tlsKey, .
   if (options.tlsClientCa !== undefined && tlsCert === undefined)
     throw new UsageError("--tls-client-ca needs --tls-cert.");
   for (const origin of httpAllowOrigin) checkOrigin(origin);
+  for (const [name, address] of Object.entries({ listen, "http-listen": httpListen })) {
+    if (address === undefined || /:\d{1,5}$|^unix:/.test(address)) continue;
+    throw new UsageError(`--${name} ${address} is no address: write HOST:PORT.`);
+  }
   if (tlsCert !== undefined || options.tokenFile !== undefined || options.insecure) return;
   for (const [name, address] of Object.entries({ listen, "http-listen": httpListen })) {
     if (address === undefined || isLoopback(address)) continue;

@@ -1,5 +1,6 @@
 /** What the clients in Node and in browsers share: the service's messages, the client and its errors. */
 
+export type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 export * from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 export * from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 export {

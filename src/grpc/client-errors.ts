@@ -98,6 +98,16 @@ export function fromFailedCall(call: FailedCall, address: string): RunnerError {
   });
 }
 
+/** What was asked for cannot be sent. */
+export function invalidRequest(
+  reason: "PARAMS_INVALID" | "REQUEST_INVALID",
+  field: string,
+  fault: string,
+): RunnerError {
+  const violations = [{ field, description: fault, rule: "request" }];
+  return new ValidationError({ reason, message: `${field} ${fault}.`, code: Code.INVALID_ARGUMENT, violations });
+}
+
 /** What went wrong in this client itself. */
 export function localError(message: string, cause?: unknown): RunnerError {
   return new ExecutionError({ reason: "INTERNAL", message, code: Code.INTERNAL, cause });

@@ -17,7 +17,9 @@ import {
   SubmitJobRequestSchema,
   type ValidateParamsResponse,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
+import { findJsonFault, isJsonObject } from "../util/json.ts";
 import type { Channel } from "./channel.ts";
+import { invalidRequest } from "./client-errors.ts";
 import { JobHandle, jsonOf, type WatchOptions } from "./client-job.ts";
 import { cut, type ResumeOptions } from "./client-resume.ts";
 import { retrying } from "./client-retry.ts";
@@ -105,6 +107,8 @@ export class Client implements AsyncDisposable {
   ): Promise<JsonValue> {
     const { mode = "local", requestId = newId(), ...rest } = options;
     if (mode === "job") return (await this.submitJob(plugin, action, params, rest)).id;
+    if (!(mode in runModes))
+      throw invalidRequest("REQUEST_INVALID", "/mode", `is ${mode}, and may be local, task or job`);
     const request = { ...requestOf(plugin, action, params, rest), mode: runModes[mode], requestId };
     const { result } = await this.#call(PluginRunner.method.runPlugin, request, rest.signal, deadlineOf(rest));
     return jsonOf(result);
@@ -197,6 +201,7 @@ export class Client implements AsyncDisposable {
     params: JsonObject = {},
     { entrypoint = "", signal }: { entrypoint?: string | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<ValidateParamsResponse> {
+    checkParams(params);
     return this.#call(PluginRunner.method.validateParams, { plugin, action, params, entrypoint }, signal);
   }
 
@@ -241,6 +246,7 @@ const deadlineGraceMs = 5_000;
 
 function requestOf(plugin: string, action: string, params: JsonObject, options: ActionOptions) {
   const { entrypoint, actionCls, env = {}, jobId = "", timeoutMs, resources } = options;
+  checkParams(params);
   return {
     plugin,
     action,
@@ -251,6 +257,12 @@ function requestOf(plugin: string, action: string, params: JsonObject, options: 
     ...(timeoutMs !== undefined && { timeout: durationFromMs(timeoutMs) }),
     ...(resources && { resources }),
   };
+}
+
+/** What cannot be sent would fail on its way without a word of why. */
+function checkParams(params: JsonObject): void {
+  const found = isJsonObject(params) ? findJsonFault(params) : { pointer: "", description: "are no JSON object" };
+  if (found) throw invalidRequest("PARAMS_INVALID", `/params${found.pointer}`, found.description);
 }
 
 function deadlineOf({ timeoutMs }: ActionOptions): number | undefined {

@@ -1,7 +1,16 @@
 import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type ChannelOptions, credentials, Client as GrpcClient, Metadata, type ServiceError } from "@grpc/grpc-js";
+import {
+  type ChannelOptions,
+  connectivityState,
+  credentials,
+  Client as GrpcClient,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
 import { maxTimerMs } from "../util/timer.ts";
+import { bearerOf } from "./bearer.ts";
 import { fromCallMetadata } from "./call-status.ts";
 import type { Channel } from "./channel.ts";
 import { fromFailedCall, localError, type RunnerError } from "./client-errors.ts";
@@ -11,6 +20,8 @@ export interface ChannelTarget {
   address: string;
   token: string | undefined;
   tls: TlsOptions | undefined;
+  /** How long a connection may take, TLS and the first word of HTTP/2 included. Default: 10,000. */
+  connectTimeoutMs?: number | undefined;
 }
 
 /** PEM texts; absent: the system's certificate authorities, and no certificate of one's own. */
@@ -38,12 +49,15 @@ export class GrpcChannel implements Channel {
   readonly address: string;
   readonly #client: GrpcClient;
   readonly #metadata = new Metadata();
+  readonly #connectTimeoutMs: number;
   #closed = false;
 
-  constructor({ address, token, tls }: ChannelTarget) {
+  constructor({ address, token, tls, connectTimeoutMs = 10_000 }: ChannelTarget) {
+    const authorization = bearerOf(token);
+    if (authorization) this.#metadata.set("authorization", authorization);
     this.address = address;
+    this.#connectTimeoutMs = connectTimeoutMs;
     this.#client = new GrpcClient(address, tls ? tlsCredentials(tls) : credentials.createInsecure(), channelOptions);
-    if (token) this.#metadata.set("authorization", `Bearer ${token}`);
   }
 
   async unary<I extends DescMessage, O extends DescMessage>(
@@ -56,13 +70,15 @@ export class GrpcChannel implements Channel {
     const { promise, resolve, reject } = Promise.withResolvers<MessageShape<O>>();
     const answered = (error: ServiceError | null, response?: MessageShape<O>) => {
       signal?.removeEventListener("abort", abort);
+      const silence = connecting();
       if (response) resolve(response);
-      else reject(signal?.aborted ? signal.reason : this.#failed(error));
+      else reject(signal?.aborted ? signal.reason : (silence ?? this.#failed(error)));
     };
     const { path, encode, decode } = wire(method);
     const options = timeoutMs < maxTimerMs ? { deadline: Date.now() + timeoutMs } : {};
     const call = this.#client.makeUnaryRequest(path, encode, decode, request, this.#metadata, options, answered);
     const abort = () => call.cancel();
+    const connecting = this.#limitConnecting(abort);
     signal?.addEventListener("abort", abort);
     return promise;
   }
@@ -76,14 +92,16 @@ export class GrpcChannel implements Channel {
     const { path, encode, decode } = wire(method);
     const call = this.#client.makeServerStreamRequest(path, encode, decode, request, this.#metadata, {});
     const abort = () => call.cancel();
+    const connecting = this.#limitConnecting(abort);
     signal?.addEventListener("abort", abort);
     // An iteration that was left early no longer listens, and the CANCELLED of its own making would be unhandled.
     call.on("error", () => {});
     try {
       yield* call;
     } catch (error) {
-      throw signal?.aborted ? signal.reason : this.#failed(error);
+      throw signal?.aborted ? signal.reason : (connecting() ?? this.#failed(error));
     } finally {
+      connecting();
       signal?.removeEventListener("abort", abort);
       call.cancel();
     }
@@ -97,6 +115,29 @@ export class GrpcChannel implements Channel {
   #checkOpen(signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();
     if (this.#closed) throw localError("This client is closed.");
+  }
+
+  /**
+   * Ends a call whose connection takes too long: grpc-js itself waits without end for a host that takes it and is silent.
+   * What is returned ends the limit, and says whether it was reached.
+   */
+  #limitConnecting(end: () => void): () => RunnerError | undefined {
+    if (this.#state() === connectivityState.READY) return () => undefined;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = this.#state() === connectivityState.CONNECTING;
+      if (late) end();
+    }, this.#connectTimeoutMs);
+    return () => {
+      clearTimeout(timer);
+      if (!late) return undefined;
+      const message = `It did not answer within ${this.#connectTimeoutMs / 1000} s.`;
+      return fromFailedCall({ code: status.UNAVAILABLE, message, details: undefined, cause: undefined }, this.address);
+    };
+  }
+
+  #state(): connectivityState {
+    return this.#client.getChannel().getConnectivityState(false);
   }
 
   #failed(error: unknown): RunnerError {

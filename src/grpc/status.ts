@@ -109,7 +109,8 @@ function details(error: PluginRunnerError, stackLength: number, violations: numb
 function fileFault({ reason, message, metadata }: PluginRunnerError): Violation[] {
   const { file, line = "0", column = "0" } = metadata;
   if (reason !== "PLUGIN_INVALID" || file === undefined) return [];
-  return [{ field: file, description: `line ${line}, column ${column}: ${message}`, rule: "load" }];
+  const where = line === "0" ? "" : `line ${line}, column ${column}: `;
+  return [{ field: file, description: `${where}${message}`, rule: "load" }];
 }
 
 function pack<Desc extends DescMessage>(desc: Desc, init: MessageInitShape<Desc>): Any {

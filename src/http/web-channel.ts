@@ -4,6 +4,7 @@ import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { type Status, StatusSchema } from "../../gen/ts/google/rpc/status_pb.ts";
+import { bearerOf } from "../grpc/bearer.ts";
 import type { Channel } from "../grpc/channel.ts";
 import { fromFailedCall, localError, type RunnerError } from "../grpc/client-errors.ts";
 import { maxTimerMs } from "../util/timer.ts";
@@ -18,7 +19,8 @@ export class WebChannel implements Channel {
   constructor(baseUrl: string, token: string | undefined) {
     this.address = baseUrl;
     this.#transport = createConnectTransport({ baseUrl, useBinaryFormat: true });
-    this.#headers = token ? { authorization: `Bearer ${token}` } : {};
+    const authorization = bearerOf(token);
+    this.#headers = authorization ? { authorization } : {};
   }
 
   async unary<I extends DescMessage, O extends DescMessage>(

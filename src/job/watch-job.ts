@@ -80,8 +80,8 @@ async function follow(
 ): Promise<void> {
   let record = await find(jobId);
   if (!record) throw jobNotFound(jobId);
-  checkKept(record, after);
   await watcher.snapshot(record);
+  checkKept(record, after);
   let last = after;
   while (true) {
     signal.throwIfAborted();

@@ -35,6 +35,9 @@ import {
 /** Asks the action's own code for its verdict on params, where no schema outside the code has the last word. */
 export type ValidateByCode = (action: LoadedAction, params: JsonObject, signal: AbortSignal) => Promise<JsonObject>;
 
+/** The code of an action is loaded to validate its params. */
+const validateTimeoutMs = 120_000;
+
 export interface RunnerOptions {
   catalog: Catalog;
   validateByCode: ValidateByCode;
@@ -219,8 +222,8 @@ export class Runner {
   /** The params as the action will see them, which is for people: what it is given is what the request has. */
   async #validated(action: LoadedAction, params: JsonObject, signal: AbortSignal): Promise<JsonObject> {
     action.validator?.(params);
-    const byCode = action.plugin.binding.language === "python";
-    return byCode ? this.#options.validateByCode(action, params, signal) : params;
+    if (action.plugin.binding.language !== "python") return params;
+    return withDeadline(validateTimeoutMs, signal, (own) => this.#options.validateByCode(action, params, own));
   }
 
   #resources(action: LoadedAction, asked: Resources | undefined): Resources | undefined {

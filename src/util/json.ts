@@ -16,7 +16,7 @@ export interface JsonFault {
 /** The first reason why a value cannot be passed on safely; undefined when it can. */
 export function findJsonFault(value: JsonValue, depth = 0): JsonFault | undefined {
   if (typeof value === "number") return Number.isFinite(value) ? undefined : fault(`is ${value}, which is not JSON`);
-  if (typeof value !== "object" || value === null) return undefined;
+  if (typeof value !== "object" || value === null) return isOther(value) ? fault("is not JSON") : undefined;
   if (depth >= maxJsonDepth) return fault(`is nested deeper than ${maxJsonDepth} levels`);
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
@@ -31,6 +31,11 @@ export function findJsonFault(value: JsonValue, depth = 0): JsonFault | undefine
     if (found) return below(key, found);
   }
   return undefined;
+}
+
+/** What types exclude, but callers without types may give. */
+function isOther(value: unknown): boolean {
+  return typeof value === "bigint" || typeof value === "function" || typeof value === "symbol";
 }
 
 /** One part of a JSON pointer (RFC 6901). */

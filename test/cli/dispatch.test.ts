@@ -65,6 +65,12 @@ for (const [args, message] of misuses) {
   });
 }
 
+test("with --json a mistake of the command line is a short document, too", async () => {
+  const { code, out } = await command(["run", "--json", "p", "a", "--bogus"]);
+  assert.equal(code, 2);
+  assert.match(JSON.parse(out).error.message, /^Unknown option --bogus[^\n]*$/);
+});
+
 test("without a service the error says how to start one, and --json prints it as a document", async () => {
   const { code, out, err } = await command(["plugins", "--json"]);
   assert.equal(code, 5);

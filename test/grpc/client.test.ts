@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { describe, test } from "node:test";
-import { fromJson } from "@bufbuild/protobuf";
+import { fromJson, type JsonObject } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { status } from "@grpc/grpc-js";
 import { JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
@@ -51,6 +53,51 @@ describe("runPlugin()", () => {
     using server = await fakeServer([unary(method.runPlugin, async () => ({}))]);
     await using client = connect({ address: server.address });
     assert.equal(await client.runPlugin("p", "a"), null);
+  });
+
+  test("refuses what cannot be sent before it is, also from callers without types", async () => {
+    await using client = connect({ address: "127.0.0.1:1" });
+    const cycle: JsonObject = {};
+    cycle.self = cycle;
+    const untyped: [params: unknown, field: RegExp][] = [
+      [cycle, /^\/params(\/self)+$/],
+      [{ rate: Number.NaN }, /^\/params\/rate$/],
+      [{ list: [1n] }, /^\/params\/list\/0$/],
+      [[1], /^\/params$/],
+      ["text", /^\/params$/],
+    ];
+    for (const [params, field] of untyped) {
+      await assert.rejects(Reflect.apply(client.runPlugin, client, ["p", "a", params]), (error) => {
+        assert.ok(error instanceof ValidationError && error.reason === "PARAMS_INVALID");
+        assert.match(error.violations[0]?.field ?? "", field);
+        return true;
+      });
+    }
+    const mistaken = Reflect.apply(client.runPlugin, client, ["p", "a", {}, { mode: "Task" }]);
+    await assert.rejects(mistaken, { name: "ValidationError", reason: "REQUEST_INVALID" });
+  });
+
+  test("refuses a token that no header can carry, and does not say it", () => {
+    assert.throws(
+      () => connect({ token: "s3cret\n" }),
+      (error) => {
+        assert.ok(error instanceof ExecutionError);
+        assert.doesNotMatch(String(error), /s3cret/);
+        return true;
+      },
+    );
+  });
+
+  test("gives up a host that takes connections and then says nothing", async (t) => {
+    const silent = createServer((socket) => t.after(() => socket.destroy())).listen(0, "127.0.0.1");
+    t.after(() => silent.close());
+    await once(silent, "listening");
+    const address = silent.address();
+    assert.ok(address !== null && typeof address === "object");
+    await using client = connect({ address: `127.0.0.1:${address.port}`, connectTimeoutMs: 50 });
+    for (const call of [() => client.runPlugin("p", "a"), () => client.submitJob("p", "a")]) {
+      await assert.rejects(call(), { reason: "UNAVAILABLE", message: /did not answer within 0\.05 s/ });
+    }
   });
 
   test("repeats a call that was UNAVAILABLE under the same request id", async () => {

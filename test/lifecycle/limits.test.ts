@@ -92,8 +92,12 @@ test("a position whose events are no longer kept gets EVENTS_EXPIRED with the ol
   await using server = await startServer({ roots, args: ["--max-events-per-job", "100"] });
   const channel = openChannel(server.address);
   t.after(() => channel.close());
-  const job = await server.client.submitJob("counted", "steps", { starts: "", count: 200, pauseMs: 0 });
+  const submit = () =>
+    server.client.submitJob("counted", "steps", { starts: "", count: 200, pauseMs: 0 }, { jobId: "long" });
+  const job = await submit();
   assert.equal(await job.result(), 200);
+  // The same submission attaches all the same.
+  assert.equal(await (await submit()).result(), 200);
   const { oldestSequence, lastSequence } = await server.client.getJob(job.id);
   assert.ok(oldestSequence > 1n && lastSequence - oldestSequence < 100n);
   await assert.rejects(recordStream(channel, job.id, { after: 0n }), (error) => {

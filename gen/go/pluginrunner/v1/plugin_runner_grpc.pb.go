@@ -63,6 +63,7 @@ type PluginRunnerClient interface {
 	// call ends. What goes wrong while the action runs is data in the job's last event, and the stream then ends OK.
 	// - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
 	// - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
+	// - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
 	SubmitJob(ctx context.Context, in *SubmitJobRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SubmitJobResponse], error)
 	// Streams a snapshot of a job, then every event after `after_sequence`, then those that come. Ends OK after the
 	// job's last event, and never starts work.
@@ -285,6 +286,7 @@ type PluginRunnerServer interface {
 	// call ends. What goes wrong while the action runs is data in the job's last event, and the stream then ends OK.
 	// - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
 	// - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
+	// - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
 	SubmitJob(*SubmitJobRequest, grpc.ServerStreamingServer[SubmitJobResponse]) error
 	// Streams a snapshot of a job, then every event after `after_sequence`, then those that come. Ends OK after the
 	// job's last event, and never starts work.

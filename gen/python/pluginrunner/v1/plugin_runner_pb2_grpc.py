@@ -121,6 +121,7 @@ class PluginRunnerServicer(object):
         call ends. What goes wrong while the action runs is data in the job's last event, and the stream then ends OK.
         - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
         - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
+        - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1029,6 +1029,7 @@ export const PluginRunner: GenService<{
    * call ends. What goes wrong while the action runs is data in the job's last event, and the stream then ends OK.
    * - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
    * - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
+   * - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
    *
    * @generated from rpc pluginrunner.v1.PluginRunner.SubmitJob
    */
