@@ -162,8 +162,9 @@ var verbs = map[string]func(*running){
 			}
 		}
 		checkOrder(r.T, events)
-		if cuts < len(r.CutAfter) {
-			r.Errorf("the stream was cut %d times", cuts)
+		// What is left may come in one message, so that a later cut finds nothing to cut.
+		if cuts == 0 {
+			r.Error("the stream was not cut")
 		}
 		r.settles(job.Result(r.Context()))
 	},
@@ -174,7 +175,7 @@ var verbs = map[string]func(*running){
 		r.must(err)
 		after := pluginrunner.AfterSequence(r.AfterSequence)
 		for update, err := range r.client.WatchJob(r.Context(), job.ID(), after) {
-			if r.Expect.Error != nil {
+			if r.Expect.Error != nil && err != nil {
 				r.settles(nil, err)
 				return
 			}

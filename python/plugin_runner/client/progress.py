@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ class ProgressBars:
     """A bar for each step of a job, for events of any origin: `show` each of them, in a `with`."""
 
     def __init__(self, *, logs: bool = True, **options: Any) -> None:
-        """The options are those of `show_progress`."""
+        """The options are those of `show_progress`. Raises ModuleNotFoundError where there is no tqdm."""
+        if find_spec("tqdm") is None:
+            raise ModuleNotFoundError("Progress bars need tqdm: pip install 'plugin-runner[progress]'.", name="tqdm")
         self._logs = logs
         self._options = options
         self._bars: dict[str, tqdm[Any]] = {}

@@ -48,9 +48,13 @@ class Target:
 
 def find_target(address: str | None, token: str | None, tls: bool | Tls | None) -> Target:
     """What is given, else what the environment says, else the defaults."""
+    found = os.environ.get("PLUGIN_RUNNER_TOKEN") if token is None else token
+    if found and not (found.isascii() and found.isprintable()):
+        # The line break at the end of a file, for example. The token itself is not said.
+        raise ValueError("The token has characters that a header cannot carry.")
     return Target(
         address or os.environ.get("PLUGIN_RUNNER_ADDRESS") or "127.0.0.1:50151",
-        os.environ.get("PLUGIN_RUNNER_TOKEN") if token is None else token,
+        found,
         Tls() if tls is True else tls or None,
     )
 

@@ -47,6 +47,12 @@ def test_the_token(
     assert find_target(None, given, None).metadata() == expected
 
 
+def test_a_token_that_no_header_can_carry_is_refused_and_not_said() -> None:
+    with pytest.raises(ValueError, match="a header cannot carry") as caught:
+        find_target(None, "s3cret\n", None)
+    assert "s3cret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("tls", [None, False])
 def test_plain_text_has_no_credentials(tls: bool | None) -> None:
     assert find_target(None, None, tls).credentials() is None

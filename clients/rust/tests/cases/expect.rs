@@ -36,6 +36,7 @@ pub fn fails<T>(outcome: Result<T, Error>, expected: &ExpectedError) {
     for (name, value) in &expected.metadata {
         assert_eq!(error.metadata().get(name), Some(value), "{name}");
     }
+    assert!(!error.metadata().contains_key("exception_type"), "{error:?}");
     if let Some(violations) = &expected.violations {
         check_violations(error.violations(), violations);
     }

@@ -56,7 +56,8 @@ public final class Json {
 
     private static Value toValue(Object value, int depth) {
         if (depth > MAX_DEPTH) {
-            throw new IllegalArgumentException("The value is nested deeper than " + MAX_DEPTH + " levels, or contains itself.");
+            throw new IllegalArgumentException(
+                    "The value is nested deeper than " + MAX_DEPTH + " levels, or contains itself.");
         }
         if (value instanceof Value given) return given;
         if (value instanceof Optional<?> optional) return toValue(optional.orElse(null), depth);

