@@ -153,7 +153,8 @@ class Pool:
         task.add_done_callback(lambda _: group.starts.pop(task, None))
 
     def _full(self, group: Group) -> bool:
-        used = sum(len(each.workers) + len(each.starts) for each in self._groups.values())
+        # A start that nobody waits for any more may never end, where the cluster lacks what it asks for.
+        used = sum(len(each.workers) + (len(each.starts) if each.waiting else 0) for each in self._groups.values())
         return used >= group.spec.max_workers
 
     def _evict(self, group: Group) -> bool:

@@ -161,6 +161,7 @@ test("what is wrong with the plugin is refused, all of it, with line, column and
   assert.deepEqual(error.metadata, { file: "config.yaml", line: "1", column: "7", faults: "2" });
   assert.match(refusal(t, "name: n\n").message, /\/code is required/);
   assert.match(refusal(t, "").message, /must be object, not null/);
+  for (const code of ["a/b", "a@1"]) assert.match(refusal(t, `name: n\ncode: ${code}\n`).message, /\/code must match/);
   assert.match(refusal(t, "name: n\ncode: c\nactions: [train]\n").message, /\/actions must be object, not array/);
 });
 

@@ -8,11 +8,12 @@ import type { WorkerAnswer } from "../../worker/messages.ts";
 import type { Task, TaskPool } from "../engine.ts";
 import type { Gateway, GatewayAddress } from "./gateway.ts";
 import { actorOptions } from "./gateway-actor.ts";
+import { GatewayPulse } from "./gateway-pulse.ts";
 import type { NodePackages } from "./job-submission.ts";
 import type { Packages } from "./packages.ts";
 
 export interface RayTaskPoolOptions {
-  gateway: Pick<Gateway, "find" | "forget" | "close">;
+  gateway: Pick<Gateway, "find" | "forget" | "health" | "close">;
   packages: Pick<Packages, "plugin" | "library" | "files">;
   nodePackages: NodePackages;
   /** Variables that plugins may see beside those of their configuration. */
@@ -25,6 +26,8 @@ export interface RayTaskPoolOptions {
   idleMs: number;
   /** How long an action has to end in its own way, in milliseconds. */
   graceMs: number;
+  /** How often a gateway is asked whether it is there while it has runs, in milliseconds. Default: 5,000. */
+  pulseMs?: number;
 }
 
 /** The gateway keeps connections longer than this, so that it never closes one that is just used. */
@@ -40,6 +43,7 @@ class NotStarted extends Error {}
 export class RayTaskPool implements TaskPool {
   readonly #options: RayTaskPoolOptions;
   readonly #agent: Agent;
+  readonly #pulse: GatewayPulse;
   /** What the gateway is told of a plugin; by the actor's options as text. */
   readonly #specs = new WeakMap<LoadedPlugin, Map<string, string>>();
   /** Resolves once nothing is under way while this closes. */
@@ -49,6 +53,7 @@ export class RayTaskPool implements TaskPool {
 
   constructor(options: RayTaskPoolOptions) {
     this.#options = options;
+    this.#pulse = new GatewayPulse(options.gateway, options.pulseMs ?? 5000);
     // No time limits of undici's: a task may take as long as it is allowed to.
     this.#agent = new Agent({
       headersTimeout: 0,
@@ -90,7 +95,7 @@ export class RayTaskPool implements TaskPool {
       const spec = await this.#spec(plugin, resources, known, signal);
       const gateway = await this.#options.gateway.find(signal);
       try {
-        const answer = await this.#ask(gateway, `${spec}\n${line}`, signal);
+        const answer = await this.#askWhileThere(gateway, `${spec}\n${line}`, signal);
         if (answer !== "package missing") return resultOf(answer);
         known = false;
         if (attempt === maxAttempts) throw unavailable("Ray loses the plugin's package as soon as it is stored.");
@@ -127,6 +132,19 @@ export class RayTaskPool implements TaskPool {
     });
     specs.set(key, made);
     return made;
+  }
+
+  async #askWhileThere(gateway: GatewayAddress, body: string, signal: AbortSignal) {
+    const { lost, leave } = this.#pulse.join(gateway);
+    try {
+      return await this.#ask(gateway, body, AbortSignal.any([signal, lost]));
+    } catch (error) {
+      if (!lost.aborted || signal.aborted) throw error;
+      await this.#options.gateway.forget(gateway);
+      throw new PluginRunnerError("WORKER_LOST", "The gateway on Ray does not answer any more.", { cause: error });
+    } finally {
+      leave();
+    }
   }
 
   async #ask(gateway: GatewayAddress, body: string, signal: AbortSignal): Promise<WorkerAnswer | "package missing"> {

@@ -1,12 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** Writes the plugins of these tests to a plugin root. */
 export function writePlugins(root: string): void {
   write(root, {
-    "acts/config.yaml": config("acts", ["ids", "raises", "exits", "waits", "ends_in_time"]),
+    "acts/config.yaml": config("acts", ["ids", "raises", "exits", "waits", "ends_in_time", "tool"]),
     "acts/main.py": acts,
+    "acts/tool.sh": "#!/bin/sh\necho of use\n",
     "needy/config.yaml": config("needy", ["greet"]),
     "needy/main.py": "def greet() -> str:\n    import tiny_greeting\n    return tiny_greeting.greeting\n",
     "needy/requirements.txt": "tiny-greeting==1.0\n",
@@ -21,6 +22,7 @@ export function writePlugins(root: string): void {
     "script/config.yaml": "name: Script\ncode: script\n",
     "script/index.ts": script,
   });
+  chmodSync(join(root, "acts/tool.sh"), 0o755);
   makeWheel(join(root, "needy/wheels/tiny_greeting-1.0-py3-none-any.whl"));
 }
 
@@ -37,7 +39,7 @@ function config(code: string, actions: readonly string[]): string {
 }
 
 const acts = `
-import os, sys, time
+import os, subprocess, sys, time
 from plugin_runner import Context
 
 def ids(seconds: float = 0.0) -> dict:
@@ -47,9 +49,15 @@ def ids(seconds: float = 0.0) -> dict:
 def raises() -> int:
     raise ValueError("as it was told")
 
-def exits(code: int) -> int:
+def exits(code: int, begun: str = "", seconds: float = 0.0) -> int:
+    if begun:
+        open(begun, "w").close()
+        time.sleep(seconds)
     print("last words", file=sys.stderr, flush=True)
     os._exit(code)
+
+def tool() -> str:
+    return subprocess.run(["./tool.sh"], cwd=os.path.dirname(__file__), capture_output=True, text=True).stdout
 
 def waits(begun: str) -> int:
     open(begun, "w").close()

@@ -17,7 +17,8 @@ const said = (reason: string): Reaction => ({
 /** A pool whose gateway reacts to the first request, the second and so on, and last to all further ones, as told. */
 async function poolWith(...reactions: Reaction[]) {
   const server = await FakeDashboard.start((_, nth) => reactions[Math.min(nth, reactions.length) - 1] ?? done);
-  const counts = { found: 0, forgotten: 0, packed: 0 };
+  const counts = { found: 0, forgotten: 0, packed: 0, asked: 0 };
+  let alive = true;
   const address: GatewayAddress = { jobId: "gateway-1", origin: server.address, token: "t0ken" };
   const gateway = {
     find: async () => {
@@ -26,6 +27,10 @@ async function poolWith(...reactions: Reaction[]) {
     },
     forget: async () => {
       counts.forgotten++;
+    },
+    health: async () => {
+      counts.asked++;
+      return alive ? { ray: "2", resources: {}, workers: 1, waiting: 0, reserve: 0 } : undefined;
     },
     close: async () => {},
   };
@@ -37,15 +42,27 @@ async function poolWith(...reactions: Reaction[]) {
     library: async () => "",
     files: async () => "",
   };
-  const limits = { maxWorkers: 1, maxQueued: 1, idleMs: 1000, graceMs: 100 };
+  const limits = { maxWorkers: 1, maxQueued: 1, idleMs: 1000, graceMs: 100, pulseMs: 20 };
   const pool = new RayTaskPool({ gateway, packages, nodePackages: async () => "", env: {}, ...limits });
   const run = (signal = forever) => pool.run({ action, params: {}, env: {}, jobId: "" }, signal);
   const close = async () => {
     await pool.close(AbortSignal.abort());
     await server[Symbol.asyncDispose]();
   };
-  return { server, pool, run, counts, [Symbol.asyncDispose]: close };
+  const hang = () => {
+    alive = false;
+  };
+  return { server, pool, run, counts, hang, [Symbol.asyncDispose]: close };
 }
+
+test("a gateway that hangs loses its runs, and is looked for anew; one that is slow does not", async () => {
+  await using own = await poolWith("hang");
+  const running = own.run();
+  while (own.counts.asked < 5) await new Promise(setImmediate);
+  own.hang();
+  await assert.rejects(running, { reason: "WORKER_LOST", message: /does not answer any more/ });
+  assert.equal(own.counts.forgotten, 1);
+});
 
 test("a package that the cluster has forgotten is brought there again, and the run goes on", async () => {
   await using own = await poolWith({ status: 424, body: "{}" }, done);

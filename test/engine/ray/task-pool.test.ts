@@ -44,6 +44,28 @@ test("a JavaScript task has the packages that stand beside its plugin", async ()
   assert.equal(await task("packed", "run"), 42);
 });
 
+test("a program among the plugin's files can be run", async () => {
+  assert.equal(await task("acts", "tool"), "of use\n");
+});
+
+test("a run that waits for room gets it when another plugin's worker crashes", async () => {
+  await using own = await startOne(["--max-workers", "1"]);
+  const begun = join(root, "begun-0");
+  const params = { code: 1, begun, seconds: 1 };
+  const crash = failure(own.client.runPlugin("acts", "exits", params, { mode: "task" }));
+  await untilThere(begun);
+  const waiting = own.client.runPlugin("script", "double", { n: 4 }, { mode: "task", timeoutMs: 60_000 });
+  assert.equal((await crash).reason, "WORKER_LOST");
+  assert.equal(await waiting, 8);
+});
+
+test("what the cluster does not have costs only the runs that ask for it", async () => {
+  await using own = await startOne(["--max-workers", "1"]);
+  const impossible = { mode: "task", resources: { gpus: 1 }, timeoutMs: 1000 } as const;
+  assert.equal((await failure(own.client.runPlugin("acts", "ids", {}, impossible))).reason, "DEADLINE");
+  assert.equal(await own.client.runPlugin("script", "double", { n: 3 }, { mode: "task", timeoutMs: 30_000 }), 6);
+});
+
 test("a plugin's exception keeps its worker", async () => {
   const before = await ids();
   const error = await failure(task("acts", "raises"));
