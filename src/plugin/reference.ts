@@ -114,7 +114,7 @@ function notFound(reference: string, code: string, version: string | undefined, 
     );
   }
   const names = [...new Set([...found.folders, ...found.modules].map((plugin) => plugin.code))].sort(compareText);
-  const near = nearest(reference, names);
+  const near = nearest(code, names);
   const hint = near === "" ? " A module that is installed elsewhere needs --allow-module." : ` Did you mean ${near}?`;
   return new PluginRunnerError("PLUGIN_NOT_FOUND", `There is no plugin ${shorten(reference)}.${hint}`, {
     metadata: { plugin: shorten(reference), available: names.slice(0, maxNames).join(", "), nearest: near },

@@ -105,6 +105,9 @@ test("an unknown name gets the names there are, and the nearest", async (t) => {
   const { reason, message, metadata } = await refusal(catalog, "digit");
   assert.equal(reason, "PLUGIN_NOT_FOUND");
   assert.equal(message, "There is no plugin digit. Did you mean digits?");
+  const module = open(t, { "helpers.py": "from plugin_runner import action\n@action\ndef help(): pass\n" }).catalog;
+  const versioned = await refusal(module, "helpers@1.0.0");
+  assert.equal(versioned.message, "There is no plugin helpers@1.0.0. Did you mean helpers?");
   assert.deepEqual(metadata, { plugin: "digit", available: "digits, hello", nearest: "digits" });
 });
 
