@@ -13,6 +13,7 @@ sys.path[:] = [path for path in sys.path if path not in ("", _FOLDER)]
 import json  # noqa: E402
 from time import sleep, time  # noqa: E402
 
+from plugin_runner.decode import decode  # noqa: E402
 from plugin_runner.encode import dumps  # noqa: E402
 from plugin_runner.node_environment import keep_to_job_environment  # noqa: E402
 from plugin_runner.process_tree import identity_start_time  # noqa: E402
@@ -118,7 +119,7 @@ def _spec(job_id: str) -> dict[str, Any]:
     if path is None:
         raise SystemExit(f"The spec of job {job_id} is in none of the job's packages.")
     with open(path, encoding="utf-8") as file:
-        spec: dict[str, Any] = json.load(file)
+        spec: dict[str, Any] = decode(file.read())
     try:
         os.unlink(path)
     except OSError:  # it belongs to somebody else; Ray removes it some time after the job
