@@ -1,12 +1,16 @@
 import { hash } from "node:crypto";
+import { isObject } from "../util/is-object.ts";
 
 /** SHA-256 of a value's JSON with sorted names: equal content has equal fingerprints. */
 export function fingerprint(value: unknown): string {
-  return hash("sha256", JSON.stringify(value, sorted));
+  return hash("sha256", JSON.stringify(ordered(value)));
 }
 
-function sorted(_name: string, value: unknown): unknown {
+/** The same with its names in order. A replacer of `JSON.stringify` would do, and makes it several times slower. */
+function ordered(value: unknown): unknown {
   if (typeof value === "bigint") return String(value);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  if (Array.isArray(value)) return value.map(ordered);
+  if (!isObject(value)) return value;
+  const names = Object.keys(value).sort();
+  return Object.fromEntries(names.map((name) => [name, ordered(value[name])]));
 }
