@@ -2,7 +2,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
-import { ServerCredentials } from "@grpc/grpc-js";
 import { Language, type Plugin } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { type ServerLimits, ServerLimitsSchema } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { Environments } from "../engine/embedded/environment.ts";
@@ -14,21 +13,19 @@ import { EmbeddedTaskPool } from "../engine/embedded/task-pool.ts";
 import type { TaskPool } from "../engine/engine.ts";
 import { LocalPool } from "../engine/local/local-pool.ts";
 import { Admission } from "../grpc/admission.ts";
-import { Calls } from "../grpc/call.ts";
 import { Health } from "../grpc/health.ts";
-import { grpcImplementation } from "../grpc/implementation.ts";
-import { GrpcServer } from "../grpc/server.ts";
-import { type Handlers, pluginRunnerHandlers } from "../grpc/service.ts";
-import type { HttpServer, ServerTls } from "../http/server.ts";
+import { pluginRunnerHandlers } from "../grpc/service.ts";
 import type { JobStore } from "../job/store/job-store.ts";
 import { openSqliteStore } from "../job/store/sqlite-store.ts";
 import { WatchHub } from "../job/watch-hub.ts";
 import { Catalog, type CatalogOptions } from "../plugin/catalog.ts";
 import { Runner } from "../runner/runner.ts";
 import type { Log } from "../util/log.ts";
+import { messageOf } from "../util/message-of.ts";
 import { Launcher } from "../worker/launcher.ts";
 import { workerEnvironment } from "../worker/worker-environment.ts";
-import { readNamedFile } from "./named-file.ts";
+import { isLoopback, readExposure } from "./serve-exposure.ts";
+import { listen } from "./serve-listen.ts";
 import type { ServeOptions } from "./serve-options.ts";
 import { type Carriers, composeRay } from "./serve-ray.ts";
 import { UsageError } from "./usage-error.ts";
@@ -55,9 +52,7 @@ export async function composeServer(
   log: Log,
   signal: AbortSignal,
 ): Promise<RunningServer> {
-  checkExposure(options);
-  const tls = readTls(options);
-  const token = readToken(options);
+  const exposure = readExposure(options);
   const dataDir = prepareDataDir(options.dataDir);
   const store = openStore(dataDir);
   const python = lazyPython(options.python, signal);
@@ -103,7 +98,7 @@ export async function composeServer(
   };
 
   const leaving = new AbortController();
-  const admission = new Admission({ token, maxCalls: options.maxCalls, log });
+  const admission = new Admission({ token: exposure.token, maxCalls: options.maxCalls, log });
   const handlers = pluginRunnerHandlers({
     runner,
     limits: serverLimits(options),
@@ -112,7 +107,7 @@ export async function composeServer(
   });
   const health = new Health(runner.modes);
   carriers.onAvailability((modes, available) => health.setAvailable(modes, available));
-  const servers = await listen(options, { handlers, admission, health, tls, token }).catch(async (error: unknown) => {
+  const servers = await listen(options, { handlers, admission, health, ...exposure }).catch(async (error: unknown) => {
     await end(AbortSignal.abort());
     throw error;
   });
@@ -144,65 +139,6 @@ export async function composeServer(
       await end(until);
     },
   };
-}
-
-interface Served {
-  handlers: Handlers;
-  admission: Admission;
-  health: Health;
-  tls: ServerTls | undefined;
-  token: string | undefined;
-}
-
-/** Opens the port of gRPC, and the one for browsers where there is to be one. */
-async function listen(options: ServeOptions, served: Served): Promise<{ grpc: GrpcServer; http?: HttpServer }> {
-  const { handlers, admission, health, tls } = served;
-  const grpc = await had("listen", options.listen, (address) =>
-    GrpcServer.listen({
-      address,
-      credentials: serverCredentials(tls),
-      implementation: grpcImplementation(handlers, new Calls(admission)),
-      health,
-      maxRequestBytes: options.maxRequestSize,
-      maxConcurrentStreams: options.maxCalls,
-    }),
-  );
-  if (options.httpListen === undefined) return { grpc };
-  try {
-    return {
-      grpc,
-      http: await had("http-listen", options.httpListen, (address) => listenForBrowsers(options, address, served)),
-    };
-  } catch (error) {
-    await grpc.close(AbortSignal.abort());
-    throw error;
-  }
-}
-
-async function had<Server>(name: string, address: string, open: (address: string) => Promise<Server>): Promise<Server> {
-  try {
-    return await open(address);
-  } catch (error) {
-    throw new UsageError(`--${name} ${address} cannot be had: ${messageOf(error)}`);
-  }
-}
-
-/** What browsers need is loaded only where it is used: it would make every start slower. */
-async function listenForBrowsers(
-  options: ServeOptions,
-  address: string,
-  { handlers, admission, tls, token }: Served,
-): Promise<HttpServer> {
-  const { HttpServer } = await import("../http/server.ts");
-  return HttpServer.listen({
-    address,
-    tls,
-    handlers,
-    admission,
-    allowedOrigins: options.httpAllowOrigin,
-    wantsToken: token !== undefined,
-    maxRequestBytes: options.maxRequestSize,
-  });
 }
 
 interface Parts {
@@ -269,58 +205,6 @@ function serverLimits(options: ServeOptions): ServerLimits {
   });
 }
 
-/** This service runs code: whoever reaches it has to be meant to. */
-function checkExposure({ listen, httpListen, httpAllowOrigin, tlsCert, tlsKey, ...options }: ServeOptions): void {
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw new UsageError("--tls-cert and --tls-key go together.");
-  if (options.tlsClientCa !== undefined && tlsCert === undefined)
-    throw new UsageError("--tls-client-ca needs --tls-cert.");
-  for (const origin of httpAllowOrigin) checkOrigin(origin);
-  for (const [name, address] of Object.entries({ listen, "http-listen": httpListen })) {
-    if (address === undefined || /:\d{1,5}$|^unix:/.test(address)) continue;
-    throw new UsageError(`--${name} ${address} is no address: write HOST:PORT.`);
-  }
-  if (tlsCert !== undefined || options.tokenFile !== undefined || options.insecure) return;
-  for (const [name, address] of Object.entries({ listen, "http-listen": httpListen })) {
-    if (address === undefined || isLoopback(address)) continue;
-    throw new UsageError(
-      `--${name} ${address} is reached from other machines, and this service runs code: give --tls-cert and --tls-key, --token-file, or --insecure.`,
-    );
-  }
-}
-
-function checkOrigin(origin: string): void {
-  if (URL.canParse(origin) && new URL(origin).origin === origin) return;
-  throw new UsageError(`--http-allow-origin ${origin} is no origin: write https://app.example.com.`);
-}
-
-function isLoopback(address: string): boolean {
-  const host = address.replace(/:\d+$/, "");
-  return host === "localhost" || host === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(host) || address.startsWith("unix:");
-}
-
-function readTls({ tlsCert, tlsKey, tlsClientCa }: ServeOptions): ServerTls | undefined {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  return {
-    cert: readNamedFile("tls-cert", tlsCert),
-    key: readNamedFile("tls-key", tlsKey),
-    ca: tlsClientCa === undefined ? undefined : readNamedFile("tls-client-ca", tlsClientCa),
-  };
-}
-
-function serverCredentials(tls: ServerTls | undefined): ServerCredentials {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  const pair = { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) };
-  const ca = tls.ca === undefined ? null : Buffer.from(tls.ca);
-  return ServerCredentials.createSsl(ca, [pair], ca !== null);
-}
-
-function readToken({ tokenFile }: ServeOptions): string | undefined {
-  if (tokenFile === undefined) return undefined;
-  const token = readNamedFile("token-file", tokenFile).trim();
-  if (token === "") throw new UsageError(`--token-file ${tokenFile} holds no token.`);
-  return token;
-}
-
 function openCatalog(options: CatalogOptions): Catalog {
   try {
     return new Catalog(options);
@@ -335,10 +219,6 @@ function openStore(dataDir: string): JobStore {
   } catch (error) {
     throw new UsageError(`--data-dir ${dataDir} cannot be used: ${messageOf(error)}`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** The folder is nobody else's, and nothing to commit. */

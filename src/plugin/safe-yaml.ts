@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { CST, type Document, isMap, isScalar, Lexer, LineCounter, parseDocument, visit } from "yaml";
+import { messageOf } from "../util/message-of.ts";
 import { type Fault, fileInvalid, type Position } from "./file-fault.ts";
 import { statOf } from "./stamp.ts";
 
@@ -174,7 +175,7 @@ function toValue(document: Document, refuse: (description: string, rule: string)
     return document.toJS({ maxAliasCount: limits.aliases });
   } catch (error) {
     // Whatever is thrown here, the text is at fault: an alias without an anchor, too many of them, a wrong merge.
-    return refuse(error instanceof Error ? error.message : String(error), "value");
+    return refuse(messageOf(error), "value");
   }
 }
 
