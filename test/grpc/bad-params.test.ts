@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import type { JsonValue } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import { startServer, type TestServer } from "../support/server.ts";
 import { expectDetails, isError, numberValue, RawCalls, refusal, runRequest, structWith } from "./raw-calls.ts";
@@ -47,15 +46,15 @@ test("params called constructor and prototype are names like others", async () =
 });
 
 test("nesting deeper than decoders take is PARAMS_INVALID, and far deeper a status too", async () => {
-  const error = await refusal(server.client.runPlugin(plugin, "echo", { value: nested(46) }));
-  assert.equal(error.reason, "PARAMS_INVALID");
-  assert.match(error.message, /deep/);
-  for (const depth of [100, 1_000, 5_000]) {
+  for (const depth of [46, 100, 1_000, 5_000]) {
     let value = numberValue(1);
     for (let level = 0; level < depth; level++) value = structWith("a", value);
     const outcome = await raw.send(runRequest(plugin, "echo", "value", value));
     assert.ok(isError(outcome));
     assert.equal(outcome.code, status.INVALID_ARGUMENT, `${depth}: ${outcome.details}`);
+    if (depth > 46) continue;
+    expectDetails(outcome, "PARAMS_INVALID");
+    assert.match(outcome.details, /deep/);
   }
 });
 
@@ -90,7 +89,3 @@ test("long texts, and what terminals obey, do not stand in the way of an error",
     assert.match((await refusal(server.client.runPlugin(name, "echo"))).reason, /^(PLUGIN_NOT_FOUND|REQUEST_INVALID)$/);
   }
 });
-
-function nested(levels: number): JsonValue {
-  return levels === 0 ? [] : [nested(levels - 1)];
-}

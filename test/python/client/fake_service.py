@@ -59,8 +59,9 @@ def hang(left: threading.Event) -> Answer:
     """Answers nothing until the caller is gone, and then sets an event."""
 
     def answer(_request: Any, context: grpc.ServicerContext) -> None:
-        if context.add_callback(left.set):
-            left.wait(10)
+        if not context.add_callback(left.set):  # it is gone already
+            left.set()
+        left.wait(10)
 
     return answer
 
