@@ -23,10 +23,12 @@ export type ExitCode = (typeof exitCodes)[number][0];
 const byReason: Readonly<Record<Reason | "UNAVAILABLE", ExitCode>> = {
   PLUGIN_NOT_FOUND: 3,
   ACTION_NOT_FOUND: 3,
+  RUN_NOT_FOUND: 3,
   JOB_NOT_FOUND: 3,
   PARAMS_INVALID: 4,
   REQUEST_INVALID: 4,
   PLUGIN_INVALID: 1,
+  PLUGIN_CHANGED: 1,
   ACTION_FAILED: 1,
   WORKER_LOST: 1,
   RESULT_INVALID: 1,

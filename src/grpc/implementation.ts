@@ -6,6 +6,7 @@ import type { Handlers } from "./service.ts";
 export function grpcImplementation(handlers: Handlers, { unary, stream }: Calls): UntypedServiceImplementation {
   return {
     runPlugin: unary(handlers.runPlugin),
+    watchRun: stream(handlers.watchRun),
     validateParams: unary(handlers.validateParams),
     submitJob: stream(handlers.submitJob),
     watchJob: stream(handlers.watchJob),

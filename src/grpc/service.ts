@@ -14,7 +14,7 @@ import {
   type ServerLimits,
   ValidateParamsResponseSchema,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import { requestInvalid } from "../errors.ts";
+import { PluginRunnerError, requestInvalid } from "../errors.ts";
 import { fingerprint } from "../runner/fingerprint.ts";
 import { RunOnce } from "../runner/run-once.ts";
 import type { Runner } from "../runner/runner.ts";
@@ -61,6 +61,11 @@ function runs({ runner, limits }: ServiceOptions) {
       if (requestId === "") return run(request, signal);
       checkRequestId(requestId);
       return once.run(requestId, contentOf(request), (own) => run(request, own), signal);
+    },
+    async watchRun({ requestId }) {
+      throw new PluginRunnerError("RUN_NOT_FOUND", `There is no run with the request id ${requestId}.`, {
+        metadata: { request_id: requestId },
+      });
     },
     async validateParams(request, { signal }) {
       const verdict = await runner.validateParams(request, signal);

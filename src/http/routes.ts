@@ -8,6 +8,7 @@ export function connectRoutes(handlers: Handlers, { unary, stream }: ConnectCall
   const { method } = PluginRunner;
   const implementation: ServiceImpl<typeof PluginRunner> = {
     runPlugin: unary(method.runPlugin.output, handlers.runPlugin),
+    watchRun: stream(method.watchRun.output, handlers.watchRun),
     validateParams: unary(method.validateParams.output, handlers.validateParams),
     submitJob: stream(method.submitJob.output, handlers.submitJob),
     watchJob: stream(method.watchJob.output, handlers.watchJob),

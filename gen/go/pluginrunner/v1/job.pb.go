@@ -105,7 +105,7 @@ type Job struct {
 	Action string `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
 	// The entry point that the request named, or that the plugin declares for the action.
 	Entrypoint string `protobuf:"bytes,4,opt,name=entrypoint,proto3" json:"entrypoint,omitempty"`
-	// The parameters, with defaults filled in. Left out of lists, of `WatchJobs`, and where the message would become larger
+	// The parameters as they were given, with defaults filled in. Left out of lists, of `WatchJobs`, and where the message would become larger
 	// than `ServerLimits.max_result_bytes`.
 	Params *structpb.Struct `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"`
 	// The names of the environment variables that the request set; their values may be secret and are never shown.
@@ -146,7 +146,13 @@ type Job struct {
 	// The longest time that the action may take. Absent: no limit.
 	Timeout *durationpb.Duration `protobuf:"bytes,23,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// What the job was given of the machine.
-	Resources     *Resources `protobuf:"bytes,24,opt,name=resources,proto3" json:"resources,omitempty"`
+	Resources *Resources `protobuf:"bytes,24,opt,name=resources,proto3" json:"resources,omitempty"`
+	// JSON pointers to the texts in `params` that stand for a number, as at `RunPluginRequest.non_finite`.
+	NonFiniteParams []string `protobuf:"bytes,25,rep,name=non_finite_params,json=nonFiniteParams,proto3" json:"non_finite_params,omitempty"`
+	// JSON pointers to the texts in `result` that stand for a number, as at `RunPluginResponse.non_finite`.
+	NonFiniteResult []string `protobuf:"bytes,26,rep,name=non_finite_result,json=nonFiniteResult,proto3" json:"non_finite_result,omitempty"`
+	// What the action does not use of the parameters, for example a name that its model does not know.
+	Warnings      []*FieldViolation `protobuf:"bytes,27,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -349,6 +355,27 @@ func (x *Job) GetResources() *Resources {
 	return nil
 }
 
+func (x *Job) GetNonFiniteParams() []string {
+	if x != nil {
+		return x.NonFiniteParams
+	}
+	return nil
+}
+
+func (x *Job) GetNonFiniteResult() []string {
+	if x != nil {
+		return x.NonFiniteResult
+	}
+	return nil
+}
+
+func (x *Job) GetWarnings() []*FieldViolation {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
 // How far an action is with one of its steps.
 type JobProgress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -428,7 +455,9 @@ type JobMetrics struct {
 	// What was measured, for example "train" or "epoch 3". May be empty.
 	Step string `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
 	// The measurements by name.
-	Values        *structpb.Struct `protobuf:"bytes,2,opt,name=values,proto3" json:"values,omitempty"`
+	Values *structpb.Struct `protobuf:"bytes,2,opt,name=values,proto3" json:"values,omitempty"`
+	// JSON pointers to the texts in `values` that stand for a number, as at `RunPluginResponse.non_finite`.
+	NonFinite     []string `protobuf:"bytes,3,rep,name=non_finite,json=nonFinite,proto3" json:"non_finite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -477,6 +506,13 @@ func (x *JobMetrics) GetValues() *structpb.Struct {
 	return nil
 }
 
+func (x *JobMetrics) GetNonFinite() []string {
+	if x != nil {
+		return x.NonFinite
+	}
+	return nil
+}
+
 // A file that an action made.
 type JobArtifact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -491,7 +527,9 @@ type JobArtifact struct {
 	// SHA-256 of the content, in hexadecimal. Empty for what is not a local file.
 	Sha256 string `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// What the author attached.
-	Metadata      *structpb.Struct `protobuf:"bytes,6,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	Metadata *structpb.Struct `protobuf:"bytes,6,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	// JSON pointers to the texts in `metadata` that stand for a number, as at `RunPluginResponse.non_finite`.
+	NonFinite     []string `protobuf:"bytes,7,rep,name=non_finite,json=nonFinite,proto3" json:"non_finite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -568,6 +606,13 @@ func (x *JobArtifact) GetMetadata() *structpb.Struct {
 	return nil
 }
 
+func (x *JobArtifact) GetNonFinite() []string {
+	if x != nil {
+		return x.NonFinite
+	}
+	return nil
+}
+
 // Why a job did not succeed: the same words as in the `google.rpc.ErrorInfo` of a failed call.
 type JobError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -584,7 +629,12 @@ type JobError struct {
 	// The stack of the exception, as its language prints it. Empty for other reasons.
 	Stack string `protobuf:"bytes,6,opt,name=stack,proto3" json:"stack,omitempty"`
 	// What is wrong with the parameters, when that is the reason.
-	Violations    []*FieldViolation `protobuf:"bytes,7,rep,name=violations,proto3" json:"violations,omitempty"`
+	Violations []*FieldViolation `protobuf:"bytes,7,rep,name=violations,proto3" json:"violations,omitempty"`
+	// What can be carried of the action's return value when the reason is RESULT_INVALID: null stands at the places that
+	// `metadata` lists. Absent when nothing of it can be carried.
+	PartialResult *structpb.Value `protobuf:"bytes,8,opt,name=partial_result,json=partialResult,proto3" json:"partial_result,omitempty"`
+	// JSON pointers to the texts in `partial_result` that stand for a number, as at `RunPluginResponse.non_finite`.
+	NonFinite     []string `protobuf:"bytes,9,rep,name=non_finite,json=nonFinite,proto3" json:"non_finite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -664,6 +714,20 @@ func (x *JobError) GetStack() string {
 func (x *JobError) GetViolations() []*FieldViolation {
 	if x != nil {
 		return x.Violations
+	}
+	return nil
+}
+
+func (x *JobError) GetPartialResult() *structpb.Value {
+	if x != nil {
+		return x.PartialResult
+	}
+	return nil
+}
+
+func (x *JobError) GetNonFinite() []string {
+	if x != nil {
+		return x.NonFinite
 	}
 	return nil
 }
@@ -827,7 +891,7 @@ var File_pluginrunner_v1_job_proto protoreflect.FileDescriptor
 
 const file_pluginrunner_v1_job_proto_rawDesc = "" +
 	"\n" +
-	"\x19pluginrunner/v1/job.proto\x12\x0fpluginrunner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cpluginrunner/v1/plugin.proto\"\xe1\b\n" +
+	"\x19pluginrunner/v1/job.proto\x12\x0fpluginrunner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cpluginrunner/v1/plugin.proto\"\xf6\t\n" +
 	"\x03Job\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x16\n" +
 	"\x06plugin\x18\x02 \x01(\tR\x06plugin\x12\x16\n" +
@@ -857,7 +921,10 @@ const file_pluginrunner_v1_job_proto_rawDesc = "" +
 	"\x0eplugin_version\x18\x15 \x01(\tR\rpluginVersion\x12#\n" +
 	"\rplugin_digest\x18\x16 \x01(\tR\fpluginDigest\x123\n" +
 	"\atimeout\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x128\n" +
-	"\tresources\x18\x18 \x01(\v2\x1a.pluginrunner.v1.ResourcesR\tresources\x1a9\n" +
+	"\tresources\x18\x18 \x01(\v2\x1a.pluginrunner.v1.ResourcesR\tresources\x12*\n" +
+	"\x11non_finite_params\x18\x19 \x03(\tR\x0fnonFiniteParams\x12*\n" +
+	"\x11non_finite_result\x18\x1a \x03(\tR\x0fnonFiniteResult\x12;\n" +
+	"\bwarnings\x18\x1b \x03(\v2\x1f.pluginrunner.v1.FieldViolationR\bwarnings\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"k\n" +
@@ -865,11 +932,13 @@ const file_pluginrunner_v1_job_proto_rawDesc = "" +
 	"\x04step\x18\x01 \x01(\tR\x04step\x12\x18\n" +
 	"\acurrent\x18\x02 \x01(\x01R\acurrent\x12\x14\n" +
 	"\x05total\x18\x03 \x01(\x01R\x05total\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage\"Q\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"p\n" +
 	"\n" +
 	"JobMetrics\x12\x12\n" +
 	"\x04step\x18\x01 \x01(\tR\x04step\x12/\n" +
-	"\x06values\x18\x02 \x01(\v2\x17.google.protobuf.StructR\x06values\"\xbe\x01\n" +
+	"\x06values\x18\x02 \x01(\v2\x17.google.protobuf.StructR\x06values\x12\x1d\n" +
+	"\n" +
+	"non_finite\x18\x03 \x03(\tR\tnonFinite\"\xdd\x01\n" +
 	"\vJobArtifact\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03uri\x18\x02 \x01(\tR\x03uri\x12\x1d\n" +
@@ -878,7 +947,9 @@ const file_pluginrunner_v1_job_proto_rawDesc = "" +
 	"\n" +
 	"size_bytes\x18\x04 \x01(\x03R\tsizeBytes\x12\x16\n" +
 	"\x06sha256\x18\x05 \x01(\tR\x06sha256\x123\n" +
-	"\bmetadata\x18\x06 \x01(\v2\x17.google.protobuf.StructR\bmetadata\"\xed\x02\n" +
+	"\bmetadata\x18\x06 \x01(\v2\x17.google.protobuf.StructR\bmetadata\x12\x1d\n" +
+	"\n" +
+	"non_finite\x18\a \x03(\tR\tnonFinite\"\xcb\x03\n" +
 	"\bJobError\x12/\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x19.pluginrunner.v1.JobStateR\x05state\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
@@ -888,7 +959,10 @@ const file_pluginrunner_v1_job_proto_rawDesc = "" +
 	"\x05stack\x18\x06 \x01(\tR\x05stack\x12?\n" +
 	"\n" +
 	"violations\x18\a \x03(\v2\x1f.pluginrunner.v1.FieldViolationR\n" +
-	"violations\x1a;\n" +
+	"violations\x12=\n" +
+	"\x0epartial_result\x18\b \x01(\v2\x16.google.protobuf.ValueR\rpartialResult\x12\x1d\n" +
+	"\n" +
+	"non_finite\x18\t \x03(\tR\tnonFinite\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\\\n" +
@@ -962,20 +1036,22 @@ var file_pluginrunner_v1_job_proto_depIdxs = []int32{
 	5,  // 10: pluginrunner.v1.Job.error:type_name -> pluginrunner.v1.JobError
 	14, // 11: pluginrunner.v1.Job.timeout:type_name -> google.protobuf.Duration
 	15, // 12: pluginrunner.v1.Job.resources:type_name -> pluginrunner.v1.Resources
-	11, // 13: pluginrunner.v1.JobMetrics.values:type_name -> google.protobuf.Struct
-	11, // 14: pluginrunner.v1.JobArtifact.metadata:type_name -> google.protobuf.Struct
-	0,  // 15: pluginrunner.v1.JobError.state:type_name -> pluginrunner.v1.JobState
-	9,  // 16: pluginrunner.v1.JobError.metadata:type_name -> pluginrunner.v1.JobError.MetadataEntry
-	6,  // 17: pluginrunner.v1.JobError.violations:type_name -> pluginrunner.v1.FieldViolation
-	0,  // 18: pluginrunner.v1.JobFilter.states:type_name -> pluginrunner.v1.JobState
-	10, // 19: pluginrunner.v1.JobFilter.labels:type_name -> pluginrunner.v1.JobFilter.LabelsEntry
-	12, // 20: pluginrunner.v1.JobFilter.created_after:type_name -> google.protobuf.Timestamp
-	12, // 21: pluginrunner.v1.JobFilter.created_before:type_name -> google.protobuf.Timestamp
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	6,  // 13: pluginrunner.v1.Job.warnings:type_name -> pluginrunner.v1.FieldViolation
+	11, // 14: pluginrunner.v1.JobMetrics.values:type_name -> google.protobuf.Struct
+	11, // 15: pluginrunner.v1.JobArtifact.metadata:type_name -> google.protobuf.Struct
+	0,  // 16: pluginrunner.v1.JobError.state:type_name -> pluginrunner.v1.JobState
+	9,  // 17: pluginrunner.v1.JobError.metadata:type_name -> pluginrunner.v1.JobError.MetadataEntry
+	6,  // 18: pluginrunner.v1.JobError.violations:type_name -> pluginrunner.v1.FieldViolation
+	13, // 19: pluginrunner.v1.JobError.partial_result:type_name -> google.protobuf.Value
+	0,  // 20: pluginrunner.v1.JobFilter.states:type_name -> pluginrunner.v1.JobState
+	10, // 21: pluginrunner.v1.JobFilter.labels:type_name -> pluginrunner.v1.JobFilter.LabelsEntry
+	12, // 22: pluginrunner.v1.JobFilter.created_after:type_name -> google.protobuf.Timestamp
+	12, // 23: pluginrunner.v1.JobFilter.created_before:type_name -> google.protobuf.Timestamp
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_pluginrunner_v1_job_proto_init() }

@@ -387,7 +387,9 @@ type JobLog struct {
 	// The text, without the end of the line. Lines above 16 KiB are cut, and say how much was.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// What the author attached. Absent for lines of STDOUT and STDERR.
-	Fields        *structpb.Struct `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
+	Fields *structpb.Struct `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
+	// JSON pointers to the texts in `fields` that stand for a number, as at `RunPluginResponse.non_finite`.
+	NonFinite     []string `protobuf:"bytes,5,rep,name=non_finite,json=nonFinite,proto3" json:"non_finite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -450,11 +452,20 @@ func (x *JobLog) GetFields() *structpb.Struct {
 	return nil
 }
 
+func (x *JobLog) GetNonFinite() []string {
+	if x != nil {
+		return x.NonFinite
+	}
+	return nil
+}
+
 // The return value of the action.
 type JobResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The value as JSON; null when the action returned nothing.
-	Value         *structpb.Value `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	Value *structpb.Value `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// JSON pointers to the texts in `value` that stand for a number, as at `RunPluginResponse.non_finite`.
+	NonFinite     []string `protobuf:"bytes,2,rep,name=non_finite,json=nonFinite,proto3" json:"non_finite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -496,6 +507,13 @@ func (x *JobResult) GetValue() *structpb.Value {
 	return nil
 }
 
+func (x *JobResult) GetNonFinite() []string {
+	if x != nil {
+		return x.NonFinite
+	}
+	return nil
+}
+
 var File_pluginrunner_v1_job_event_proto protoreflect.FileDescriptor
 
 const file_pluginrunner_v1_job_event_proto_rawDesc = "" +
@@ -517,14 +535,18 @@ const file_pluginrunner_v1_job_event_proto_rawDesc = "" +
 	"\x06events\x18\x01 \x03(\v2\x19.pluginrunner.v1.JobEventR\x06events\"Y\n" +
 	"\x0eJobStateChange\x12/\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x19.pluginrunner.v1.JobStateR\x05state\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail\"\x9d\x01\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xbc\x01\n" +
 	"\x06JobLog\x122\n" +
 	"\x06source\x18\x01 \x01(\x0e2\x1a.pluginrunner.v1.LogSourceR\x06source\x12\x14\n" +
 	"\x05level\x18\x02 \x01(\tR\x05level\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12/\n" +
-	"\x06fields\x18\x04 \x01(\v2\x17.google.protobuf.StructR\x06fields\"9\n" +
+	"\x06fields\x18\x04 \x01(\v2\x17.google.protobuf.StructR\x06fields\x12\x1d\n" +
+	"\n" +
+	"non_finite\x18\x05 \x03(\tR\tnonFinite\"X\n" +
 	"\tJobResult\x12,\n" +
-	"\x05value\x18\x01 \x01(\v2\x16.google.protobuf.ValueR\x05value*\x84\x01\n" +
+	"\x05value\x18\x01 \x01(\v2\x16.google.protobuf.ValueR\x05value\x12\x1d\n" +
+	"\n" +
+	"non_finite\x18\x02 \x03(\tR\tnonFinite*\x84\x01\n" +
 	"\tLogSource\x12\x1a\n" +
 	"\x16LOG_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11LOG_SOURCE_STDOUT\x10\x01\x12\x15\n" +

@@ -209,7 +209,7 @@ func (x *Plugin) GetIssues() []*PluginIssue {
 // One named entry point of a plugin: a function or a class, with a schema of its parameters.
 type Action struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name that a request gives in its field `action`.
+	// The name that a request gives in its field `action`: the key of the action in `config.yaml`, or its name in the code.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What the action does. May be empty.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
@@ -225,7 +225,9 @@ type Action struct {
 	// The longest time that one run or job may take unless a request says otherwise. Absent: no limit.
 	Timeout *durationpb.Duration `protobuf:"bytes,7,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// How the plugin's author means the action to be run, for example "job". A hint to people: every mode works.
-	Method        string `protobuf:"bytes,8,opt,name=method,proto3" json:"method,omitempty"`
+	Method string `protobuf:"bytes,8,opt,name=method,proto3" json:"method,omitempty"`
+	// A title for people: `name` of the action in `config.yaml`. Nothing is found by it. May be empty.
+	Title         string `protobuf:"bytes,9,opt,name=title,proto3" json:"title,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,6 +314,13 @@ func (x *Action) GetTimeout() *durationpb.Duration {
 func (x *Action) GetMethod() string {
 	if x != nil {
 		return x.Method
+	}
+	return ""
+}
+
+func (x *Action) GetTitle() string {
+	if x != nil {
+		return x.Title
 	}
 	return ""
 }
@@ -478,7 +487,7 @@ const file_pluginrunner_v1_plugin_proto_rawDesc = "" +
 	"\x04path\x18\b \x01(\tR\x04path\x121\n" +
 	"\aactions\x18\t \x03(\v2\x17.pluginrunner.v1.ActionR\aactions\x124\n" +
 	"\x06issues\x18\n" +
-	" \x03(\v2\x1c.pluginrunner.v1.PluginIssueR\x06issues\"\xe1\x02\n" +
+	" \x03(\v2\x1c.pluginrunner.v1.PluginIssueR\x06issues\"\xf7\x02\n" +
 	"\x06Action\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1e\n" +
@@ -489,7 +498,8 @@ const file_pluginrunner_v1_plugin_proto_rawDesc = "" +
 	"\rresult_schema\x18\x05 \x01(\v2\x17.google.protobuf.StructR\fresultSchema\x128\n" +
 	"\tresources\x18\x06 \x01(\v2\x1a.pluginrunner.v1.ResourcesR\tresources\x123\n" +
 	"\atimeout\x18\a \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12\x16\n" +
-	"\x06method\x18\b \x01(\tR\x06method\"g\n" +
+	"\x06method\x18\b \x01(\tR\x06method\x12\x14\n" +
+	"\x05title\x18\t \x01(\tR\x05title\"g\n" +
 	"\vPluginIssue\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\tR\x04file\x12\x12\n" +

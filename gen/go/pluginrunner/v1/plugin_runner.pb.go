@@ -103,7 +103,10 @@ type RunPluginRequest struct {
 	// Absent: the action's configuration.
 	Timeout *durationpb.Duration `protobuf:"bytes,9,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// What a task needs of the machine, over the action's configuration.
-	Resources     *Resources `protobuf:"bytes,10,opt,name=resources,proto3" json:"resources,omitempty"`
+	Resources *Resources `protobuf:"bytes,10,opt,name=resources,proto3" json:"resources,omitempty"`
+	// JSON pointers (RFC 6901) to the texts "NaN", "Infinity" and "-Infinity" in `params` that stand for the number of that
+	// name. A text that is not named here is a text.
+	NonFinite     []string `protobuf:"bytes,11,rep,name=non_finite,json=nonFinite,proto3" json:"non_finite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -208,11 +211,23 @@ func (x *RunPluginRequest) GetResources() *Resources {
 	return nil
 }
 
+func (x *RunPluginRequest) GetNonFinite() []string {
+	if x != nil {
+		return x.NonFinite
+	}
+	return nil
+}
+
 // Response of `RunPlugin`.
 type RunPluginResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The action's return value as JSON; null when it returned nothing.
-	Result        *structpb.Value `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	Result *structpb.Value `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	// JSON pointers (RFC 6901) to the texts "NaN", "Infinity" and "-Infinity" in `result` that stand for the number of that
+	// name; an empty pointer is the whole. A text that is not named here is a text.
+	NonFinite []string `protobuf:"bytes,2,rep,name=non_finite,json=nonFinite,proto3" json:"non_finite,omitempty"`
+	// What the action does not use of the parameters, for example a name that its model does not know. The run went on.
+	Warnings      []*FieldViolation `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -254,6 +269,112 @@ func (x *RunPluginResponse) GetResult() *structpb.Value {
 	return nil
 }
 
+func (x *RunPluginResponse) GetNonFinite() []string {
+	if x != nil {
+		return x.NonFinite
+	}
+	return nil
+}
+
+func (x *RunPluginResponse) GetWarnings() []*FieldViolation {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// Request of `WatchRun`.
+type WatchRunRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As for `RunPluginRequest.request_id`. Required.
+	RequestId     string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRunRequest) Reset() {
+	*x = WatchRunRequest{}
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRunRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRunRequest) ProtoMessage() {}
+
+func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRunRequest.ProtoReflect.Descriptor instead.
+func (*WatchRunRequest) Descriptor() ([]byte, []int) {
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *WatchRunRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Response of `WatchRun`.
+type WatchRunResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The next events, in order. Empty when nothing happened for a while: the stream is alive.
+	Events        []*JobEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRunResponse) Reset() {
+	*x = WatchRunResponse{}
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRunResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRunResponse) ProtoMessage() {}
+
+func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRunResponse.ProtoReflect.Descriptor instead.
+func (*WatchRunResponse) Descriptor() ([]byte, []int) {
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *WatchRunResponse) GetEvents() []*JobEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
 // Request of `SubmitJob`.
 type SubmitJobRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -275,14 +396,16 @@ type SubmitJobRequest struct {
 	// The longest time that the action may take, from its start. Absent: the action's configuration.
 	Timeout *durationpb.Duration `protobuf:"bytes,8,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// What the job needs of the machine, over the action's configuration.
-	Resources     *Resources `protobuf:"bytes,9,opt,name=resources,proto3" json:"resources,omitempty"`
+	Resources *Resources `protobuf:"bytes,9,opt,name=resources,proto3" json:"resources,omitempty"`
+	// As for `RunPluginRequest.non_finite`.
+	NonFinite     []string `protobuf:"bytes,10,rep,name=non_finite,json=nonFinite,proto3" json:"non_finite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubmitJobRequest) Reset() {
 	*x = SubmitJobRequest{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[2]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -294,7 +417,7 @@ func (x *SubmitJobRequest) String() string {
 func (*SubmitJobRequest) ProtoMessage() {}
 
 func (x *SubmitJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[2]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -307,7 +430,7 @@ func (x *SubmitJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitJobRequest.ProtoReflect.Descriptor instead.
 func (*SubmitJobRequest) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{2}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SubmitJobRequest) GetPlugin() string {
@@ -373,6 +496,13 @@ func (x *SubmitJobRequest) GetResources() *Resources {
 	return nil
 }
 
+func (x *SubmitJobRequest) GetNonFinite() []string {
+	if x != nil {
+		return x.NonFinite
+	}
+	return nil
+}
+
 // Response of `SubmitJob`. The same on the wire as `WatchJobResponse`.
 type SubmitJobResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -391,7 +521,7 @@ type SubmitJobResponse struct {
 
 func (x *SubmitJobResponse) Reset() {
 	*x = SubmitJobResponse{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[3]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -403,7 +533,7 @@ func (x *SubmitJobResponse) String() string {
 func (*SubmitJobResponse) ProtoMessage() {}
 
 func (x *SubmitJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[3]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -416,7 +546,7 @@ func (x *SubmitJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitJobResponse.ProtoReflect.Descriptor instead.
 func (*SubmitJobResponse) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{3}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SubmitJobResponse) GetUpdate() isSubmitJobResponse_Update {
@@ -507,7 +637,7 @@ type WatchJobRequest struct {
 
 func (x *WatchJobRequest) Reset() {
 	*x = WatchJobRequest{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[4]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -519,7 +649,7 @@ func (x *WatchJobRequest) String() string {
 func (*WatchJobRequest) ProtoMessage() {}
 
 func (x *WatchJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[4]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -532,7 +662,7 @@ func (x *WatchJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchJobRequest.ProtoReflect.Descriptor instead.
 func (*WatchJobRequest) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{4}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *WatchJobRequest) GetJobId() string {
@@ -567,7 +697,7 @@ type WatchJobResponse struct {
 
 func (x *WatchJobResponse) Reset() {
 	*x = WatchJobResponse{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[5]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -579,7 +709,7 @@ func (x *WatchJobResponse) String() string {
 func (*WatchJobResponse) ProtoMessage() {}
 
 func (x *WatchJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[5]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -592,7 +722,7 @@ func (x *WatchJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchJobResponse.ProtoReflect.Descriptor instead.
 func (*WatchJobResponse) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{5}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WatchJobResponse) GetUpdate() isWatchJobResponse_Update {
@@ -681,7 +811,7 @@ type WatchJobsRequest struct {
 
 func (x *WatchJobsRequest) Reset() {
 	*x = WatchJobsRequest{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[6]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -693,7 +823,7 @@ func (x *WatchJobsRequest) String() string {
 func (*WatchJobsRequest) ProtoMessage() {}
 
 func (x *WatchJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[6]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -706,7 +836,7 @@ func (x *WatchJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchJobsRequest.ProtoReflect.Descriptor instead.
 func (*WatchJobsRequest) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{6}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WatchJobsRequest) GetFilter() *JobFilter {
@@ -734,7 +864,7 @@ type WatchJobsResponse struct {
 
 func (x *WatchJobsResponse) Reset() {
 	*x = WatchJobsResponse{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[7]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -746,7 +876,7 @@ func (x *WatchJobsResponse) String() string {
 func (*WatchJobsResponse) ProtoMessage() {}
 
 func (x *WatchJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[7]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -759,7 +889,7 @@ func (x *WatchJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchJobsResponse.ProtoReflect.Descriptor instead.
 func (*WatchJobsResponse) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{7}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WatchJobsResponse) GetUpdate() isWatchJobsResponse_Update {
@@ -850,7 +980,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[8]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -862,7 +992,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[8]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -875,7 +1005,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{8}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Heartbeat) GetLastSequence() int64 {
@@ -903,7 +1033,7 @@ type Reconnect struct {
 
 func (x *Reconnect) Reset() {
 	*x = Reconnect{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[9]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +1045,7 @@ func (x *Reconnect) String() string {
 func (*Reconnect) ProtoMessage() {}
 
 func (x *Reconnect) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[9]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +1058,7 @@ func (x *Reconnect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reconnect.ProtoReflect.Descriptor instead.
 func (*Reconnect) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{9}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Reconnect) GetAfterSequence() int64 {
@@ -949,7 +1079,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[10]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -961,7 +1091,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[10]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -974,7 +1104,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{10}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetJobRequest) GetJobId() string {
@@ -995,7 +1125,7 @@ type GetJobResponse struct {
 
 func (x *GetJobResponse) Reset() {
 	*x = GetJobResponse{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[11]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1137,7 @@ func (x *GetJobResponse) String() string {
 func (*GetJobResponse) ProtoMessage() {}
 
 func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[11]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1150,7 @@ func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobResponse.ProtoReflect.Descriptor instead.
 func (*GetJobResponse) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{11}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetJobResponse) GetJob() *Job {
@@ -1045,7 +1175,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[12]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1187,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[12]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1200,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{12}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListJobsRequest) GetPageSize() int32 {
@@ -1107,7 +1237,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[13]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1119,7 +1249,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[13]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1132,7 +1262,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{13}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1160,7 +1290,7 @@ type CancelJobRequest struct {
 
 func (x *CancelJobRequest) Reset() {
 	*x = CancelJobRequest{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[14]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1302,7 @@ func (x *CancelJobRequest) String() string {
 func (*CancelJobRequest) ProtoMessage() {}
 
 func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[14]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1315,7 @@ func (x *CancelJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobRequest.ProtoReflect.Descriptor instead.
 func (*CancelJobRequest) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{14}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CancelJobRequest) GetJobId() string {
@@ -1206,7 +1336,7 @@ type CancelJobResponse struct {
 
 func (x *CancelJobResponse) Reset() {
 	*x = CancelJobResponse{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[15]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1218,7 +1348,7 @@ func (x *CancelJobResponse) String() string {
 func (*CancelJobResponse) ProtoMessage() {}
 
 func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[15]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1231,7 +1361,7 @@ func (x *CancelJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelJobResponse.ProtoReflect.Descriptor instead.
 func (*CancelJobResponse) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{15}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CancelJobResponse) GetJob() *Job {
@@ -1252,7 +1382,7 @@ type DeleteJobRequest struct {
 
 func (x *DeleteJobRequest) Reset() {
 	*x = DeleteJobRequest{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[16]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1394,7 @@ func (x *DeleteJobRequest) String() string {
 func (*DeleteJobRequest) ProtoMessage() {}
 
 func (x *DeleteJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[16]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1407,7 @@ func (x *DeleteJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteJobRequest.ProtoReflect.Descriptor instead.
 func (*DeleteJobRequest) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{16}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeleteJobRequest) GetJobId() string {
@@ -1296,7 +1426,7 @@ type DeleteJobResponse struct {
 
 func (x *DeleteJobResponse) Reset() {
 	*x = DeleteJobResponse{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[17]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1308,7 +1438,7 @@ func (x *DeleteJobResponse) String() string {
 func (*DeleteJobResponse) ProtoMessage() {}
 
 func (x *DeleteJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[17]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1321,7 +1451,7 @@ func (x *DeleteJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteJobResponse.ProtoReflect.Descriptor instead.
 func (*DeleteJobResponse) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{17}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{19}
 }
 
 // Request of `ListPlugins`.
@@ -1337,7 +1467,7 @@ type ListPluginsRequest struct {
 
 func (x *ListPluginsRequest) Reset() {
 	*x = ListPluginsRequest{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[18]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1479,7 @@ func (x *ListPluginsRequest) String() string {
 func (*ListPluginsRequest) ProtoMessage() {}
 
 func (x *ListPluginsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[18]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1492,7 @@ func (x *ListPluginsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPluginsRequest.ProtoReflect.Descriptor instead.
 func (*ListPluginsRequest) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{18}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListPluginsRequest) GetPageSize() int32 {
@@ -1392,7 +1522,7 @@ type ListPluginsResponse struct {
 
 func (x *ListPluginsResponse) Reset() {
 	*x = ListPluginsResponse{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[19]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1534,7 @@ func (x *ListPluginsResponse) String() string {
 func (*ListPluginsResponse) ProtoMessage() {}
 
 func (x *ListPluginsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[19]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1547,7 @@ func (x *ListPluginsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPluginsResponse.ProtoReflect.Descriptor instead.
 func (*ListPluginsResponse) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{19}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListPluginsResponse) GetPlugins() []*Plugin {
@@ -1445,7 +1575,7 @@ type GetPluginRequest struct {
 
 func (x *GetPluginRequest) Reset() {
 	*x = GetPluginRequest{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[20]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1587,7 @@ func (x *GetPluginRequest) String() string {
 func (*GetPluginRequest) ProtoMessage() {}
 
 func (x *GetPluginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[20]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1600,7 @@ func (x *GetPluginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPluginRequest.ProtoReflect.Descriptor instead.
 func (*GetPluginRequest) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{20}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetPluginRequest) GetPlugin() string {
@@ -1491,7 +1621,7 @@ type GetPluginResponse struct {
 
 func (x *GetPluginResponse) Reset() {
 	*x = GetPluginResponse{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[21]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1503,7 +1633,7 @@ func (x *GetPluginResponse) String() string {
 func (*GetPluginResponse) ProtoMessage() {}
 
 func (x *GetPluginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[21]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1516,7 +1646,7 @@ func (x *GetPluginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPluginResponse.ProtoReflect.Descriptor instead.
 func (*GetPluginResponse) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{21}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetPluginResponse) GetPlugin() *Plugin {
@@ -1536,14 +1666,18 @@ type ValidateParamsRequest struct {
 	// As for `RunPluginRequest.params`.
 	Params *structpb.Struct `protobuf:"bytes,3,opt,name=params,proto3" json:"params,omitempty"`
 	// As for `RunPluginRequest.entrypoint`.
-	Entrypoint    string `protobuf:"bytes,4,opt,name=entrypoint,proto3" json:"entrypoint,omitempty"`
+	Entrypoint string `protobuf:"bytes,4,opt,name=entrypoint,proto3" json:"entrypoint,omitempty"`
+	// As for `RunPluginRequest.env`: parameters are validated in the environment that the action would run in.
+	Env map[string]string `protobuf:"bytes,5,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// As for `RunPluginRequest.non_finite`.
+	NonFinite     []string `protobuf:"bytes,6,rep,name=non_finite,json=nonFinite,proto3" json:"non_finite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ValidateParamsRequest) Reset() {
 	*x = ValidateParamsRequest{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[22]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1555,7 +1689,7 @@ func (x *ValidateParamsRequest) String() string {
 func (*ValidateParamsRequest) ProtoMessage() {}
 
 func (x *ValidateParamsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[22]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1568,7 +1702,7 @@ func (x *ValidateParamsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateParamsRequest.ProtoReflect.Descriptor instead.
 func (*ValidateParamsRequest) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{22}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ValidateParamsRequest) GetPlugin() string {
@@ -1599,6 +1733,20 @@ func (x *ValidateParamsRequest) GetEntrypoint() string {
 	return ""
 }
 
+func (x *ValidateParamsRequest) GetEnv() map[string]string {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
+func (x *ValidateParamsRequest) GetNonFinite() []string {
+	if x != nil {
+		return x.NonFinite
+	}
+	return nil
+}
+
 // Response of `ValidateParams`.
 type ValidateParamsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1606,15 +1754,21 @@ type ValidateParamsResponse struct {
 	Valid bool `protobuf:"varint,1,opt,name=valid,proto3" json:"valid,omitempty"`
 	// Every fault, when it would not.
 	Violations []*FieldViolation `protobuf:"bytes,2,rep,name=violations,proto3" json:"violations,omitempty"`
-	// The parameters with defaults filled in, when it would.
-	Params        *structpb.Struct `protobuf:"bytes,3,opt,name=params,proto3" json:"params,omitempty"`
+	// The parameters as they were given, with defaults filled in, when it would. A default that has no JSON is shown as
+	// text, and a warning says so.
+	Params *structpb.Struct `protobuf:"bytes,3,opt,name=params,proto3" json:"params,omitempty"`
+	// What the action would not use of the parameters, for example a name that its model does not know.
+	Warnings []*FieldViolation `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// JSON pointers (RFC 6901) to the texts "NaN", "Infinity" and "-Infinity" in `params` that stand for the number of that
+	// name. A text that is not named here is a text.
+	NonFinite     []string `protobuf:"bytes,5,rep,name=non_finite,json=nonFinite,proto3" json:"non_finite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ValidateParamsResponse) Reset() {
 	*x = ValidateParamsResponse{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[23]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1626,7 +1780,7 @@ func (x *ValidateParamsResponse) String() string {
 func (*ValidateParamsResponse) ProtoMessage() {}
 
 func (x *ValidateParamsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[23]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1639,7 +1793,7 @@ func (x *ValidateParamsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateParamsResponse.ProtoReflect.Descriptor instead.
 func (*ValidateParamsResponse) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{23}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ValidateParamsResponse) GetValid() bool {
@@ -1663,6 +1817,20 @@ func (x *ValidateParamsResponse) GetParams() *structpb.Struct {
 	return nil
 }
 
+func (x *ValidateParamsResponse) GetWarnings() []*FieldViolation {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *ValidateParamsResponse) GetNonFinite() []string {
+	if x != nil {
+		return x.NonFinite
+	}
+	return nil
+}
+
 // Request of `GetServerInfo`.
 type GetServerInfoRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1672,7 +1840,7 @@ type GetServerInfoRequest struct {
 
 func (x *GetServerInfoRequest) Reset() {
 	*x = GetServerInfoRequest{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[24]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1684,7 +1852,7 @@ func (x *GetServerInfoRequest) String() string {
 func (*GetServerInfoRequest) ProtoMessage() {}
 
 func (x *GetServerInfoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[24]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1697,7 +1865,7 @@ func (x *GetServerInfoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerInfoRequest.ProtoReflect.Descriptor instead.
 func (*GetServerInfoRequest) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{24}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{26}
 }
 
 // Response of `GetServerInfo`.
@@ -1719,7 +1887,7 @@ type GetServerInfoResponse struct {
 
 func (x *GetServerInfoResponse) Reset() {
 	*x = GetServerInfoResponse{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[25]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1731,7 +1899,7 @@ func (x *GetServerInfoResponse) String() string {
 func (*GetServerInfoResponse) ProtoMessage() {}
 
 func (x *GetServerInfoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[25]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1744,7 +1912,7 @@ func (x *GetServerInfoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerInfoResponse.ProtoReflect.Descriptor instead.
 func (*GetServerInfoResponse) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{25}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetServerInfoResponse) GetVersion() string {
@@ -1805,7 +1973,7 @@ type ServerLimits struct {
 
 func (x *ServerLimits) Reset() {
 	*x = ServerLimits{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[26]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1817,7 +1985,7 @@ func (x *ServerLimits) String() string {
 func (*ServerLimits) ProtoMessage() {}
 
 func (x *ServerLimits) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[26]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1830,7 +1998,7 @@ func (x *ServerLimits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerLimits.ProtoReflect.Descriptor instead.
 func (*ServerLimits) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{26}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ServerLimits) GetMaxRequestBytes() int32 {
@@ -1886,7 +2054,7 @@ var File_pluginrunner_v1_plugin_runner_proto protoreflect.FileDescriptor
 
 const file_pluginrunner_v1_plugin_runner_proto_rawDesc = "" +
 	"\n" +
-	"#pluginrunner/v1/plugin_runner.proto\x12\x0fpluginrunner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19pluginrunner/v1/job.proto\x1a\x1fpluginrunner/v1/job_event.proto\x1a\x1cpluginrunner/v1/plugin.proto\"\xdc\x03\n" +
+	"#pluginrunner/v1/plugin_runner.proto\x12\x0fpluginrunner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19pluginrunner/v1/job.proto\x1a\x1fpluginrunner/v1/job_event.proto\x1a\x1cpluginrunner/v1/plugin.proto\"\xfb\x03\n" +
 	"\x10RunPluginRequest\x12\x16\n" +
 	"\x06plugin\x18\x01 \x01(\tR\x06plugin\x12\x16\n" +
 	"\x06action\x18\x02 \x01(\tR\x06action\x12/\n" +
@@ -1901,12 +2069,22 @@ const file_pluginrunner_v1_plugin_runner_proto_rawDesc = "" +
 	"\x06job_id\x18\b \x01(\tR\x05jobId\x123\n" +
 	"\atimeout\x18\t \x01(\v2\x19.google.protobuf.DurationR\atimeout\x128\n" +
 	"\tresources\x18\n" +
-	" \x01(\v2\x1a.pluginrunner.v1.ResourcesR\tresources\x1a6\n" +
+	" \x01(\v2\x1a.pluginrunner.v1.ResourcesR\tresources\x12\x1d\n" +
+	"\n" +
+	"non_finite\x18\v \x03(\tR\tnonFinite\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"C\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9f\x01\n" +
 	"\x11RunPluginResponse\x12.\n" +
-	"\x06result\x18\x01 \x01(\v2\x16.google.protobuf.ValueR\x06result\"\x91\x04\n" +
+	"\x06result\x18\x01 \x01(\v2\x16.google.protobuf.ValueR\x06result\x12\x1d\n" +
+	"\n" +
+	"non_finite\x18\x02 \x03(\tR\tnonFinite\x12;\n" +
+	"\bwarnings\x18\x03 \x03(\v2\x1f.pluginrunner.v1.FieldViolationR\bwarnings\"0\n" +
+	"\x0fWatchRunRequest\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\"E\n" +
+	"\x10WatchRunResponse\x121\n" +
+	"\x06events\x18\x01 \x03(\v2\x19.pluginrunner.v1.JobEventR\x06events\"\xb0\x04\n" +
 	"\x10SubmitJobRequest\x12\x16\n" +
 	"\x06plugin\x18\x01 \x01(\tR\x06plugin\x12\x16\n" +
 	"\x06action\x18\x02 \x01(\tR\x06action\x12/\n" +
@@ -1918,7 +2096,10 @@ const file_pluginrunner_v1_plugin_runner_proto_rawDesc = "" +
 	"\x06job_id\x18\x06 \x01(\tR\x05jobId\x12E\n" +
 	"\x06labels\x18\a \x03(\v2-.pluginrunner.v1.SubmitJobRequest.LabelsEntryR\x06labels\x123\n" +
 	"\atimeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\atimeout\x128\n" +
-	"\tresources\x18\t \x01(\v2\x1a.pluginrunner.v1.ResourcesR\tresources\x1a6\n" +
+	"\tresources\x18\t \x01(\v2\x1a.pluginrunner.v1.ResourcesR\tresources\x12\x1d\n" +
+	"\n" +
+	"non_finite\x18\n" +
+	" \x03(\tR\tnonFinite\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a9\n" +
@@ -1983,20 +2164,29 @@ const file_pluginrunner_v1_plugin_runner_proto_rawDesc = "" +
 	"\x10GetPluginRequest\x12\x16\n" +
 	"\x06plugin\x18\x01 \x01(\tR\x06plugin\"D\n" +
 	"\x11GetPluginResponse\x12/\n" +
-	"\x06plugin\x18\x01 \x01(\v2\x17.pluginrunner.v1.PluginR\x06plugin\"\x98\x01\n" +
+	"\x06plugin\x18\x01 \x01(\v2\x17.pluginrunner.v1.PluginR\x06plugin\"\xb2\x02\n" +
 	"\x15ValidateParamsRequest\x12\x16\n" +
 	"\x06plugin\x18\x01 \x01(\tR\x06plugin\x12\x16\n" +
 	"\x06action\x18\x02 \x01(\tR\x06action\x12/\n" +
 	"\x06params\x18\x03 \x01(\v2\x17.google.protobuf.StructR\x06params\x12\x1e\n" +
 	"\n" +
 	"entrypoint\x18\x04 \x01(\tR\n" +
-	"entrypoint\"\xa0\x01\n" +
+	"entrypoint\x12A\n" +
+	"\x03env\x18\x05 \x03(\v2/.pluginrunner.v1.ValidateParamsRequest.EnvEntryR\x03env\x12\x1d\n" +
+	"\n" +
+	"non_finite\x18\x06 \x03(\tR\tnonFinite\x1a6\n" +
+	"\bEnvEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xfc\x01\n" +
 	"\x16ValidateParamsResponse\x12\x14\n" +
 	"\x05valid\x18\x01 \x01(\bR\x05valid\x12?\n" +
 	"\n" +
 	"violations\x18\x02 \x03(\v2\x1f.pluginrunner.v1.FieldViolationR\n" +
 	"violations\x12/\n" +
-	"\x06params\x18\x03 \x01(\v2\x17.google.protobuf.StructR\x06params\"\x16\n" +
+	"\x06params\x18\x03 \x01(\v2\x17.google.protobuf.StructR\x06params\x12;\n" +
+	"\bwarnings\x18\x04 \x03(\v2\x1f.pluginrunner.v1.FieldViolationR\bwarnings\x12\x1d\n" +
+	"\n" +
+	"non_finite\x18\x05 \x03(\tR\tnonFinite\"\x16\n" +
 	"\x14GetServerInfoRequest\"\xd1\x01\n" +
 	"\x15GetServerInfoResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
@@ -2017,9 +2207,10 @@ const file_pluginrunner_v1_plugin_runner_proto_rawDesc = "" +
 	"\aRunMode\x12\x18\n" +
 	"\x14RUN_MODE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eRUN_MODE_LOCAL\x10\x01\x12\x11\n" +
-	"\rRUN_MODE_TASK\x10\x022\xc8\b\n" +
+	"\rRUN_MODE_TASK\x10\x022\xa0\t\n" +
 	"\fPluginRunner\x12R\n" +
-	"\tRunPlugin\x12!.pluginrunner.v1.RunPluginRequest\x1a\".pluginrunner.v1.RunPluginResponse\x12T\n" +
+	"\tRunPlugin\x12!.pluginrunner.v1.RunPluginRequest\x1a\".pluginrunner.v1.RunPluginResponse\x12V\n" +
+	"\bWatchRun\x12 .pluginrunner.v1.WatchRunRequest\x1a!.pluginrunner.v1.WatchRunResponse\"\x03\x90\x02\x010\x01\x12T\n" +
 	"\tSubmitJob\x12!.pluginrunner.v1.SubmitJobRequest\x1a\".pluginrunner.v1.SubmitJobResponse0\x01\x12V\n" +
 	"\bWatchJob\x12 .pluginrunner.v1.WatchJobRequest\x1a!.pluginrunner.v1.WatchJobResponse\"\x03\x90\x02\x010\x01\x12Y\n" +
 	"\tWatchJobs\x12!.pluginrunner.v1.WatchJobsRequest\x1a\".pluginrunner.v1.WatchJobsResponse\"\x03\x90\x02\x010\x01\x12N\n" +
@@ -2046,116 +2237,126 @@ func file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP() []byte {
 }
 
 var file_pluginrunner_v1_plugin_runner_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_pluginrunner_v1_plugin_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_pluginrunner_v1_plugin_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_pluginrunner_v1_plugin_runner_proto_goTypes = []any{
 	(RunMode)(0),                   // 0: pluginrunner.v1.RunMode
 	(*RunPluginRequest)(nil),       // 1: pluginrunner.v1.RunPluginRequest
 	(*RunPluginResponse)(nil),      // 2: pluginrunner.v1.RunPluginResponse
-	(*SubmitJobRequest)(nil),       // 3: pluginrunner.v1.SubmitJobRequest
-	(*SubmitJobResponse)(nil),      // 4: pluginrunner.v1.SubmitJobResponse
-	(*WatchJobRequest)(nil),        // 5: pluginrunner.v1.WatchJobRequest
-	(*WatchJobResponse)(nil),       // 6: pluginrunner.v1.WatchJobResponse
-	(*WatchJobsRequest)(nil),       // 7: pluginrunner.v1.WatchJobsRequest
-	(*WatchJobsResponse)(nil),      // 8: pluginrunner.v1.WatchJobsResponse
-	(*Heartbeat)(nil),              // 9: pluginrunner.v1.Heartbeat
-	(*Reconnect)(nil),              // 10: pluginrunner.v1.Reconnect
-	(*GetJobRequest)(nil),          // 11: pluginrunner.v1.GetJobRequest
-	(*GetJobResponse)(nil),         // 12: pluginrunner.v1.GetJobResponse
-	(*ListJobsRequest)(nil),        // 13: pluginrunner.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),       // 14: pluginrunner.v1.ListJobsResponse
-	(*CancelJobRequest)(nil),       // 15: pluginrunner.v1.CancelJobRequest
-	(*CancelJobResponse)(nil),      // 16: pluginrunner.v1.CancelJobResponse
-	(*DeleteJobRequest)(nil),       // 17: pluginrunner.v1.DeleteJobRequest
-	(*DeleteJobResponse)(nil),      // 18: pluginrunner.v1.DeleteJobResponse
-	(*ListPluginsRequest)(nil),     // 19: pluginrunner.v1.ListPluginsRequest
-	(*ListPluginsResponse)(nil),    // 20: pluginrunner.v1.ListPluginsResponse
-	(*GetPluginRequest)(nil),       // 21: pluginrunner.v1.GetPluginRequest
-	(*GetPluginResponse)(nil),      // 22: pluginrunner.v1.GetPluginResponse
-	(*ValidateParamsRequest)(nil),  // 23: pluginrunner.v1.ValidateParamsRequest
-	(*ValidateParamsResponse)(nil), // 24: pluginrunner.v1.ValidateParamsResponse
-	(*GetServerInfoRequest)(nil),   // 25: pluginrunner.v1.GetServerInfoRequest
-	(*GetServerInfoResponse)(nil),  // 26: pluginrunner.v1.GetServerInfoResponse
-	(*ServerLimits)(nil),           // 27: pluginrunner.v1.ServerLimits
-	nil,                            // 28: pluginrunner.v1.RunPluginRequest.EnvEntry
-	nil,                            // 29: pluginrunner.v1.SubmitJobRequest.EnvEntry
-	nil,                            // 30: pluginrunner.v1.SubmitJobRequest.LabelsEntry
-	(*structpb.Struct)(nil),        // 31: google.protobuf.Struct
-	(*durationpb.Duration)(nil),    // 32: google.protobuf.Duration
-	(*Resources)(nil),              // 33: pluginrunner.v1.Resources
-	(*structpb.Value)(nil),         // 34: google.protobuf.Value
-	(*Job)(nil),                    // 35: pluginrunner.v1.Job
-	(*JobEvents)(nil),              // 36: pluginrunner.v1.JobEvents
-	(*JobFilter)(nil),              // 37: pluginrunner.v1.JobFilter
-	(*timestamppb.Timestamp)(nil),  // 38: google.protobuf.Timestamp
-	(*Plugin)(nil),                 // 39: pluginrunner.v1.Plugin
-	(*FieldViolation)(nil),         // 40: pluginrunner.v1.FieldViolation
+	(*WatchRunRequest)(nil),        // 3: pluginrunner.v1.WatchRunRequest
+	(*WatchRunResponse)(nil),       // 4: pluginrunner.v1.WatchRunResponse
+	(*SubmitJobRequest)(nil),       // 5: pluginrunner.v1.SubmitJobRequest
+	(*SubmitJobResponse)(nil),      // 6: pluginrunner.v1.SubmitJobResponse
+	(*WatchJobRequest)(nil),        // 7: pluginrunner.v1.WatchJobRequest
+	(*WatchJobResponse)(nil),       // 8: pluginrunner.v1.WatchJobResponse
+	(*WatchJobsRequest)(nil),       // 9: pluginrunner.v1.WatchJobsRequest
+	(*WatchJobsResponse)(nil),      // 10: pluginrunner.v1.WatchJobsResponse
+	(*Heartbeat)(nil),              // 11: pluginrunner.v1.Heartbeat
+	(*Reconnect)(nil),              // 12: pluginrunner.v1.Reconnect
+	(*GetJobRequest)(nil),          // 13: pluginrunner.v1.GetJobRequest
+	(*GetJobResponse)(nil),         // 14: pluginrunner.v1.GetJobResponse
+	(*ListJobsRequest)(nil),        // 15: pluginrunner.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),       // 16: pluginrunner.v1.ListJobsResponse
+	(*CancelJobRequest)(nil),       // 17: pluginrunner.v1.CancelJobRequest
+	(*CancelJobResponse)(nil),      // 18: pluginrunner.v1.CancelJobResponse
+	(*DeleteJobRequest)(nil),       // 19: pluginrunner.v1.DeleteJobRequest
+	(*DeleteJobResponse)(nil),      // 20: pluginrunner.v1.DeleteJobResponse
+	(*ListPluginsRequest)(nil),     // 21: pluginrunner.v1.ListPluginsRequest
+	(*ListPluginsResponse)(nil),    // 22: pluginrunner.v1.ListPluginsResponse
+	(*GetPluginRequest)(nil),       // 23: pluginrunner.v1.GetPluginRequest
+	(*GetPluginResponse)(nil),      // 24: pluginrunner.v1.GetPluginResponse
+	(*ValidateParamsRequest)(nil),  // 25: pluginrunner.v1.ValidateParamsRequest
+	(*ValidateParamsResponse)(nil), // 26: pluginrunner.v1.ValidateParamsResponse
+	(*GetServerInfoRequest)(nil),   // 27: pluginrunner.v1.GetServerInfoRequest
+	(*GetServerInfoResponse)(nil),  // 28: pluginrunner.v1.GetServerInfoResponse
+	(*ServerLimits)(nil),           // 29: pluginrunner.v1.ServerLimits
+	nil,                            // 30: pluginrunner.v1.RunPluginRequest.EnvEntry
+	nil,                            // 31: pluginrunner.v1.SubmitJobRequest.EnvEntry
+	nil,                            // 32: pluginrunner.v1.SubmitJobRequest.LabelsEntry
+	nil,                            // 33: pluginrunner.v1.ValidateParamsRequest.EnvEntry
+	(*structpb.Struct)(nil),        // 34: google.protobuf.Struct
+	(*durationpb.Duration)(nil),    // 35: google.protobuf.Duration
+	(*Resources)(nil),              // 36: pluginrunner.v1.Resources
+	(*structpb.Value)(nil),         // 37: google.protobuf.Value
+	(*FieldViolation)(nil),         // 38: pluginrunner.v1.FieldViolation
+	(*JobEvent)(nil),               // 39: pluginrunner.v1.JobEvent
+	(*Job)(nil),                    // 40: pluginrunner.v1.Job
+	(*JobEvents)(nil),              // 41: pluginrunner.v1.JobEvents
+	(*JobFilter)(nil),              // 42: pluginrunner.v1.JobFilter
+	(*timestamppb.Timestamp)(nil),  // 43: google.protobuf.Timestamp
+	(*Plugin)(nil),                 // 44: pluginrunner.v1.Plugin
 }
 var file_pluginrunner_v1_plugin_runner_proto_depIdxs = []int32{
-	31, // 0: pluginrunner.v1.RunPluginRequest.params:type_name -> google.protobuf.Struct
+	34, // 0: pluginrunner.v1.RunPluginRequest.params:type_name -> google.protobuf.Struct
 	0,  // 1: pluginrunner.v1.RunPluginRequest.mode:type_name -> pluginrunner.v1.RunMode
-	28, // 2: pluginrunner.v1.RunPluginRequest.env:type_name -> pluginrunner.v1.RunPluginRequest.EnvEntry
-	32, // 3: pluginrunner.v1.RunPluginRequest.timeout:type_name -> google.protobuf.Duration
-	33, // 4: pluginrunner.v1.RunPluginRequest.resources:type_name -> pluginrunner.v1.Resources
-	34, // 5: pluginrunner.v1.RunPluginResponse.result:type_name -> google.protobuf.Value
-	31, // 6: pluginrunner.v1.SubmitJobRequest.params:type_name -> google.protobuf.Struct
-	29, // 7: pluginrunner.v1.SubmitJobRequest.env:type_name -> pluginrunner.v1.SubmitJobRequest.EnvEntry
-	30, // 8: pluginrunner.v1.SubmitJobRequest.labels:type_name -> pluginrunner.v1.SubmitJobRequest.LabelsEntry
-	32, // 9: pluginrunner.v1.SubmitJobRequest.timeout:type_name -> google.protobuf.Duration
-	33, // 10: pluginrunner.v1.SubmitJobRequest.resources:type_name -> pluginrunner.v1.Resources
-	35, // 11: pluginrunner.v1.SubmitJobResponse.snapshot:type_name -> pluginrunner.v1.Job
-	36, // 12: pluginrunner.v1.SubmitJobResponse.events:type_name -> pluginrunner.v1.JobEvents
-	9,  // 13: pluginrunner.v1.SubmitJobResponse.heartbeat:type_name -> pluginrunner.v1.Heartbeat
-	10, // 14: pluginrunner.v1.SubmitJobResponse.reconnect:type_name -> pluginrunner.v1.Reconnect
-	35, // 15: pluginrunner.v1.WatchJobResponse.snapshot:type_name -> pluginrunner.v1.Job
-	36, // 16: pluginrunner.v1.WatchJobResponse.events:type_name -> pluginrunner.v1.JobEvents
-	9,  // 17: pluginrunner.v1.WatchJobResponse.heartbeat:type_name -> pluginrunner.v1.Heartbeat
-	10, // 18: pluginrunner.v1.WatchJobResponse.reconnect:type_name -> pluginrunner.v1.Reconnect
-	37, // 19: pluginrunner.v1.WatchJobsRequest.filter:type_name -> pluginrunner.v1.JobFilter
-	35, // 20: pluginrunner.v1.WatchJobsResponse.snapshot:type_name -> pluginrunner.v1.Job
-	9,  // 21: pluginrunner.v1.WatchJobsResponse.heartbeat:type_name -> pluginrunner.v1.Heartbeat
-	10, // 22: pluginrunner.v1.WatchJobsResponse.reconnect:type_name -> pluginrunner.v1.Reconnect
-	38, // 23: pluginrunner.v1.Heartbeat.server_time:type_name -> google.protobuf.Timestamp
-	35, // 24: pluginrunner.v1.GetJobResponse.job:type_name -> pluginrunner.v1.Job
-	37, // 25: pluginrunner.v1.ListJobsRequest.filter:type_name -> pluginrunner.v1.JobFilter
-	35, // 26: pluginrunner.v1.ListJobsResponse.jobs:type_name -> pluginrunner.v1.Job
-	35, // 27: pluginrunner.v1.CancelJobResponse.job:type_name -> pluginrunner.v1.Job
-	39, // 28: pluginrunner.v1.ListPluginsResponse.plugins:type_name -> pluginrunner.v1.Plugin
-	39, // 29: pluginrunner.v1.GetPluginResponse.plugin:type_name -> pluginrunner.v1.Plugin
-	31, // 30: pluginrunner.v1.ValidateParamsRequest.params:type_name -> google.protobuf.Struct
-	40, // 31: pluginrunner.v1.ValidateParamsResponse.violations:type_name -> pluginrunner.v1.FieldViolation
-	31, // 32: pluginrunner.v1.ValidateParamsResponse.params:type_name -> google.protobuf.Struct
-	27, // 33: pluginrunner.v1.GetServerInfoResponse.limits:type_name -> pluginrunner.v1.ServerLimits
-	38, // 34: pluginrunner.v1.GetServerInfoResponse.start_time:type_name -> google.protobuf.Timestamp
-	32, // 35: pluginrunner.v1.ServerLimits.job_retention:type_name -> google.protobuf.Duration
-	1,  // 36: pluginrunner.v1.PluginRunner.RunPlugin:input_type -> pluginrunner.v1.RunPluginRequest
-	3,  // 37: pluginrunner.v1.PluginRunner.SubmitJob:input_type -> pluginrunner.v1.SubmitJobRequest
-	5,  // 38: pluginrunner.v1.PluginRunner.WatchJob:input_type -> pluginrunner.v1.WatchJobRequest
-	7,  // 39: pluginrunner.v1.PluginRunner.WatchJobs:input_type -> pluginrunner.v1.WatchJobsRequest
-	11, // 40: pluginrunner.v1.PluginRunner.GetJob:input_type -> pluginrunner.v1.GetJobRequest
-	13, // 41: pluginrunner.v1.PluginRunner.ListJobs:input_type -> pluginrunner.v1.ListJobsRequest
-	15, // 42: pluginrunner.v1.PluginRunner.CancelJob:input_type -> pluginrunner.v1.CancelJobRequest
-	17, // 43: pluginrunner.v1.PluginRunner.DeleteJob:input_type -> pluginrunner.v1.DeleteJobRequest
-	19, // 44: pluginrunner.v1.PluginRunner.ListPlugins:input_type -> pluginrunner.v1.ListPluginsRequest
-	21, // 45: pluginrunner.v1.PluginRunner.GetPlugin:input_type -> pluginrunner.v1.GetPluginRequest
-	23, // 46: pluginrunner.v1.PluginRunner.ValidateParams:input_type -> pluginrunner.v1.ValidateParamsRequest
-	25, // 47: pluginrunner.v1.PluginRunner.GetServerInfo:input_type -> pluginrunner.v1.GetServerInfoRequest
-	2,  // 48: pluginrunner.v1.PluginRunner.RunPlugin:output_type -> pluginrunner.v1.RunPluginResponse
-	4,  // 49: pluginrunner.v1.PluginRunner.SubmitJob:output_type -> pluginrunner.v1.SubmitJobResponse
-	6,  // 50: pluginrunner.v1.PluginRunner.WatchJob:output_type -> pluginrunner.v1.WatchJobResponse
-	8,  // 51: pluginrunner.v1.PluginRunner.WatchJobs:output_type -> pluginrunner.v1.WatchJobsResponse
-	12, // 52: pluginrunner.v1.PluginRunner.GetJob:output_type -> pluginrunner.v1.GetJobResponse
-	14, // 53: pluginrunner.v1.PluginRunner.ListJobs:output_type -> pluginrunner.v1.ListJobsResponse
-	16, // 54: pluginrunner.v1.PluginRunner.CancelJob:output_type -> pluginrunner.v1.CancelJobResponse
-	18, // 55: pluginrunner.v1.PluginRunner.DeleteJob:output_type -> pluginrunner.v1.DeleteJobResponse
-	20, // 56: pluginrunner.v1.PluginRunner.ListPlugins:output_type -> pluginrunner.v1.ListPluginsResponse
-	22, // 57: pluginrunner.v1.PluginRunner.GetPlugin:output_type -> pluginrunner.v1.GetPluginResponse
-	24, // 58: pluginrunner.v1.PluginRunner.ValidateParams:output_type -> pluginrunner.v1.ValidateParamsResponse
-	26, // 59: pluginrunner.v1.PluginRunner.GetServerInfo:output_type -> pluginrunner.v1.GetServerInfoResponse
-	48, // [48:60] is the sub-list for method output_type
-	36, // [36:48] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	30, // 2: pluginrunner.v1.RunPluginRequest.env:type_name -> pluginrunner.v1.RunPluginRequest.EnvEntry
+	35, // 3: pluginrunner.v1.RunPluginRequest.timeout:type_name -> google.protobuf.Duration
+	36, // 4: pluginrunner.v1.RunPluginRequest.resources:type_name -> pluginrunner.v1.Resources
+	37, // 5: pluginrunner.v1.RunPluginResponse.result:type_name -> google.protobuf.Value
+	38, // 6: pluginrunner.v1.RunPluginResponse.warnings:type_name -> pluginrunner.v1.FieldViolation
+	39, // 7: pluginrunner.v1.WatchRunResponse.events:type_name -> pluginrunner.v1.JobEvent
+	34, // 8: pluginrunner.v1.SubmitJobRequest.params:type_name -> google.protobuf.Struct
+	31, // 9: pluginrunner.v1.SubmitJobRequest.env:type_name -> pluginrunner.v1.SubmitJobRequest.EnvEntry
+	32, // 10: pluginrunner.v1.SubmitJobRequest.labels:type_name -> pluginrunner.v1.SubmitJobRequest.LabelsEntry
+	35, // 11: pluginrunner.v1.SubmitJobRequest.timeout:type_name -> google.protobuf.Duration
+	36, // 12: pluginrunner.v1.SubmitJobRequest.resources:type_name -> pluginrunner.v1.Resources
+	40, // 13: pluginrunner.v1.SubmitJobResponse.snapshot:type_name -> pluginrunner.v1.Job
+	41, // 14: pluginrunner.v1.SubmitJobResponse.events:type_name -> pluginrunner.v1.JobEvents
+	11, // 15: pluginrunner.v1.SubmitJobResponse.heartbeat:type_name -> pluginrunner.v1.Heartbeat
+	12, // 16: pluginrunner.v1.SubmitJobResponse.reconnect:type_name -> pluginrunner.v1.Reconnect
+	40, // 17: pluginrunner.v1.WatchJobResponse.snapshot:type_name -> pluginrunner.v1.Job
+	41, // 18: pluginrunner.v1.WatchJobResponse.events:type_name -> pluginrunner.v1.JobEvents
+	11, // 19: pluginrunner.v1.WatchJobResponse.heartbeat:type_name -> pluginrunner.v1.Heartbeat
+	12, // 20: pluginrunner.v1.WatchJobResponse.reconnect:type_name -> pluginrunner.v1.Reconnect
+	42, // 21: pluginrunner.v1.WatchJobsRequest.filter:type_name -> pluginrunner.v1.JobFilter
+	40, // 22: pluginrunner.v1.WatchJobsResponse.snapshot:type_name -> pluginrunner.v1.Job
+	11, // 23: pluginrunner.v1.WatchJobsResponse.heartbeat:type_name -> pluginrunner.v1.Heartbeat
+	12, // 24: pluginrunner.v1.WatchJobsResponse.reconnect:type_name -> pluginrunner.v1.Reconnect
+	43, // 25: pluginrunner.v1.Heartbeat.server_time:type_name -> google.protobuf.Timestamp
+	40, // 26: pluginrunner.v1.GetJobResponse.job:type_name -> pluginrunner.v1.Job
+	42, // 27: pluginrunner.v1.ListJobsRequest.filter:type_name -> pluginrunner.v1.JobFilter
+	40, // 28: pluginrunner.v1.ListJobsResponse.jobs:type_name -> pluginrunner.v1.Job
+	40, // 29: pluginrunner.v1.CancelJobResponse.job:type_name -> pluginrunner.v1.Job
+	44, // 30: pluginrunner.v1.ListPluginsResponse.plugins:type_name -> pluginrunner.v1.Plugin
+	44, // 31: pluginrunner.v1.GetPluginResponse.plugin:type_name -> pluginrunner.v1.Plugin
+	34, // 32: pluginrunner.v1.ValidateParamsRequest.params:type_name -> google.protobuf.Struct
+	33, // 33: pluginrunner.v1.ValidateParamsRequest.env:type_name -> pluginrunner.v1.ValidateParamsRequest.EnvEntry
+	38, // 34: pluginrunner.v1.ValidateParamsResponse.violations:type_name -> pluginrunner.v1.FieldViolation
+	34, // 35: pluginrunner.v1.ValidateParamsResponse.params:type_name -> google.protobuf.Struct
+	38, // 36: pluginrunner.v1.ValidateParamsResponse.warnings:type_name -> pluginrunner.v1.FieldViolation
+	29, // 37: pluginrunner.v1.GetServerInfoResponse.limits:type_name -> pluginrunner.v1.ServerLimits
+	43, // 38: pluginrunner.v1.GetServerInfoResponse.start_time:type_name -> google.protobuf.Timestamp
+	35, // 39: pluginrunner.v1.ServerLimits.job_retention:type_name -> google.protobuf.Duration
+	1,  // 40: pluginrunner.v1.PluginRunner.RunPlugin:input_type -> pluginrunner.v1.RunPluginRequest
+	3,  // 41: pluginrunner.v1.PluginRunner.WatchRun:input_type -> pluginrunner.v1.WatchRunRequest
+	5,  // 42: pluginrunner.v1.PluginRunner.SubmitJob:input_type -> pluginrunner.v1.SubmitJobRequest
+	7,  // 43: pluginrunner.v1.PluginRunner.WatchJob:input_type -> pluginrunner.v1.WatchJobRequest
+	9,  // 44: pluginrunner.v1.PluginRunner.WatchJobs:input_type -> pluginrunner.v1.WatchJobsRequest
+	13, // 45: pluginrunner.v1.PluginRunner.GetJob:input_type -> pluginrunner.v1.GetJobRequest
+	15, // 46: pluginrunner.v1.PluginRunner.ListJobs:input_type -> pluginrunner.v1.ListJobsRequest
+	17, // 47: pluginrunner.v1.PluginRunner.CancelJob:input_type -> pluginrunner.v1.CancelJobRequest
+	19, // 48: pluginrunner.v1.PluginRunner.DeleteJob:input_type -> pluginrunner.v1.DeleteJobRequest
+	21, // 49: pluginrunner.v1.PluginRunner.ListPlugins:input_type -> pluginrunner.v1.ListPluginsRequest
+	23, // 50: pluginrunner.v1.PluginRunner.GetPlugin:input_type -> pluginrunner.v1.GetPluginRequest
+	25, // 51: pluginrunner.v1.PluginRunner.ValidateParams:input_type -> pluginrunner.v1.ValidateParamsRequest
+	27, // 52: pluginrunner.v1.PluginRunner.GetServerInfo:input_type -> pluginrunner.v1.GetServerInfoRequest
+	2,  // 53: pluginrunner.v1.PluginRunner.RunPlugin:output_type -> pluginrunner.v1.RunPluginResponse
+	4,  // 54: pluginrunner.v1.PluginRunner.WatchRun:output_type -> pluginrunner.v1.WatchRunResponse
+	6,  // 55: pluginrunner.v1.PluginRunner.SubmitJob:output_type -> pluginrunner.v1.SubmitJobResponse
+	8,  // 56: pluginrunner.v1.PluginRunner.WatchJob:output_type -> pluginrunner.v1.WatchJobResponse
+	10, // 57: pluginrunner.v1.PluginRunner.WatchJobs:output_type -> pluginrunner.v1.WatchJobsResponse
+	14, // 58: pluginrunner.v1.PluginRunner.GetJob:output_type -> pluginrunner.v1.GetJobResponse
+	16, // 59: pluginrunner.v1.PluginRunner.ListJobs:output_type -> pluginrunner.v1.ListJobsResponse
+	18, // 60: pluginrunner.v1.PluginRunner.CancelJob:output_type -> pluginrunner.v1.CancelJobResponse
+	20, // 61: pluginrunner.v1.PluginRunner.DeleteJob:output_type -> pluginrunner.v1.DeleteJobResponse
+	22, // 62: pluginrunner.v1.PluginRunner.ListPlugins:output_type -> pluginrunner.v1.ListPluginsResponse
+	24, // 63: pluginrunner.v1.PluginRunner.GetPlugin:output_type -> pluginrunner.v1.GetPluginResponse
+	26, // 64: pluginrunner.v1.PluginRunner.ValidateParams:output_type -> pluginrunner.v1.ValidateParamsResponse
+	28, // 65: pluginrunner.v1.PluginRunner.GetServerInfo:output_type -> pluginrunner.v1.GetServerInfoResponse
+	53, // [53:66] is the sub-list for method output_type
+	40, // [40:53] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_pluginrunner_v1_plugin_runner_proto_init() }
@@ -2166,19 +2367,19 @@ func file_pluginrunner_v1_plugin_runner_proto_init() {
 	file_pluginrunner_v1_job_proto_init()
 	file_pluginrunner_v1_job_event_proto_init()
 	file_pluginrunner_v1_plugin_proto_init()
-	file_pluginrunner_v1_plugin_runner_proto_msgTypes[3].OneofWrappers = []any{
+	file_pluginrunner_v1_plugin_runner_proto_msgTypes[5].OneofWrappers = []any{
 		(*SubmitJobResponse_Snapshot)(nil),
 		(*SubmitJobResponse_Events)(nil),
 		(*SubmitJobResponse_Heartbeat)(nil),
 		(*SubmitJobResponse_Reconnect)(nil),
 	}
-	file_pluginrunner_v1_plugin_runner_proto_msgTypes[5].OneofWrappers = []any{
+	file_pluginrunner_v1_plugin_runner_proto_msgTypes[7].OneofWrappers = []any{
 		(*WatchJobResponse_Snapshot)(nil),
 		(*WatchJobResponse_Events)(nil),
 		(*WatchJobResponse_Heartbeat)(nil),
 		(*WatchJobResponse_Reconnect)(nil),
 	}
-	file_pluginrunner_v1_plugin_runner_proto_msgTypes[7].OneofWrappers = []any{
+	file_pluginrunner_v1_plugin_runner_proto_msgTypes[9].OneofWrappers = []any{
 		(*WatchJobsResponse_Snapshot)(nil),
 		(*WatchJobsResponse_RemovedJobId)(nil),
 		(*WatchJobsResponse_Heartbeat)(nil),
@@ -2190,7 +2391,7 @@ func file_pluginrunner_v1_plugin_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pluginrunner_v1_plugin_runner_proto_rawDesc), len(file_pluginrunner_v1_plugin_runner_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   30,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

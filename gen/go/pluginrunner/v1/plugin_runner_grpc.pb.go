@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	PluginRunner_RunPlugin_FullMethodName      = "/pluginrunner.v1.PluginRunner/RunPlugin"
+	PluginRunner_WatchRun_FullMethodName       = "/pluginrunner.v1.PluginRunner/WatchRun"
 	PluginRunner_SubmitJob_FullMethodName      = "/pluginrunner.v1.PluginRunner/SubmitJob"
 	PluginRunner_WatchJob_FullMethodName       = "/pluginrunner.v1.PluginRunner/WatchJob"
 	PluginRunner_WatchJobs_FullMethodName      = "/pluginrunner.v1.PluginRunner/WatchJobs"
@@ -58,6 +59,11 @@ type PluginRunnerClient interface {
 	// - ABORTED (WORKER_LOST): the action's process ended; metadata has the exit code or signal.
 	// - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
 	RunPlugin(ctx context.Context, in *RunPluginRequest, opts ...grpc.CallOption) (*RunPluginResponse, error)
+	// Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
+	// numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK
+	// with the run. Nothing is kept: lines that were written before the call are not sent.
+	// - NOT_FOUND (RUN_NOT_FOUND): no run with this id came.
+	WatchRun(ctx context.Context, in *WatchRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRunResponse], error)
 	// Starts a job, or attaches to the one that was submitted with the same `job_id` and content, and then behaves as
 	// `WatchJob` from the first event. The first message is a snapshot, which has the job's id. The job goes on when the
 	// call ends. What goes wrong while the action runs is data in the job's last event, and the stream then ends OK.
@@ -119,9 +125,28 @@ func (c *pluginRunnerClient) RunPlugin(ctx context.Context, in *RunPluginRequest
 	return out, nil
 }
 
+func (c *pluginRunnerClient) WatchRun(ctx context.Context, in *WatchRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRunResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &PluginRunner_ServiceDesc.Streams[0], PluginRunner_WatchRun_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchRunRequest, WatchRunResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PluginRunner_WatchRunClient = grpc.ServerStreamingClient[WatchRunResponse]
+
 func (c *pluginRunnerClient) SubmitJob(ctx context.Context, in *SubmitJobRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SubmitJobResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &PluginRunner_ServiceDesc.Streams[0], PluginRunner_SubmitJob_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &PluginRunner_ServiceDesc.Streams[1], PluginRunner_SubmitJob_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +165,7 @@ type PluginRunner_SubmitJobClient = grpc.ServerStreamingClient[SubmitJobResponse
 
 func (c *pluginRunnerClient) WatchJob(ctx context.Context, in *WatchJobRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchJobResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &PluginRunner_ServiceDesc.Streams[1], PluginRunner_WatchJob_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &PluginRunner_ServiceDesc.Streams[2], PluginRunner_WatchJob_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +184,7 @@ type PluginRunner_WatchJobClient = grpc.ServerStreamingClient[WatchJobResponse]
 
 func (c *pluginRunnerClient) WatchJobs(ctx context.Context, in *WatchJobsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchJobsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &PluginRunner_ServiceDesc.Streams[2], PluginRunner_WatchJobs_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &PluginRunner_ServiceDesc.Streams[3], PluginRunner_WatchJobs_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -281,6 +306,11 @@ type PluginRunnerServer interface {
 	// - ABORTED (WORKER_LOST): the action's process ended; metadata has the exit code or signal.
 	// - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
 	RunPlugin(context.Context, *RunPluginRequest) (*RunPluginResponse, error)
+	// Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
+	// numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK
+	// with the run. Nothing is kept: lines that were written before the call are not sent.
+	// - NOT_FOUND (RUN_NOT_FOUND): no run with this id came.
+	WatchRun(*WatchRunRequest, grpc.ServerStreamingServer[WatchRunResponse]) error
 	// Starts a job, or attaches to the one that was submitted with the same `job_id` and content, and then behaves as
 	// `WatchJob` from the first event. The first message is a snapshot, which has the job's id. The job goes on when the
 	// call ends. What goes wrong while the action runs is data in the job's last event, and the stream then ends OK.
@@ -334,6 +364,9 @@ type UnimplementedPluginRunnerServer struct{}
 
 func (UnimplementedPluginRunnerServer) RunPlugin(context.Context, *RunPluginRequest) (*RunPluginResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RunPlugin not implemented")
+}
+func (UnimplementedPluginRunnerServer) WatchRun(*WatchRunRequest, grpc.ServerStreamingServer[WatchRunResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchRun not implemented")
 }
 func (UnimplementedPluginRunnerServer) SubmitJob(*SubmitJobRequest, grpc.ServerStreamingServer[SubmitJobResponse]) error {
 	return status.Error(codes.Unimplemented, "method SubmitJob not implemented")
@@ -406,6 +439,17 @@ func _PluginRunner_RunPlugin_Handler(srv interface{}, ctx context.Context, dec f
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _PluginRunner_WatchRun_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchRunRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(PluginRunnerServer).WatchRun(m, &grpc.GenericServerStream[WatchRunRequest, WatchRunResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type PluginRunner_WatchRunServer = grpc.ServerStreamingServer[WatchRunResponse]
 
 func _PluginRunner_SubmitJob_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(SubmitJobRequest)
@@ -629,6 +673,11 @@ var PluginRunner_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchRun",
+			Handler:       _PluginRunner_WatchRun_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "SubmitJob",
 			Handler:       _PluginRunner_SubmitJob_Handler,

@@ -17,15 +17,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from pluginrunner.v1 import job_pb2 as pluginrunner_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpluginrunner/v1/job_event.proto\x12\x0fpluginrunner.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19pluginrunner/v1/job.proto\"\xfb\x03\n\x08JobEvent\x12\x1a\n\x08sequence\x18\x01 \x01(\x03R\x08sequence\x12\x39\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\teventTime\x12\x46\n\rstate_changed\x18\x03 \x01(\x0b\x32\x1f.pluginrunner.v1.JobStateChangeH\x00R\x0cstateChanged\x12:\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.pluginrunner.v1.JobProgressH\x00R\x08progress\x12\x37\n\x07metrics\x18\x05 \x01(\x0b\x32\x1b.pluginrunner.v1.JobMetricsH\x00R\x07metrics\x12+\n\x03log\x18\x06 \x01(\x0b\x32\x17.pluginrunner.v1.JobLogH\x00R\x03log\x12:\n\x08\x61rtifact\x18\x07 \x01(\x0b\x32\x1c.pluginrunner.v1.JobArtifactH\x00R\x08\x61rtifact\x12\x34\n\x06result\x18\x08 \x01(\x0b\x32\x1a.pluginrunner.v1.JobResultH\x00R\x06result\x12\x31\n\x05\x65rror\x18\t \x01(\x0b\x32\x19.pluginrunner.v1.JobErrorH\x00R\x05\x65rrorB\t\n\x07payload\">\n\tJobEvents\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.pluginrunner.v1.JobEventR\x06\x65vents\"Y\n\x0eJobStateChange\x12/\n\x05state\x18\x01 \x01(\x0e\x32\x19.pluginrunner.v1.JobStateR\x05state\x12\x16\n\x06\x64\x65tail\x18\x02 \x01(\tR\x06\x64\x65tail\"\x9d\x01\n\x06JobLog\x12\x32\n\x06source\x18\x01 \x01(\x0e\x32\x1a.pluginrunner.v1.LogSourceR\x06source\x12\x14\n\x05level\x18\x02 \x01(\tR\x05level\x12\x18\n\x07message\x18\x03 \x01(\tR\x07message\x12/\n\x06\x66ields\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructR\x06\x66ields\"9\n\tJobResult\x12,\n\x05value\x18\x01 \x01(\x0b\x32\x16.google.protobuf.ValueR\x05value*\x84\x01\n\tLogSource\x12\x1a\n\x16LOG_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n\x11LOG_SOURCE_STDOUT\x10\x01\x12\x15\n\x11LOG_SOURCE_STDERR\x10\x02\x12\x15\n\x11LOG_SOURCE_LOGGER\x10\x03\x12\x16\n\x12LOG_SOURCE_SERVICE\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpluginrunner/v1/job_event.proto\x12\x0fpluginrunner.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19pluginrunner/v1/job.proto\"\xfb\x03\n\x08JobEvent\x12\x1a\n\x08sequence\x18\x01 \x01(\x03R\x08sequence\x12\x39\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\teventTime\x12\x46\n\rstate_changed\x18\x03 \x01(\x0b\x32\x1f.pluginrunner.v1.JobStateChangeH\x00R\x0cstateChanged\x12:\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.pluginrunner.v1.JobProgressH\x00R\x08progress\x12\x37\n\x07metrics\x18\x05 \x01(\x0b\x32\x1b.pluginrunner.v1.JobMetricsH\x00R\x07metrics\x12+\n\x03log\x18\x06 \x01(\x0b\x32\x17.pluginrunner.v1.JobLogH\x00R\x03log\x12:\n\x08\x61rtifact\x18\x07 \x01(\x0b\x32\x1c.pluginrunner.v1.JobArtifactH\x00R\x08\x61rtifact\x12\x34\n\x06result\x18\x08 \x01(\x0b\x32\x1a.pluginrunner.v1.JobResultH\x00R\x06result\x12\x31\n\x05\x65rror\x18\t \x01(\x0b\x32\x19.pluginrunner.v1.JobErrorH\x00R\x05\x65rrorB\t\n\x07payload\">\n\tJobEvents\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.pluginrunner.v1.JobEventR\x06\x65vents\"Y\n\x0eJobStateChange\x12/\n\x05state\x18\x01 \x01(\x0e\x32\x19.pluginrunner.v1.JobStateR\x05state\x12\x16\n\x06\x64\x65tail\x18\x02 \x01(\tR\x06\x64\x65tail\"\xbc\x01\n\x06JobLog\x12\x32\n\x06source\x18\x01 \x01(\x0e\x32\x1a.pluginrunner.v1.LogSourceR\x06source\x12\x14\n\x05level\x18\x02 \x01(\tR\x05level\x12\x18\n\x07message\x18\x03 \x01(\tR\x07message\x12/\n\x06\x66ields\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructR\x06\x66ields\x12\x1d\n\nnon_finite\x18\x05 \x03(\tR\tnonFinite\"X\n\tJobResult\x12,\n\x05value\x18\x01 \x01(\x0b\x32\x16.google.protobuf.ValueR\x05value\x12\x1d\n\nnon_finite\x18\x02 \x03(\tR\tnonFinite*\x84\x01\n\tLogSource\x12\x1a\n\x16LOG_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n\x11LOG_SOURCE_STDOUT\x10\x01\x12\x15\n\x11LOG_SOURCE_STDERR\x10\x02\x12\x15\n\x11LOG_SOURCE_LOGGER\x10\x03\x12\x16\n\x12LOG_SOURCE_SERVICE\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pluginrunner.v1.job_event_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_LOGSOURCE']._serialized_start=1027
-  _globals['_LOGSOURCE']._serialized_end=1159
+  _globals['_LOGSOURCE']._serialized_start=1089
+  _globals['_LOGSOURCE']._serialized_end=1221
   _globals['_JOBEVENT']._serialized_start=143
   _globals['_JOBEVENT']._serialized_end=650
   _globals['_JOBEVENTS']._serialized_start=652
@@ -33,7 +33,7 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_JOBSTATECHANGE']._serialized_start=716
   _globals['_JOBSTATECHANGE']._serialized_end=805
   _globals['_JOBLOG']._serialized_start=808
-  _globals['_JOBLOG']._serialized_end=965
-  _globals['_JOBRESULT']._serialized_start=967
-  _globals['_JOBRESULT']._serialized_end=1024
+  _globals['_JOBLOG']._serialized_end=996
+  _globals['_JOBRESULT']._serialized_start=998
+  _globals['_JOBRESULT']._serialized_end=1086
 # @@protoc_insertion_point(module_scope)

@@ -176,6 +176,7 @@ class JobLog(google.protobuf.message.Message):
     LEVEL_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
     FIELDS_FIELD_NUMBER: builtins.int
+    NON_FINITE_FIELD_NUMBER: builtins.int
     source: global___LogSource.ValueType
     """Where the line came from."""
     level: builtins.str
@@ -188,6 +189,10 @@ class JobLog(google.protobuf.message.Message):
     def fields(self) -> google.protobuf.struct_pb2.Struct:
         """What the author attached. Absent for lines of STDOUT and STDERR."""
 
+    @property
+    def non_finite(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON pointers to the texts in `fields` that stand for a number, as at `RunPluginResponse.non_finite`."""
+
     def __init__(
         self,
         *,
@@ -195,9 +200,10 @@ class JobLog(google.protobuf.message.Message):
         level: builtins.str = ...,
         message: builtins.str = ...,
         fields: google.protobuf.struct_pb2.Struct | None = ...,
+        non_finite: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["fields", b"fields"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["fields", b"fields", "level", b"level", "message", b"message", "source", b"source"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["fields", b"fields", "level", b"level", "message", b"message", "non_finite", b"non_finite", "source", b"source"]) -> None: ...
 
 global___JobLog = JobLog
 
@@ -208,16 +214,22 @@ class JobResult(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     VALUE_FIELD_NUMBER: builtins.int
+    NON_FINITE_FIELD_NUMBER: builtins.int
     @property
     def value(self) -> google.protobuf.struct_pb2.Value:
         """The value as JSON; null when the action returned nothing."""
+
+    @property
+    def non_finite(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON pointers to the texts in `value` that stand for a number, as at `RunPluginResponse.non_finite`."""
 
     def __init__(
         self,
         *,
         value: google.protobuf.struct_pb2.Value | None = ...,
+        non_finite: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["value", b"value"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["value", b"value"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["non_finite", b"non_finite", "value", b"value"]) -> None: ...
 
 global___JobResult = JobResult

@@ -111,6 +111,9 @@ class Job(google.protobuf.message.Message):
     PLUGIN_DIGEST_FIELD_NUMBER: builtins.int
     TIMEOUT_FIELD_NUMBER: builtins.int
     RESOURCES_FIELD_NUMBER: builtins.int
+    NON_FINITE_PARAMS_FIELD_NUMBER: builtins.int
+    NON_FINITE_RESULT_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
     job_id: builtins.str
     """The id that the client chose, or that the service made. Matches `^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`."""
     plugin: builtins.str
@@ -135,7 +138,7 @@ class Job(google.protobuf.message.Message):
     """The digest of the plugin's files that the job runs, as at `Plugin.digest`."""
     @property
     def params(self) -> google.protobuf.struct_pb2.Struct:
-        """The parameters, with defaults filled in. Left out of lists, of `WatchJobs`, and where the message would become larger
+        """The parameters as they were given, with defaults filled in. Left out of lists, of `WatchJobs`, and where the message would become larger
         than `ServerLimits.max_result_bytes`.
         """
 
@@ -189,6 +192,18 @@ class Job(google.protobuf.message.Message):
     def resources(self) -> pluginrunner.v1.plugin_pb2.Resources:
         """What the job was given of the machine."""
 
+    @property
+    def non_finite_params(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON pointers to the texts in `params` that stand for a number, as at `RunPluginRequest.non_finite`."""
+
+    @property
+    def non_finite_result(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON pointers to the texts in `result` that stand for a number, as at `RunPluginResponse.non_finite`."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___FieldViolation]:
+        """What the action does not use of the parameters, for example a name that its model does not know."""
+
     def __init__(
         self,
         *,
@@ -216,9 +231,12 @@ class Job(google.protobuf.message.Message):
         plugin_digest: builtins.str = ...,
         timeout: google.protobuf.duration_pb2.Duration | None = ...,
         resources: pluginrunner.v1.plugin_pb2.Resources | None = ...,
+        non_finite_params: collections.abc.Iterable[builtins.str] | None = ...,
+        non_finite_result: collections.abc.Iterable[builtins.str] | None = ...,
+        warnings: collections.abc.Iterable[global___FieldViolation] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "params", b"params", "resources", b"resources", "result", b"result", "start_time", b"start_time", "timeout", b"timeout"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["action", b"action", "artifacts", b"artifacts", "create_time", b"create_time", "end_time", b"end_time", "engine", b"engine", "entrypoint", b"entrypoint", "env_names", b"env_names", "error", b"error", "job_id", b"job_id", "labels", b"labels", "last_sequence", b"last_sequence", "metrics", b"metrics", "oldest_sequence", b"oldest_sequence", "params", b"params", "plugin", b"plugin", "plugin_digest", b"plugin_digest", "plugin_version", b"plugin_version", "progress", b"progress", "resources", b"resources", "result", b"result", "start_time", b"start_time", "state", b"state", "state_detail", b"state_detail", "timeout", b"timeout"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["action", b"action", "artifacts", b"artifacts", "create_time", b"create_time", "end_time", b"end_time", "engine", b"engine", "entrypoint", b"entrypoint", "env_names", b"env_names", "error", b"error", "job_id", b"job_id", "labels", b"labels", "last_sequence", b"last_sequence", "metrics", b"metrics", "non_finite_params", b"non_finite_params", "non_finite_result", b"non_finite_result", "oldest_sequence", b"oldest_sequence", "params", b"params", "plugin", b"plugin", "plugin_digest", b"plugin_digest", "plugin_version", b"plugin_version", "progress", b"progress", "resources", b"resources", "result", b"result", "start_time", b"start_time", "state", b"state", "state_detail", b"state_detail", "timeout", b"timeout", "warnings", b"warnings"]) -> None: ...
 
 global___Job = Job
 
@@ -260,20 +278,26 @@ class JobMetrics(google.protobuf.message.Message):
 
     STEP_FIELD_NUMBER: builtins.int
     VALUES_FIELD_NUMBER: builtins.int
+    NON_FINITE_FIELD_NUMBER: builtins.int
     step: builtins.str
     """What was measured, for example "train" or "epoch 3". May be empty."""
     @property
     def values(self) -> google.protobuf.struct_pb2.Struct:
         """The measurements by name."""
 
+    @property
+    def non_finite(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON pointers to the texts in `values` that stand for a number, as at `RunPluginResponse.non_finite`."""
+
     def __init__(
         self,
         *,
         step: builtins.str = ...,
         values: google.protobuf.struct_pb2.Struct | None = ...,
+        non_finite: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["values", b"values"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["step", b"step", "values", b"values"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["non_finite", b"non_finite", "step", b"step", "values", b"values"]) -> None: ...
 
 global___JobMetrics = JobMetrics
 
@@ -289,6 +313,7 @@ class JobArtifact(google.protobuf.message.Message):
     SIZE_BYTES_FIELD_NUMBER: builtins.int
     SHA256_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
+    NON_FINITE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """A name for people, unique within the job: a later artifact of the same name takes the place of the earlier."""
     uri: builtins.str
@@ -303,6 +328,10 @@ class JobArtifact(google.protobuf.message.Message):
     def metadata(self) -> google.protobuf.struct_pb2.Struct:
         """What the author attached."""
 
+    @property
+    def non_finite(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON pointers to the texts in `metadata` that stand for a number, as at `RunPluginResponse.non_finite`."""
+
     def __init__(
         self,
         *,
@@ -312,9 +341,10 @@ class JobArtifact(google.protobuf.message.Message):
         size_bytes: builtins.int = ...,
         sha256: builtins.str = ...,
         metadata: google.protobuf.struct_pb2.Struct | None = ...,
+        non_finite: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["metadata", b"metadata"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["media_type", b"media_type", "metadata", b"metadata", "name", b"name", "sha256", b"sha256", "size_bytes", b"size_bytes", "uri", b"uri"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["media_type", b"media_type", "metadata", b"metadata", "name", b"name", "non_finite", b"non_finite", "sha256", b"sha256", "size_bytes", b"size_bytes", "uri", b"uri"]) -> None: ...
 
 global___JobArtifact = JobArtifact
 
@@ -347,6 +377,8 @@ class JobError(google.protobuf.message.Message):
     EXCEPTION_TYPE_FIELD_NUMBER: builtins.int
     STACK_FIELD_NUMBER: builtins.int
     VIOLATIONS_FIELD_NUMBER: builtins.int
+    PARTIAL_RESULT_FIELD_NUMBER: builtins.int
+    NON_FINITE_FIELD_NUMBER: builtins.int
     state: global___JobState.ValueType
     """The last state of the job: FAILED or CANCELLED."""
     reason: builtins.str
@@ -365,6 +397,16 @@ class JobError(google.protobuf.message.Message):
     def violations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___FieldViolation]:
         """What is wrong with the parameters, when that is the reason."""
 
+    @property
+    def partial_result(self) -> google.protobuf.struct_pb2.Value:
+        """What can be carried of the action's return value when the reason is RESULT_INVALID: null stands at the places that
+        `metadata` lists. Absent when nothing of it can be carried.
+        """
+
+    @property
+    def non_finite(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON pointers to the texts in `partial_result` that stand for a number, as at `RunPluginResponse.non_finite`."""
+
     def __init__(
         self,
         *,
@@ -375,8 +417,11 @@ class JobError(google.protobuf.message.Message):
         exception_type: builtins.str = ...,
         stack: builtins.str = ...,
         violations: collections.abc.Iterable[global___FieldViolation] | None = ...,
+        partial_result: google.protobuf.struct_pb2.Value | None = ...,
+        non_finite: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["exception_type", b"exception_type", "message", b"message", "metadata", b"metadata", "reason", b"reason", "stack", b"stack", "state", b"state", "violations", b"violations"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["partial_result", b"partial_result"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["exception_type", b"exception_type", "message", b"message", "metadata", b"metadata", "non_finite", b"non_finite", "partial_result", b"partial_result", "reason", b"reason", "stack", b"stack", "state", b"state", "violations", b"violations"]) -> None: ...
 
 global___JobError = JobError
 

@@ -16,7 +16,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cpluginrunner/v1/plugin.proto\x12\x0fpluginrunner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xd4\x02\n\x06Plugin\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07version\x18\x03 \x01(\tR\x07version\x12 \n\x0b\x64\x65scription\x18\x04 \x01(\tR\x0b\x64\x65scription\x12\x1a\n\x08\x63\x61tegory\x18\x05 \x01(\tR\x08\x63\x61tegory\x12\x35\n\x08language\x18\x06 \x01(\x0e\x32\x19.pluginrunner.v1.LanguageR\x08language\x12\x16\n\x06\x64igest\x18\x07 \x01(\tR\x06\x64igest\x12\x12\n\x04path\x18\x08 \x01(\tR\x04path\x12\x31\n\x07\x61\x63tions\x18\t \x03(\x0b\x32\x17.pluginrunner.v1.ActionR\x07\x61\x63tions\x12\x34\n\x06issues\x18\n \x03(\x0b\x32\x1c.pluginrunner.v1.PluginIssueR\x06issues\"\xe1\x02\n\x06\x41\x63tion\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\x1e\n\nentrypoint\x18\x03 \x01(\tR\nentrypoint\x12<\n\rparams_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructR\x0cparamsSchema\x12<\n\rresult_schema\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructR\x0cresultSchema\x12\x38\n\tresources\x18\x06 \x01(\x0b\x32\x1a.pluginrunner.v1.ResourcesR\tresources\x12\x33\n\x07timeout\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\x12\x16\n\x06method\x18\x08 \x01(\tR\x06method\"g\n\x0bPluginIssue\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x12\n\x04\x66ile\x18\x02 \x01(\tR\x04\x66ile\x12\x12\n\x04line\x18\x03 \x01(\x05R\x04line\x12\x16\n\x06\x63olumn\x18\x04 \x01(\x05R\x06\x63olumn\"\xfd\x01\n\tResources\x12\x17\n\x04\x63pus\x18\x01 \x01(\x01H\x00R\x04\x63pus\x88\x01\x01\x12\x17\n\x04gpus\x18\x02 \x01(\x01H\x01R\x04gpus\x88\x01\x01\x12\"\n\nmemory_mib\x18\x03 \x01(\x05H\x02R\tmemoryMib\x88\x01\x01\x12>\n\x06\x63ustom\x18\x04 \x03(\x0b\x32&.pluginrunner.v1.Resources.CustomEntryR\x06\x63ustom\x1a\x39\n\x0b\x43ustomEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value:\x02\x38\x01\x42\x07\n\x05_cpusB\x07\n\x05_gpusB\r\n\x0b_memory_mib*R\n\x08Language\x12\x18\n\x14LANGUAGE_UNSPECIFIED\x10\x00\x12\x13\n\x0fLANGUAGE_PYTHON\x10\x01\x12\x17\n\x13LANGUAGE_JAVASCRIPT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cpluginrunner/v1/plugin.proto\x12\x0fpluginrunner.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xd4\x02\n\x06Plugin\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07version\x18\x03 \x01(\tR\x07version\x12 \n\x0b\x64\x65scription\x18\x04 \x01(\tR\x0b\x64\x65scription\x12\x1a\n\x08\x63\x61tegory\x18\x05 \x01(\tR\x08\x63\x61tegory\x12\x35\n\x08language\x18\x06 \x01(\x0e\x32\x19.pluginrunner.v1.LanguageR\x08language\x12\x16\n\x06\x64igest\x18\x07 \x01(\tR\x06\x64igest\x12\x12\n\x04path\x18\x08 \x01(\tR\x04path\x12\x31\n\x07\x61\x63tions\x18\t \x03(\x0b\x32\x17.pluginrunner.v1.ActionR\x07\x61\x63tions\x12\x34\n\x06issues\x18\n \x03(\x0b\x32\x1c.pluginrunner.v1.PluginIssueR\x06issues\"\xf7\x02\n\x06\x41\x63tion\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x02 \x01(\tR\x0b\x64\x65scription\x12\x1e\n\nentrypoint\x18\x03 \x01(\tR\nentrypoint\x12<\n\rparams_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructR\x0cparamsSchema\x12<\n\rresult_schema\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructR\x0cresultSchema\x12\x38\n\tresources\x18\x06 \x01(\x0b\x32\x1a.pluginrunner.v1.ResourcesR\tresources\x12\x33\n\x07timeout\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\x12\x16\n\x06method\x18\x08 \x01(\tR\x06method\x12\x14\n\x05title\x18\t \x01(\tR\x05title\"g\n\x0bPluginIssue\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x12\n\x04\x66ile\x18\x02 \x01(\tR\x04\x66ile\x12\x12\n\x04line\x18\x03 \x01(\x05R\x04line\x12\x16\n\x06\x63olumn\x18\x04 \x01(\x05R\x06\x63olumn\"\xfd\x01\n\tResources\x12\x17\n\x04\x63pus\x18\x01 \x01(\x01H\x00R\x04\x63pus\x88\x01\x01\x12\x17\n\x04gpus\x18\x02 \x01(\x01H\x01R\x04gpus\x88\x01\x01\x12\"\n\nmemory_mib\x18\x03 \x01(\x05H\x02R\tmemoryMib\x88\x01\x01\x12>\n\x06\x63ustom\x18\x04 \x03(\x0b\x32&.pluginrunner.v1.Resources.CustomEntryR\x06\x63ustom\x1a\x39\n\x0b\x43ustomEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value:\x02\x38\x01\x42\x07\n\x05_cpusB\x07\n\x05_gpusB\r\n\x0b_memory_mib*R\n\x08Language\x12\x18\n\x14LANGUAGE_UNSPECIFIED\x10\x00\x12\x13\n\x0fLANGUAGE_PYTHON\x10\x01\x12\x17\n\x13LANGUAGE_JAVASCRIPT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -25,16 +25,16 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_RESOURCES_CUSTOMENTRY']._options = None
   _globals['_RESOURCES_CUSTOMENTRY']._serialized_options = b'8\001'
-  _globals['_LANGUAGE']._serialized_start=1171
-  _globals['_LANGUAGE']._serialized_end=1253
+  _globals['_LANGUAGE']._serialized_start=1193
+  _globals['_LANGUAGE']._serialized_end=1275
   _globals['_PLUGIN']._serialized_start=112
   _globals['_PLUGIN']._serialized_end=452
   _globals['_ACTION']._serialized_start=455
-  _globals['_ACTION']._serialized_end=808
-  _globals['_PLUGINISSUE']._serialized_start=810
-  _globals['_PLUGINISSUE']._serialized_end=913
-  _globals['_RESOURCES']._serialized_start=916
-  _globals['_RESOURCES']._serialized_end=1169
-  _globals['_RESOURCES_CUSTOMENTRY']._serialized_start=1079
-  _globals['_RESOURCES_CUSTOMENTRY']._serialized_end=1136
+  _globals['_ACTION']._serialized_end=830
+  _globals['_PLUGINISSUE']._serialized_start=832
+  _globals['_PLUGINISSUE']._serialized_end=935
+  _globals['_RESOURCES']._serialized_start=938
+  _globals['_RESOURCES']._serialized_end=1191
+  _globals['_RESOURCES_CUSTOMENTRY']._serialized_start=1101
+  _globals['_RESOURCES_CUSTOMENTRY']._serialized_end=1158
 # @@protoc_insertion_point(module_scope)

@@ -123,14 +123,17 @@ class Action(google.protobuf.message.Message):
     RESOURCES_FIELD_NUMBER: builtins.int
     TIMEOUT_FIELD_NUMBER: builtins.int
     METHOD_FIELD_NUMBER: builtins.int
+    TITLE_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """The name that a request gives in its field `action`."""
+    """The name that a request gives in its field `action`: the key of the action in `config.yaml`, or its name in the code."""
     description: builtins.str
     """What the action does. May be empty."""
     entrypoint: builtins.str
     """Where its code is: `package.module:Name` for Python, `./file.js#name` for JavaScript."""
     method: builtins.str
     """How the plugin's author means the action to be run, for example "job". A hint to people: every mode works."""
+    title: builtins.str
+    """A title for people: `name` of the action in `config.yaml`. Nothing is found by it. May be empty."""
     @property
     def params_schema(self) -> google.protobuf.struct_pb2.Struct:
         """JSON Schema (2020-12) of the parameters. Absent when the action declares none, and in `ListPlugins` also when it
@@ -160,9 +163,10 @@ class Action(google.protobuf.message.Message):
         resources: global___Resources | None = ...,
         timeout: google.protobuf.duration_pb2.Duration | None = ...,
         method: builtins.str = ...,
+        title: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["params_schema", b"params_schema", "resources", b"resources", "result_schema", b"result_schema", "timeout", b"timeout"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["description", b"description", "entrypoint", b"entrypoint", "method", b"method", "name", b"name", "params_schema", b"params_schema", "resources", b"resources", "result_schema", b"result_schema", "timeout", b"timeout"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["description", b"description", "entrypoint", b"entrypoint", "method", b"method", "name", b"name", "params_schema", b"params_schema", "resources", b"resources", "result_schema", b"result_schema", "timeout", b"timeout", "title", b"title"]) -> None: ...
 
 global___Action = Action
 

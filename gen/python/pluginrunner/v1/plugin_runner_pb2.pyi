@@ -81,6 +81,7 @@ class RunPluginRequest(google.protobuf.message.Message):
     JOB_ID_FIELD_NUMBER: builtins.int
     TIMEOUT_FIELD_NUMBER: builtins.int
     RESOURCES_FIELD_NUMBER: builtins.int
+    NON_FINITE_FIELD_NUMBER: builtins.int
     plugin: builtins.str
     """The plugin: a path on the server to a folder or a YAML file, a code with an optional `@version`, or a module path.
     Required.
@@ -116,6 +117,12 @@ class RunPluginRequest(google.protobuf.message.Message):
     def resources(self) -> pluginrunner.v1.plugin_pb2.Resources:
         """What a task needs of the machine, over the action's configuration."""
 
+    @property
+    def non_finite(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON pointers (RFC 6901) to the texts "NaN", "Infinity" and "-Infinity" in `params` that stand for the number of that
+        name. A text that is not named here is a text.
+        """
+
     def __init__(
         self,
         *,
@@ -129,9 +136,10 @@ class RunPluginRequest(google.protobuf.message.Message):
         job_id: builtins.str = ...,
         timeout: google.protobuf.duration_pb2.Duration | None = ...,
         resources: pluginrunner.v1.plugin_pb2.Resources | None = ...,
+        non_finite: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["params", b"params", "resources", b"resources", "timeout", b"timeout"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["action", b"action", "entrypoint", b"entrypoint", "env", b"env", "job_id", b"job_id", "mode", b"mode", "params", b"params", "plugin", b"plugin", "request_id", b"request_id", "resources", b"resources", "timeout", b"timeout"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["action", b"action", "entrypoint", b"entrypoint", "env", b"env", "job_id", b"job_id", "mode", b"mode", "non_finite", b"non_finite", "params", b"params", "plugin", b"plugin", "request_id", b"request_id", "resources", b"resources", "timeout", b"timeout"]) -> None: ...
 
 global___RunPluginRequest = RunPluginRequest
 
@@ -142,19 +150,71 @@ class RunPluginResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     RESULT_FIELD_NUMBER: builtins.int
+    NON_FINITE_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
     @property
     def result(self) -> google.protobuf.struct_pb2.Value:
         """The action's return value as JSON; null when it returned nothing."""
+
+    @property
+    def non_finite(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON pointers (RFC 6901) to the texts "NaN", "Infinity" and "-Infinity" in `result` that stand for the number of that
+        name; an empty pointer is the whole. A text that is not named here is a text.
+        """
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[pluginrunner.v1.job_pb2.FieldViolation]:
+        """What the action does not use of the parameters, for example a name that its model does not know. The run went on."""
 
     def __init__(
         self,
         *,
         result: google.protobuf.struct_pb2.Value | None = ...,
+        non_finite: collections.abc.Iterable[builtins.str] | None = ...,
+        warnings: collections.abc.Iterable[pluginrunner.v1.job_pb2.FieldViolation] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["result", b"result"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["result", b"result"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["non_finite", b"non_finite", "result", b"result", "warnings", b"warnings"]) -> None: ...
 
 global___RunPluginResponse = RunPluginResponse
+
+@typing.final
+class WatchRunRequest(google.protobuf.message.Message):
+    """Request of `WatchRun`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    """As for `RunPluginRequest.request_id`. Required."""
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["request_id", b"request_id"]) -> None: ...
+
+global___WatchRunRequest = WatchRunRequest
+
+@typing.final
+class WatchRunResponse(google.protobuf.message.Message):
+    """Response of `WatchRun`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: builtins.int
+    @property
+    def events(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[pluginrunner.v1.job_event_pb2.JobEvent]:
+        """The next events, in order. Empty when nothing happened for a while: the stream is alive."""
+
+    def __init__(
+        self,
+        *,
+        events: collections.abc.Iterable[pluginrunner.v1.job_event_pb2.JobEvent] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["events", b"events"]) -> None: ...
+
+global___WatchRunResponse = WatchRunResponse
 
 @typing.final
 class SubmitJobRequest(google.protobuf.message.Message):
@@ -203,6 +263,7 @@ class SubmitJobRequest(google.protobuf.message.Message):
     LABELS_FIELD_NUMBER: builtins.int
     TIMEOUT_FIELD_NUMBER: builtins.int
     RESOURCES_FIELD_NUMBER: builtins.int
+    NON_FINITE_FIELD_NUMBER: builtins.int
     plugin: builtins.str
     """As for `RunPluginRequest.plugin`."""
     action: builtins.str
@@ -233,6 +294,10 @@ class SubmitJobRequest(google.protobuf.message.Message):
     def resources(self) -> pluginrunner.v1.plugin_pb2.Resources:
         """What the job needs of the machine, over the action's configuration."""
 
+    @property
+    def non_finite(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """As for `RunPluginRequest.non_finite`."""
+
     def __init__(
         self,
         *,
@@ -245,9 +310,10 @@ class SubmitJobRequest(google.protobuf.message.Message):
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         timeout: google.protobuf.duration_pb2.Duration | None = ...,
         resources: pluginrunner.v1.plugin_pb2.Resources | None = ...,
+        non_finite: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["params", b"params", "resources", b"resources", "timeout", b"timeout"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["action", b"action", "entrypoint", b"entrypoint", "env", b"env", "job_id", b"job_id", "labels", b"labels", "params", b"params", "plugin", b"plugin", "resources", b"resources", "timeout", b"timeout"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["action", b"action", "entrypoint", b"entrypoint", "env", b"env", "job_id", b"job_id", "labels", b"labels", "non_finite", b"non_finite", "params", b"params", "plugin", b"plugin", "resources", b"resources", "timeout", b"timeout"]) -> None: ...
 
 global___SubmitJobRequest = SubmitJobRequest
 
@@ -707,10 +773,28 @@ class ValidateParamsRequest(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class EnvEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     PLUGIN_FIELD_NUMBER: builtins.int
     ACTION_FIELD_NUMBER: builtins.int
     PARAMS_FIELD_NUMBER: builtins.int
     ENTRYPOINT_FIELD_NUMBER: builtins.int
+    ENV_FIELD_NUMBER: builtins.int
+    NON_FINITE_FIELD_NUMBER: builtins.int
     plugin: builtins.str
     """As for `RunPluginRequest.plugin`."""
     action: builtins.str
@@ -721,6 +805,14 @@ class ValidateParamsRequest(google.protobuf.message.Message):
     def params(self) -> google.protobuf.struct_pb2.Struct:
         """As for `RunPluginRequest.params`."""
 
+    @property
+    def env(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """As for `RunPluginRequest.env`: parameters are validated in the environment that the action would run in."""
+
+    @property
+    def non_finite(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """As for `RunPluginRequest.non_finite`."""
+
     def __init__(
         self,
         *,
@@ -728,9 +820,11 @@ class ValidateParamsRequest(google.protobuf.message.Message):
         action: builtins.str = ...,
         params: google.protobuf.struct_pb2.Struct | None = ...,
         entrypoint: builtins.str = ...,
+        env: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        non_finite: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["params", b"params"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["action", b"action", "entrypoint", b"entrypoint", "params", b"params", "plugin", b"plugin"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["action", b"action", "entrypoint", b"entrypoint", "env", b"env", "non_finite", b"non_finite", "params", b"params", "plugin", b"plugin"]) -> None: ...
 
 global___ValidateParamsRequest = ValidateParamsRequest
 
@@ -743,6 +837,8 @@ class ValidateParamsResponse(google.protobuf.message.Message):
     VALID_FIELD_NUMBER: builtins.int
     VIOLATIONS_FIELD_NUMBER: builtins.int
     PARAMS_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    NON_FINITE_FIELD_NUMBER: builtins.int
     valid: builtins.bool
     """Whether the action would accept the parameters."""
     @property
@@ -751,7 +847,19 @@ class ValidateParamsResponse(google.protobuf.message.Message):
 
     @property
     def params(self) -> google.protobuf.struct_pb2.Struct:
-        """The parameters with defaults filled in, when it would."""
+        """The parameters as they were given, with defaults filled in, when it would. A default that has no JSON is shown as
+        text, and a warning says so.
+        """
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[pluginrunner.v1.job_pb2.FieldViolation]:
+        """What the action would not use of the parameters, for example a name that its model does not know."""
+
+    @property
+    def non_finite(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """JSON pointers (RFC 6901) to the texts "NaN", "Infinity" and "-Infinity" in `params` that stand for the number of that
+        name. A text that is not named here is a text.
+        """
 
     def __init__(
         self,
@@ -759,9 +867,11 @@ class ValidateParamsResponse(google.protobuf.message.Message):
         valid: builtins.bool = ...,
         violations: collections.abc.Iterable[pluginrunner.v1.job_pb2.FieldViolation] | None = ...,
         params: google.protobuf.struct_pb2.Struct | None = ...,
+        warnings: collections.abc.Iterable[pluginrunner.v1.job_pb2.FieldViolation] | None = ...,
+        non_finite: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["params", b"params"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["params", b"params", "valid", b"valid", "violations", b"violations"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["non_finite", b"non_finite", "params", b"params", "valid", b"valid", "violations", b"violations", "warnings", b"warnings"]) -> None: ...
 
 global___ValidateParamsResponse = ValidateParamsResponse
 

@@ -30,6 +30,11 @@ class PluginRunnerStub(object):
                 request_serializer=pluginrunner_dot_v1_dot_plugin__runner__pb2.RunPluginRequest.SerializeToString,
                 response_deserializer=pluginrunner_dot_v1_dot_plugin__runner__pb2.RunPluginResponse.FromString,
                 )
+        self.WatchRun = channel.unary_stream(
+                '/pluginrunner.v1.PluginRunner/WatchRun',
+                request_serializer=pluginrunner_dot_v1_dot_plugin__runner__pb2.WatchRunRequest.SerializeToString,
+                response_deserializer=pluginrunner_dot_v1_dot_plugin__runner__pb2.WatchRunResponse.FromString,
+                )
         self.SubmitJob = channel.unary_stream(
                 '/pluginrunner.v1.PluginRunner/SubmitJob',
                 request_serializer=pluginrunner_dot_v1_dot_plugin__runner__pb2.SubmitJobRequest.SerializeToString,
@@ -110,6 +115,16 @@ class PluginRunnerServicer(object):
         - UNKNOWN (RESULT_INVALID): the action returned what is not JSON, or too large.
         - ABORTED (WORKER_LOST): the action's process ended; metadata has the exit code or signal.
         - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchRun(self, request, context):
+        """Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
+        numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK
+        with the run. Nothing is kept: lines that were written before the call are not sent.
+        - NOT_FOUND (RUN_NOT_FOUND): no run with this id came.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -219,6 +234,11 @@ def add_PluginRunnerServicer_to_server(servicer, server):
                     request_deserializer=pluginrunner_dot_v1_dot_plugin__runner__pb2.RunPluginRequest.FromString,
                     response_serializer=pluginrunner_dot_v1_dot_plugin__runner__pb2.RunPluginResponse.SerializeToString,
             ),
+            'WatchRun': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRun,
+                    request_deserializer=pluginrunner_dot_v1_dot_plugin__runner__pb2.WatchRunRequest.FromString,
+                    response_serializer=pluginrunner_dot_v1_dot_plugin__runner__pb2.WatchRunResponse.SerializeToString,
+            ),
             'SubmitJob': grpc.unary_stream_rpc_method_handler(
                     servicer.SubmitJob,
                     request_deserializer=pluginrunner_dot_v1_dot_plugin__runner__pb2.SubmitJobRequest.FromString,
@@ -309,6 +329,23 @@ class PluginRunner(object):
         return grpc.experimental.unary_unary(request, target, '/pluginrunner.v1.PluginRunner/RunPlugin',
             pluginrunner_dot_v1_dot_plugin__runner__pb2.RunPluginRequest.SerializeToString,
             pluginrunner_dot_v1_dot_plugin__runner__pb2.RunPluginResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def WatchRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/pluginrunner.v1.PluginRunner/WatchRun',
+            pluginrunner_dot_v1_dot_plugin__runner__pb2.WatchRunRequest.SerializeToString,
+            pluginrunner_dot_v1_dot_plugin__runner__pb2.WatchRunResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -46,6 +46,16 @@ class PluginRunnerStub:
     - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
     """
 
+    WatchRun: grpc.UnaryStreamMultiCallable[
+        pluginrunner.v1.plugin_runner_pb2.WatchRunRequest,
+        pluginrunner.v1.plugin_runner_pb2.WatchRunResponse,
+    ]
+    """Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
+    numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK
+    with the run. Nothing is kept: lines that were written before the call are not sent.
+    - NOT_FOUND (RUN_NOT_FOUND): no run with this id came.
+    """
+
     SubmitJob: grpc.UnaryStreamMultiCallable[
         pluginrunner.v1.plugin_runner_pb2.SubmitJobRequest,
         pluginrunner.v1.plugin_runner_pb2.SubmitJobResponse,
@@ -167,6 +177,16 @@ class PluginRunnerAsyncStub:
     - UNKNOWN (RESULT_INVALID): the action returned what is not JSON, or too large.
     - ABORTED (WORKER_LOST): the action's process ended; metadata has the exit code or signal.
     - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
+    """
+
+    WatchRun: grpc.aio.UnaryStreamMultiCallable[
+        pluginrunner.v1.plugin_runner_pb2.WatchRunRequest,
+        pluginrunner.v1.plugin_runner_pb2.WatchRunResponse,
+    ]
+    """Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
+    numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK
+    with the run. Nothing is kept: lines that were written before the call are not sent.
+    - NOT_FOUND (RUN_NOT_FOUND): no run with this id came.
     """
 
     SubmitJob: grpc.aio.UnaryStreamMultiCallable[
@@ -292,6 +312,18 @@ class PluginRunnerServicer(metaclass=abc.ABCMeta):
         - UNKNOWN (RESULT_INVALID): the action returned what is not JSON, or too large.
         - ABORTED (WORKER_LOST): the action's process ended; metadata has the exit code or signal.
         - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
+        """
+
+    @abc.abstractmethod
+    def WatchRun(
+        self,
+        request: pluginrunner.v1.plugin_runner_pb2.WatchRunRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[pluginrunner.v1.plugin_runner_pb2.WatchRunResponse], collections.abc.AsyncIterator[pluginrunner.v1.plugin_runner_pb2.WatchRunResponse]]:
+        """Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
+        numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK
+        with the run. Nothing is kept: lines that were written before the call are not sent.
+        - NOT_FOUND (RUN_NOT_FOUND): no run with this id came.
         """
 
     @abc.abstractmethod

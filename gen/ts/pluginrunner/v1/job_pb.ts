@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pluginrunner/v1/job.proto.
  */
 export const file_pluginrunner_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChlwbHVnaW5ydW5uZXIvdjEvam9iLnByb3RvEg9wbHVnaW5ydW5uZXIudjEi4AYKA0pvYhIOCgZqb2JfaWQYASABKAkSDgoGcGx1Z2luGAIgASgJEg4KBmFjdGlvbhgDIAEoCRISCgplbnRyeXBvaW50GAQgASgJEicKBnBhcmFtcxgFIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEQoJZW52X25hbWVzGAYgAygJEjAKBmxhYmVscxgHIAMoCzIgLnBsdWdpbnJ1bm5lci52MS5Kb2IuTGFiZWxzRW50cnkSKAoFc3RhdGUYCCABKA4yGS5wbHVnaW5ydW5uZXIudjEuSm9iU3RhdGUSFAoMc3RhdGVfZGV0YWlsGAkgASgJEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoIcHJvZ3Jlc3MYDSADKAsyHC5wbHVnaW5ydW5uZXIudjEuSm9iUHJvZ3Jlc3MSLAoHbWV0cmljcxgOIAMoCzIbLnBsdWdpbnJ1bm5lci52MS5Kb2JNZXRyaWNzEi8KCWFydGlmYWN0cxgPIAMoCzIcLnBsdWdpbnJ1bm5lci52MS5Kb2JBcnRpZmFjdBImCgZyZXN1bHQYECABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSKAoFZXJyb3IYESABKAsyGS5wbHVnaW5ydW5uZXIudjEuSm9iRXJyb3ISFQoNbGFzdF9zZXF1ZW5jZRgSIAEoAxIXCg9vbGRlc3Rfc2VxdWVuY2UYEyABKAMSDgoGZW5naW5lGBQgASgJEhYKDnBsdWdpbl92ZXJzaW9uGBUgASgJEhUKDXBsdWdpbl9kaWdlc3QYFiABKAkSKgoHdGltZW91dBgXIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCglyZXNvdXJjZXMYGCABKAsyGi5wbHVnaW5ydW5uZXIudjEuUmVzb3VyY2VzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiTAoLSm9iUHJvZ3Jlc3MSDAoEc3RlcBgBIAEoCRIPCgdjdXJyZW50GAIgASgBEg0KBXRvdGFsGAMgASgBEg8KB21lc3NhZ2UYBCABKAkiQwoKSm9iTWV0cmljcxIMCgRzdGVwGAEgASgJEicKBnZhbHVlcxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiiwEKC0pvYkFydGlmYWN0EgwKBG5hbWUYASABKAkSCwoDdXJpGAIgASgJEhIKCm1lZGlhX3R5cGUYAyABKAkSEgoKc2l6ZV9ieXRlcxgEIAEoAxIOCgZzaGEyNTYYBSABKAkSKQoIbWV0YWRhdGEYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ip0CCghKb2JFcnJvchIoCgVzdGF0ZRgBIAEoDjIZLnBsdWdpbnJ1bm5lci52MS5Kb2JTdGF0ZRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRI5CghtZXRhZGF0YRgEIAMoCzInLnBsdWdpbnJ1bm5lci52MS5Kb2JFcnJvci5NZXRhZGF0YUVudHJ5EhYKDmV4Y2VwdGlvbl90eXBlGAUgASgJEg0KBXN0YWNrGAYgASgJEjMKCnZpb2xhdGlvbnMYByADKAsyHy5wbHVnaW5ydW5uZXIudjEuRmllbGRWaW9sYXRpb24aLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkIKDkZpZWxkVmlvbGF0aW9uEg0KBWZpZWxkGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEgwKBHJ1bGUYAyABKAkipAIKCUpvYkZpbHRlchIpCgZzdGF0ZXMYASADKA4yGS5wbHVnaW5ydW5uZXIudjEuSm9iU3RhdGUSDgoGcGx1Z2luGAIgASgJEg4KBmFjdGlvbhgDIAEoCRI2CgZsYWJlbHMYBCADKAsyJi5wbHVnaW5ydW5uZXIudjEuSm9iRmlsdGVyLkxhYmVsc0VudHJ5EjEKDWNyZWF0ZWRfYWZ0ZXIYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmNyZWF0ZWRfYmVmb3JlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKrUBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFKT0JfU1RBVEVfUEVORElORxABEhUKEUpPQl9TVEFURV9SVU5OSU5HEAISGAoUSk9CX1NUQVRFX0NBTkNFTExJTkcQAxIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAQSFAoQSk9CX1NUQVRFX0ZBSUxFRBAFEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_pluginrunner_v1_plugin]);
+  fileDesc("ChlwbHVnaW5ydW5uZXIvdjEvam9iLnByb3RvEg9wbHVnaW5ydW5uZXIudjEiyQcKA0pvYhIOCgZqb2JfaWQYASABKAkSDgoGcGx1Z2luGAIgASgJEg4KBmFjdGlvbhgDIAEoCRISCgplbnRyeXBvaW50GAQgASgJEicKBnBhcmFtcxgFIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEQoJZW52X25hbWVzGAYgAygJEjAKBmxhYmVscxgHIAMoCzIgLnBsdWdpbnJ1bm5lci52MS5Kb2IuTGFiZWxzRW50cnkSKAoFc3RhdGUYCCABKA4yGS5wbHVnaW5ydW5uZXIudjEuSm9iU3RhdGUSFAoMc3RhdGVfZGV0YWlsGAkgASgJEi8KC2NyZWF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoIcHJvZ3Jlc3MYDSADKAsyHC5wbHVnaW5ydW5uZXIudjEuSm9iUHJvZ3Jlc3MSLAoHbWV0cmljcxgOIAMoCzIbLnBsdWdpbnJ1bm5lci52MS5Kb2JNZXRyaWNzEi8KCWFydGlmYWN0cxgPIAMoCzIcLnBsdWdpbnJ1bm5lci52MS5Kb2JBcnRpZmFjdBImCgZyZXN1bHQYECABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSKAoFZXJyb3IYESABKAsyGS5wbHVnaW5ydW5uZXIudjEuSm9iRXJyb3ISFQoNbGFzdF9zZXF1ZW5jZRgSIAEoAxIXCg9vbGRlc3Rfc2VxdWVuY2UYEyABKAMSDgoGZW5naW5lGBQgASgJEhYKDnBsdWdpbl92ZXJzaW9uGBUgASgJEhUKDXBsdWdpbl9kaWdlc3QYFiABKAkSKgoHdGltZW91dBgXIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCglyZXNvdXJjZXMYGCABKAsyGi5wbHVnaW5ydW5uZXIudjEuUmVzb3VyY2VzEhkKEW5vbl9maW5pdGVfcGFyYW1zGBkgAygJEhkKEW5vbl9maW5pdGVfcmVzdWx0GBogAygJEjEKCHdhcm5pbmdzGBsgAygLMh8ucGx1Z2lucnVubmVyLnYxLkZpZWxkVmlvbGF0aW9uGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiTAoLSm9iUHJvZ3Jlc3MSDAoEc3RlcBgBIAEoCRIPCgdjdXJyZW50GAIgASgBEg0KBXRvdGFsGAMgASgBEg8KB21lc3NhZ2UYBCABKAkiVwoKSm9iTWV0cmljcxIMCgRzdGVwGAEgASgJEicKBnZhbHVlcxgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEgoKbm9uX2Zpbml0ZRgDIAMoCSKfAQoLSm9iQXJ0aWZhY3QSDAoEbmFtZRgBIAEoCRILCgN1cmkYAiABKAkSEgoKbWVkaWFfdHlwZRgDIAEoCRISCgpzaXplX2J5dGVzGAQgASgDEg4KBnNoYTI1NhgFIAEoCRIpCghtZXRhZGF0YRgGIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEgoKbm9uX2Zpbml0ZRgHIAMoCSLhAgoISm9iRXJyb3ISKAoFc3RhdGUYASABKA4yGS5wbHVnaW5ydW5uZXIudjEuSm9iU3RhdGUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSOQoIbWV0YWRhdGEYBCADKAsyJy5wbHVnaW5ydW5uZXIudjEuSm9iRXJyb3IuTWV0YWRhdGFFbnRyeRIWCg5leGNlcHRpb25fdHlwZRgFIAEoCRINCgVzdGFjaxgGIAEoCRIzCgp2aW9sYXRpb25zGAcgAygLMh8ucGx1Z2lucnVubmVyLnYxLkZpZWxkVmlvbGF0aW9uEi4KDnBhcnRpYWxfcmVzdWx0GAggASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlEhIKCm5vbl9maW5pdGUYCSADKAkaLwoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkIKDkZpZWxkVmlvbGF0aW9uEg0KBWZpZWxkGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEgwKBHJ1bGUYAyABKAkipAIKCUpvYkZpbHRlchIpCgZzdGF0ZXMYASADKA4yGS5wbHVnaW5ydW5uZXIudjEuSm9iU3RhdGUSDgoGcGx1Z2luGAIgASgJEg4KBmFjdGlvbhgDIAEoCRI2CgZsYWJlbHMYBCADKAsyJi5wbHVnaW5ydW5uZXIudjEuSm9iRmlsdGVyLkxhYmVsc0VudHJ5EjEKDWNyZWF0ZWRfYWZ0ZXIYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmNyZWF0ZWRfYmVmb3JlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKrUBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFKT0JfU1RBVEVfUEVORElORxABEhUKEUpPQl9TVEFURV9SVU5OSU5HEAISGAoUSk9CX1NUQVRFX0NBTkNFTExJTkcQAxIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAQSFAoQSk9CX1NUQVRFX0ZBSUxFRBAFEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_pluginrunner_v1_plugin]);
 
 /**
  * One submitted action: has an id, a record and an ordered log of events, and outlives the call that started it.
@@ -51,7 +51,7 @@ export type Job = Message<"pluginrunner.v1.Job"> & {
   entrypoint: string;
 
   /**
-   * The parameters, with defaults filled in. Left out of lists, of `WatchJobs`, and where the message would become larger
+   * The parameters as they were given, with defaults filled in. Left out of lists, of `WatchJobs`, and where the message would become larger
    * than `ServerLimits.max_result_bytes`.
    *
    * @generated from field: google.protobuf.Struct params = 5;
@@ -191,6 +191,27 @@ export type Job = Message<"pluginrunner.v1.Job"> & {
    * @generated from field: pluginrunner.v1.Resources resources = 24;
    */
   resources?: Resources | undefined;
+
+  /**
+   * JSON pointers to the texts in `params` that stand for a number, as at `RunPluginRequest.non_finite`.
+   *
+   * @generated from field: repeated string non_finite_params = 25;
+   */
+  nonFiniteParams: string[];
+
+  /**
+   * JSON pointers to the texts in `result` that stand for a number, as at `RunPluginResponse.non_finite`.
+   *
+   * @generated from field: repeated string non_finite_result = 26;
+   */
+  nonFiniteResult: string[];
+
+  /**
+   * What the action does not use of the parameters, for example a name that its model does not know.
+   *
+   * @generated from field: repeated pluginrunner.v1.FieldViolation warnings = 27;
+   */
+  warnings: FieldViolation[];
 };
 
 /**
@@ -261,6 +282,13 @@ export type JobMetrics = Message<"pluginrunner.v1.JobMetrics"> & {
    * @generated from field: google.protobuf.Struct values = 2;
    */
   values?: JsonObject | undefined;
+
+  /**
+   * JSON pointers to the texts in `values` that stand for a number, as at `RunPluginResponse.non_finite`.
+   *
+   * @generated from field: repeated string non_finite = 3;
+   */
+  nonFinite: string[];
 };
 
 /**
@@ -317,6 +345,13 @@ export type JobArtifact = Message<"pluginrunner.v1.JobArtifact"> & {
    * @generated from field: google.protobuf.Struct metadata = 6;
    */
   metadata?: JsonObject | undefined;
+
+  /**
+   * JSON pointers to the texts in `metadata` that stand for a number, as at `RunPluginResponse.non_finite`.
+   *
+   * @generated from field: repeated string non_finite = 7;
+   */
+  nonFinite: string[];
 };
 
 /**
@@ -380,6 +415,21 @@ export type JobError = Message<"pluginrunner.v1.JobError"> & {
    * @generated from field: repeated pluginrunner.v1.FieldViolation violations = 7;
    */
   violations: FieldViolation[];
+
+  /**
+   * What can be carried of the action's return value when the reason is RESULT_INVALID: null stands at the places that
+   * `metadata` lists. Absent when nothing of it can be carried.
+   *
+   * @generated from field: google.protobuf.Value partial_result = 8;
+   */
+  partialResult?: Value | undefined;
+
+  /**
+   * JSON pointers to the texts in `partial_result` that stand for a number, as at `RunPluginResponse.non_finite`.
+   *
+   * @generated from field: repeated string non_finite = 9;
+   */
+  nonFinite: string[];
 };
 
 /**

@@ -12,7 +12,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pluginrunner/v1/plugin.proto.
  */
 export const file_pluginrunner_v1_plugin: GenFile = /*@__PURE__*/
-  fileDesc("ChxwbHVnaW5ydW5uZXIvdjEvcGx1Z2luLnByb3RvEg9wbHVnaW5ydW5uZXIudjEi/wEKBlBsdWdpbhIMCgRjb2RlGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIQCghjYXRlZ29yeRgFIAEoCRIrCghsYW5ndWFnZRgGIAEoDjIZLnBsdWdpbnJ1bm5lci52MS5MYW5ndWFnZRIOCgZkaWdlc3QYByABKAkSDAoEcGF0aBgIIAEoCRIoCgdhY3Rpb25zGAkgAygLMhcucGx1Z2lucnVubmVyLnYxLkFjdGlvbhIsCgZpc3N1ZXMYCiADKAsyHC5wbHVnaW5ydW5uZXIudjEuUGx1Z2luSXNzdWUiigIKBkFjdGlvbhIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCmVudHJ5cG9pbnQYAyABKAkSLgoNcGFyYW1zX3NjaGVtYRgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLgoNcmVzdWx0X3NjaGVtYRgFIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLQoJcmVzb3VyY2VzGAYgASgLMhoucGx1Z2lucnVubmVyLnYxLlJlc291cmNlcxIqCgd0aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBm1ldGhvZBgIIAEoCSJKCgtQbHVnaW5Jc3N1ZRIPCgdtZXNzYWdlGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEbGluZRgDIAEoBRIOCgZjb2x1bW4YBCABKAUi0gEKCVJlc291cmNlcxIRCgRjcHVzGAEgASgBSACIAQESEQoEZ3B1cxgCIAEoAUgBiAEBEhcKCm1lbW9yeV9taWIYAyABKAVIAogBARI2CgZjdXN0b20YBCADKAsyJi5wbHVnaW5ydW5uZXIudjEuUmVzb3VyY2VzLkN1c3RvbUVudHJ5Gi0KC0N1c3RvbUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAFCBwoFX2NwdXNCBwoFX2dwdXNCDQoLX21lbW9yeV9taWIqUgoITGFuZ3VhZ2USGAoUTEFOR1VBR0VfVU5TUEVDSUZJRUQQABITCg9MQU5HVUFHRV9QWVRIT04QARIXChNMQU5HVUFHRV9KQVZBU0NSSVBUEAJiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct]);
+  fileDesc("ChxwbHVnaW5ydW5uZXIvdjEvcGx1Z2luLnByb3RvEg9wbHVnaW5ydW5uZXIudjEi/wEKBlBsdWdpbhIMCgRjb2RlGAEgASgJEgwKBG5hbWUYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIQCghjYXRlZ29yeRgFIAEoCRIrCghsYW5ndWFnZRgGIAEoDjIZLnBsdWdpbnJ1bm5lci52MS5MYW5ndWFnZRIOCgZkaWdlc3QYByABKAkSDAoEcGF0aBgIIAEoCRIoCgdhY3Rpb25zGAkgAygLMhcucGx1Z2lucnVubmVyLnYxLkFjdGlvbhIsCgZpc3N1ZXMYCiADKAsyHC5wbHVnaW5ydW5uZXIudjEuUGx1Z2luSXNzdWUimQIKBkFjdGlvbhIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCmVudHJ5cG9pbnQYAyABKAkSLgoNcGFyYW1zX3NjaGVtYRgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLgoNcmVzdWx0X3NjaGVtYRgFIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLQoJcmVzb3VyY2VzGAYgASgLMhoucGx1Z2lucnVubmVyLnYxLlJlc291cmNlcxIqCgd0aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBm1ldGhvZBgIIAEoCRINCgV0aXRsZRgJIAEoCSJKCgtQbHVnaW5Jc3N1ZRIPCgdtZXNzYWdlGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEbGluZRgDIAEoBRIOCgZjb2x1bW4YBCABKAUi0gEKCVJlc291cmNlcxIRCgRjcHVzGAEgASgBSACIAQESEQoEZ3B1cxgCIAEoAUgBiAEBEhcKCm1lbW9yeV9taWIYAyABKAVIAogBARI2CgZjdXN0b20YBCADKAsyJi5wbHVnaW5ydW5uZXIudjEuUmVzb3VyY2VzLkN1c3RvbUVudHJ5Gi0KC0N1c3RvbUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAFCBwoFX2NwdXNCBwoFX2dwdXNCDQoLX21lbW9yeV9taWIqUgoITGFuZ3VhZ2USGAoUTEFOR1VBR0VfVU5TUEVDSUZJRUQQABITCg9MQU5HVUFHRV9QWVRIT04QARIXChNMQU5HVUFHRV9KQVZBU0NSSVBUEAJiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
  * A folder with a `config.yaml`, or an importable module, that declares actions.
@@ -108,7 +108,7 @@ export const PluginSchema: GenMessage<Plugin> = /*@__PURE__*/
  */
 export type Action = Message<"pluginrunner.v1.Action"> & {
   /**
-   * The name that a request gives in its field `action`.
+   * The name that a request gives in its field `action`: the key of the action in `config.yaml`, or its name in the code.
    *
    * @generated from field: string name = 1;
    */
@@ -163,6 +163,13 @@ export type Action = Message<"pluginrunner.v1.Action"> & {
    * @generated from field: string method = 8;
    */
   method: string;
+
+  /**
+   * A title for people: `name` of the action in `config.yaml`. Nothing is found by it. May be empty.
+   *
+   * @generated from field: string title = 9;
+   */
+  title: string;
 };
 
 /**

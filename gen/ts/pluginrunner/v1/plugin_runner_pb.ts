@@ -8,7 +8,7 @@ import type { Duration, Timestamp, Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { FieldViolation, Job, JobFilter } from "./job_pb.ts";
 import { file_pluginrunner_v1_job } from "./job_pb.ts";
-import type { JobEvents } from "./job_event_pb.ts";
+import type { JobEvent, JobEvents } from "./job_event_pb.ts";
 import { file_pluginrunner_v1_job_event } from "./job_event_pb.ts";
 import type { Plugin, Resources } from "./plugin_pb.ts";
 import { file_pluginrunner_v1_plugin } from "./plugin_pb.ts";
@@ -18,7 +18,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pluginrunner/v1/plugin_runner.proto.
  */
 export const file_pluginrunner_v1_plugin_runner: GenFile = /*@__PURE__*/
-  fileDesc("CiNwbHVnaW5ydW5uZXIvdjEvcGx1Z2luX3J1bm5lci5wcm90bxIPcGx1Z2lucnVubmVyLnYxIvsCChBSdW5QbHVnaW5SZXF1ZXN0Eg4KBnBsdWdpbhgBIAEoCRIOCgZhY3Rpb24YAiABKAkSJwoGcGFyYW1zGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBImCgRtb2RlGAQgASgOMhgucGx1Z2lucnVubmVyLnYxLlJ1bk1vZGUSEgoKZW50cnlwb2ludBgFIAEoCRI3CgNlbnYYBiADKAsyKi5wbHVnaW5ydW5uZXIudjEuUnVuUGx1Z2luUmVxdWVzdC5FbnZFbnRyeRISCgpyZXF1ZXN0X2lkGAcgASgJEg4KBmpvYl9pZBgIIAEoCRIqCgd0aW1lb3V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCXJlc291cmNlcxgKIAEoCzIaLnBsdWdpbnJ1bm5lci52MS5SZXNvdXJjZXMaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI7ChFSdW5QbHVnaW5SZXNwb25zZRImCgZyZXN1bHQYASABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUirQMKEFN1Ym1pdEpvYlJlcXVlc3QSDgoGcGx1Z2luGAEgASgJEg4KBmFjdGlvbhgCIAEoCRInCgZwYXJhbXMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhIKCmVudHJ5cG9pbnQYBCABKAkSNwoDZW52GAUgAygLMioucGx1Z2lucnVubmVyLnYxLlN1Ym1pdEpvYlJlcXVlc3QuRW52RW50cnkSDgoGam9iX2lkGAYgASgJEj0KBmxhYmVscxgHIAMoCzItLnBsdWdpbnJ1bm5lci52MS5TdWJtaXRKb2JSZXF1ZXN0LkxhYmVsc0VudHJ5EioKB3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoJcmVzb3VyY2VzGAkgASgLMhoucGx1Z2lucnVubmVyLnYxLlJlc291cmNlcxoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi1wEKEVN1Ym1pdEpvYlJlc3BvbnNlEigKCHNuYXBzaG90GAEgASgLMhQucGx1Z2lucnVubmVyLnYxLkpvYkgAEiwKBmV2ZW50cxgCIAEoCzIaLnBsdWdpbnJ1bm5lci52MS5Kb2JFdmVudHNIABIvCgloZWFydGJlYXQYAyABKAsyGi5wbHVnaW5ydW5uZXIudjEuSGVhcnRiZWF0SAASLwoJcmVjb25uZWN0GAQgASgLMhoucGx1Z2lucnVubmVyLnYxLlJlY29ubmVjdEgAQggKBnVwZGF0ZSI5Cg9XYXRjaEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgDItYBChBXYXRjaEpvYlJlc3BvbnNlEigKCHNuYXBzaG90GAEgASgLMhQucGx1Z2lucnVubmVyLnYxLkpvYkgAEiwKBmV2ZW50cxgCIAEoCzIaLnBsdWdpbnJ1bm5lci52MS5Kb2JFdmVudHNIABIvCgloZWFydGJlYXQYAyABKAsyGi5wbHVnaW5ydW5uZXIudjEuSGVhcnRiZWF0SAASLwoJcmVjb25uZWN0GAQgASgLMhoucGx1Z2lucnVubmVyLnYxLlJlY29ubmVjdEgAQggKBnVwZGF0ZSI+ChBXYXRjaEpvYnNSZXF1ZXN0EioKBmZpbHRlchgBIAEoCzIaLnBsdWdpbnJ1bm5lci52MS5Kb2JGaWx0ZXIiwwEKEVdhdGNoSm9ic1Jlc3BvbnNlEigKCHNuYXBzaG90GAEgASgLMhQucGx1Z2lucnVubmVyLnYxLkpvYkgAEhgKDnJlbW92ZWRfam9iX2lkGAIgASgJSAASLwoJaGVhcnRiZWF0GAMgASgLMhoucGx1Z2lucnVubmVyLnYxLkhlYXJ0YmVhdEgAEi8KCXJlY29ubmVjdBgEIAEoCzIaLnBsdWdpbnJ1bm5lci52MS5SZWNvbm5lY3RIAEIICgZ1cGRhdGUiUwoJSGVhcnRiZWF0EhUKDWxhc3Rfc2VxdWVuY2UYASABKAMSLwoLc2VydmVyX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiMKCVJlY29ubmVjdBIWCg5hZnRlcl9zZXF1ZW5jZRgBIAEoAyIfCg1HZXRKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCSIzCg5HZXRKb2JSZXNwb25zZRIhCgNqb2IYASABKAsyFC5wbHVnaW5ydW5uZXIudjEuSm9iImQKD0xpc3RKb2JzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIqCgZmaWx0ZXIYAyABKAsyGi5wbHVnaW5ydW5uZXIudjEuSm9iRmlsdGVyIk8KEExpc3RKb2JzUmVzcG9uc2USIgoEam9icxgBIAMoCzIULnBsdWdpbnJ1bm5lci52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiIKEENhbmNlbEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIjYKEUNhbmNlbEpvYlJlc3BvbnNlEiEKA2pvYhgBIAEoCzIULnBsdWdpbnJ1bm5lci52MS5Kb2IiIgoQRGVsZXRlSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkiEwoRRGVsZXRlSm9iUmVzcG9uc2UiOwoSTGlzdFBsdWdpbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIlgKE0xpc3RQbHVnaW5zUmVzcG9uc2USKAoHcGx1Z2lucxgBIAMoCzIXLnBsdWdpbnJ1bm5lci52MS5QbHVnaW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiIKEEdldFBsdWdpblJlcXVlc3QSDgoGcGx1Z2luGAEgASgJIjwKEUdldFBsdWdpblJlc3BvbnNlEicKBnBsdWdpbhgBIAEoCzIXLnBsdWdpbnJ1bm5lci52MS5QbHVnaW4idAoVVmFsaWRhdGVQYXJhbXNSZXF1ZXN0Eg4KBnBsdWdpbhgBIAEoCRIOCgZhY3Rpb24YAiABKAkSJwoGcGFyYW1zGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBISCgplbnRyeXBvaW50GAQgASgJIoUBChZWYWxpZGF0ZVBhcmFtc1Jlc3BvbnNlEg0KBXZhbGlkGAEgASgIEjMKCnZpb2xhdGlvbnMYAiADKAsyHy5wbHVnaW5ydW5uZXIudjEuRmllbGRWaW9sYXRpb24SJwoGcGFyYW1zGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCIWChRHZXRTZXJ2ZXJJbmZvUmVxdWVzdCKmAQoVR2V0U2VydmVySW5mb1Jlc3BvbnNlEg8KB3ZlcnNpb24YASABKAkSDgoGZW5naW5lGAIgASgJEg0KBW1vZGVzGAMgAygJEi0KBmxpbWl0cxgEIAEoCzIdLnBsdWdpbnJ1bm5lci52MS5TZXJ2ZXJMaW1pdHMSLgoKc3RhcnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi1gEKDFNlcnZlckxpbWl0cxIZChFtYXhfcmVxdWVzdF9ieXRlcxgBIAEoBRIYChBtYXhfcmVzdWx0X2J5dGVzGAIgASgFEhMKC21heF93b3JrZXJzGAMgASgFEhcKD21heF9xdWV1ZWRfcnVucxgEIAEoBRIYChBtYXhfcnVubmluZ19qb2JzGAUgASgFEhcKD21heF9xdWV1ZWRfam9icxgGIAEoBRIwCg1qb2JfcmV0ZW50aW9uGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKkoKB1J1bk1vZGUSGAoUUlVOX01PREVfVU5TUEVDSUZJRUQQABISCg5SVU5fTU9ERV9MT0NBTBABEhEKDVJVTl9NT0RFX1RBU0sQAjLICAoMUGx1Z2luUnVubmVyElIKCVJ1blBsdWdpbhIhLnBsdWdpbnJ1bm5lci52MS5SdW5QbHVnaW5SZXF1ZXN0GiIucGx1Z2lucnVubmVyLnYxLlJ1blBsdWdpblJlc3BvbnNlElQKCVN1Ym1pdEpvYhIhLnBsdWdpbnJ1bm5lci52MS5TdWJtaXRKb2JSZXF1ZXN0GiIucGx1Z2lucnVubmVyLnYxLlN1Ym1pdEpvYlJlc3BvbnNlMAESVgoIV2F0Y2hKb2ISIC5wbHVnaW5ydW5uZXIudjEuV2F0Y2hKb2JSZXF1ZXN0GiEucGx1Z2lucnVubmVyLnYxLldhdGNoSm9iUmVzcG9uc2UiA5ACATABElkKCVdhdGNoSm9icxIhLnBsdWdpbnJ1bm5lci52MS5XYXRjaEpvYnNSZXF1ZXN0GiIucGx1Z2lucnVubmVyLnYxLldhdGNoSm9ic1Jlc3BvbnNlIgOQAgEwARJOCgZHZXRKb2ISHi5wbHVnaW5ydW5uZXIudjEuR2V0Sm9iUmVxdWVzdBofLnBsdWdpbnJ1bm5lci52MS5HZXRKb2JSZXNwb25zZSIDkAIBElQKCExpc3RKb2JzEiAucGx1Z2lucnVubmVyLnYxLkxpc3RKb2JzUmVxdWVzdBohLnBsdWdpbnJ1bm5lci52MS5MaXN0Sm9ic1Jlc3BvbnNlIgOQAgESVwoJQ2FuY2VsSm9iEiEucGx1Z2lucnVubmVyLnYxLkNhbmNlbEpvYlJlcXVlc3QaIi5wbHVnaW5ydW5uZXIudjEuQ2FuY2VsSm9iUmVzcG9uc2UiA5ACAhJXCglEZWxldGVKb2ISIS5wbHVnaW5ydW5uZXIudjEuRGVsZXRlSm9iUmVxdWVzdBoiLnBsdWdpbnJ1bm5lci52MS5EZWxldGVKb2JSZXNwb25zZSIDkAICEl0KC0xpc3RQbHVnaW5zEiMucGx1Z2lucnVubmVyLnYxLkxpc3RQbHVnaW5zUmVxdWVzdBokLnBsdWdpbnJ1bm5lci52MS5MaXN0UGx1Z2luc1Jlc3BvbnNlIgOQAgESVwoJR2V0UGx1Z2luEiEucGx1Z2lucnVubmVyLnYxLkdldFBsdWdpblJlcXVlc3QaIi5wbHVnaW5ydW5uZXIudjEuR2V0UGx1Z2luUmVzcG9uc2UiA5ACARJmCg5WYWxpZGF0ZVBhcmFtcxImLnBsdWdpbnJ1bm5lci52MS5WYWxpZGF0ZVBhcmFtc1JlcXVlc3QaJy5wbHVnaW5ydW5uZXIudjEuVmFsaWRhdGVQYXJhbXNSZXNwb25zZSIDkAIBEmMKDUdldFNlcnZlckluZm8SJS5wbHVnaW5ydW5uZXIudjEuR2V0U2VydmVySW5mb1JlcXVlc3QaJi5wbHVnaW5ydW5uZXIudjEuR2V0U2VydmVySW5mb1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_pluginrunner_v1_job, file_pluginrunner_v1_job_event, file_pluginrunner_v1_plugin]);
+  fileDesc("CiNwbHVnaW5ydW5uZXIvdjEvcGx1Z2luX3J1bm5lci5wcm90bxIPcGx1Z2lucnVubmVyLnYxIo8DChBSdW5QbHVnaW5SZXF1ZXN0Eg4KBnBsdWdpbhgBIAEoCRIOCgZhY3Rpb24YAiABKAkSJwoGcGFyYW1zGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBImCgRtb2RlGAQgASgOMhgucGx1Z2lucnVubmVyLnYxLlJ1bk1vZGUSEgoKZW50cnlwb2ludBgFIAEoCRI3CgNlbnYYBiADKAsyKi5wbHVnaW5ydW5uZXIudjEuUnVuUGx1Z2luUmVxdWVzdC5FbnZFbnRyeRISCgpyZXF1ZXN0X2lkGAcgASgJEg4KBmpvYl9pZBgIIAEoCRIqCgd0aW1lb3V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCXJlc291cmNlcxgKIAEoCzIaLnBsdWdpbnJ1bm5lci52MS5SZXNvdXJjZXMSEgoKbm9uX2Zpbml0ZRgLIAMoCRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoIBChFSdW5QbHVnaW5SZXNwb25zZRImCgZyZXN1bHQYASABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSEgoKbm9uX2Zpbml0ZRgCIAMoCRIxCgh3YXJuaW5ncxgDIAMoCzIfLnBsdWdpbnJ1bm5lci52MS5GaWVsZFZpb2xhdGlvbiIlCg9XYXRjaFJ1blJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCSI9ChBXYXRjaFJ1blJlc3BvbnNlEikKBmV2ZW50cxgBIAMoCzIZLnBsdWdpbnJ1bm5lci52MS5Kb2JFdmVudCLBAwoQU3VibWl0Sm9iUmVxdWVzdBIOCgZwbHVnaW4YASABKAkSDgoGYWN0aW9uGAIgASgJEicKBnBhcmFtcxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEgoKZW50cnlwb2ludBgEIAEoCRI3CgNlbnYYBSADKAsyKi5wbHVnaW5ydW5uZXIudjEuU3VibWl0Sm9iUmVxdWVzdC5FbnZFbnRyeRIOCgZqb2JfaWQYBiABKAkSPQoGbGFiZWxzGAcgAygLMi0ucGx1Z2lucnVubmVyLnYxLlN1Ym1pdEpvYlJlcXVlc3QuTGFiZWxzRW50cnkSKgoHdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCglyZXNvdXJjZXMYCSABKAsyGi5wbHVnaW5ydW5uZXIudjEuUmVzb3VyY2VzEhIKCm5vbl9maW5pdGUYCiADKAkaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBItcBChFTdWJtaXRKb2JSZXNwb25zZRIoCghzbmFwc2hvdBgBIAEoCzIULnBsdWdpbnJ1bm5lci52MS5Kb2JIABIsCgZldmVudHMYAiABKAsyGi5wbHVnaW5ydW5uZXIudjEuSm9iRXZlbnRzSAASLwoJaGVhcnRiZWF0GAMgASgLMhoucGx1Z2lucnVubmVyLnYxLkhlYXJ0YmVhdEgAEi8KCXJlY29ubmVjdBgEIAEoCzIaLnBsdWdpbnJ1bm5lci52MS5SZWNvbm5lY3RIAEIICgZ1cGRhdGUiOQoPV2F0Y2hKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgCIAEoAyLWAQoQV2F0Y2hKb2JSZXNwb25zZRIoCghzbmFwc2hvdBgBIAEoCzIULnBsdWdpbnJ1bm5lci52MS5Kb2JIABIsCgZldmVudHMYAiABKAsyGi5wbHVnaW5ydW5uZXIudjEuSm9iRXZlbnRzSAASLwoJaGVhcnRiZWF0GAMgASgLMhoucGx1Z2lucnVubmVyLnYxLkhlYXJ0YmVhdEgAEi8KCXJlY29ubmVjdBgEIAEoCzIaLnBsdWdpbnJ1bm5lci52MS5SZWNvbm5lY3RIAEIICgZ1cGRhdGUiPgoQV2F0Y2hKb2JzUmVxdWVzdBIqCgZmaWx0ZXIYASABKAsyGi5wbHVnaW5ydW5uZXIudjEuSm9iRmlsdGVyIsMBChFXYXRjaEpvYnNSZXNwb25zZRIoCghzbmFwc2hvdBgBIAEoCzIULnBsdWdpbnJ1bm5lci52MS5Kb2JIABIYCg5yZW1vdmVkX2pvYl9pZBgCIAEoCUgAEi8KCWhlYXJ0YmVhdBgDIAEoCzIaLnBsdWdpbnJ1bm5lci52MS5IZWFydGJlYXRIABIvCglyZWNvbm5lY3QYBCABKAsyGi5wbHVnaW5ydW5uZXIudjEuUmVjb25uZWN0SABCCAoGdXBkYXRlIlMKCUhlYXJ0YmVhdBIVCg1sYXN0X3NlcXVlbmNlGAEgASgDEi8KC3NlcnZlcl90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIjCglSZWNvbm5lY3QSFgoOYWZ0ZXJfc2VxdWVuY2UYASABKAMiHwoNR2V0Sm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkiMwoOR2V0Sm9iUmVzcG9uc2USIQoDam9iGAEgASgLMhQucGx1Z2lucnVubmVyLnYxLkpvYiJkCg9MaXN0Sm9ic1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSKgoGZmlsdGVyGAMgASgLMhoucGx1Z2lucnVubmVyLnYxLkpvYkZpbHRlciJPChBMaXN0Sm9ic1Jlc3BvbnNlEiIKBGpvYnMYASADKAsyFC5wbHVnaW5ydW5uZXIudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChBDYW5jZWxKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCSI2ChFDYW5jZWxKb2JSZXNwb25zZRIhCgNqb2IYASABKAsyFC5wbHVnaW5ydW5uZXIudjEuSm9iIiIKEERlbGV0ZUpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIhMKEURlbGV0ZUpvYlJlc3BvbnNlIjsKEkxpc3RQbHVnaW5zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJYChNMaXN0UGx1Z2luc1Jlc3BvbnNlEigKB3BsdWdpbnMYASADKAsyFy5wbHVnaW5ydW5uZXIudjEuUGx1Z2luEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChBHZXRQbHVnaW5SZXF1ZXN0Eg4KBnBsdWdpbhgBIAEoCSI8ChFHZXRQbHVnaW5SZXNwb25zZRInCgZwbHVnaW4YASABKAsyFy5wbHVnaW5ydW5uZXIudjEuUGx1Z2luIvIBChVWYWxpZGF0ZVBhcmFtc1JlcXVlc3QSDgoGcGx1Z2luGAEgASgJEg4KBmFjdGlvbhgCIAEoCRInCgZwYXJhbXMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhIKCmVudHJ5cG9pbnQYBCABKAkSPAoDZW52GAUgAygLMi8ucGx1Z2lucnVubmVyLnYxLlZhbGlkYXRlUGFyYW1zUmVxdWVzdC5FbnZFbnRyeRISCgpub25fZmluaXRlGAYgAygJGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEizAEKFlZhbGlkYXRlUGFyYW1zUmVzcG9uc2USDQoFdmFsaWQYASABKAgSMwoKdmlvbGF0aW9ucxgCIAMoCzIfLnBsdWdpbnJ1bm5lci52MS5GaWVsZFZpb2xhdGlvbhInCgZwYXJhbXMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EjEKCHdhcm5pbmdzGAQgAygLMh8ucGx1Z2lucnVubmVyLnYxLkZpZWxkVmlvbGF0aW9uEhIKCm5vbl9maW5pdGUYBSADKAkiFgoUR2V0U2VydmVySW5mb1JlcXVlc3QipgEKFUdldFNlcnZlckluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg4KBmVuZ2luZRgCIAEoCRINCgVtb2RlcxgDIAMoCRItCgZsaW1pdHMYBCABKAsyHS5wbHVnaW5ydW5uZXIudjEuU2VydmVyTGltaXRzEi4KCnN0YXJ0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItYBCgxTZXJ2ZXJMaW1pdHMSGQoRbWF4X3JlcXVlc3RfYnl0ZXMYASABKAUSGAoQbWF4X3Jlc3VsdF9ieXRlcxgCIAEoBRITCgttYXhfd29ya2VycxgDIAEoBRIXCg9tYXhfcXVldWVkX3J1bnMYBCABKAUSGAoQbWF4X3J1bm5pbmdfam9icxgFIAEoBRIXCg9tYXhfcXVldWVkX2pvYnMYBiABKAUSMAoNam9iX3JldGVudGlvbhgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbipKCgdSdW5Nb2RlEhgKFFJVTl9NT0RFX1VOU1BFQ0lGSUVEEAASEgoOUlVOX01PREVfTE9DQUwQARIRCg1SVU5fTU9ERV9UQVNLEAIyoAkKDFBsdWdpblJ1bm5lchJSCglSdW5QbHVnaW4SIS5wbHVnaW5ydW5uZXIudjEuUnVuUGx1Z2luUmVxdWVzdBoiLnBsdWdpbnJ1bm5lci52MS5SdW5QbHVnaW5SZXNwb25zZRJWCghXYXRjaFJ1bhIgLnBsdWdpbnJ1bm5lci52MS5XYXRjaFJ1blJlcXVlc3QaIS5wbHVnaW5ydW5uZXIudjEuV2F0Y2hSdW5SZXNwb25zZSIDkAIBMAESVAoJU3VibWl0Sm9iEiEucGx1Z2lucnVubmVyLnYxLlN1Ym1pdEpvYlJlcXVlc3QaIi5wbHVnaW5ydW5uZXIudjEuU3VibWl0Sm9iUmVzcG9uc2UwARJWCghXYXRjaEpvYhIgLnBsdWdpbnJ1bm5lci52MS5XYXRjaEpvYlJlcXVlc3QaIS5wbHVnaW5ydW5uZXIudjEuV2F0Y2hKb2JSZXNwb25zZSIDkAIBMAESWQoJV2F0Y2hKb2JzEiEucGx1Z2lucnVubmVyLnYxLldhdGNoSm9ic1JlcXVlc3QaIi5wbHVnaW5ydW5uZXIudjEuV2F0Y2hKb2JzUmVzcG9uc2UiA5ACATABEk4KBkdldEpvYhIeLnBsdWdpbnJ1bm5lci52MS5HZXRKb2JSZXF1ZXN0Gh8ucGx1Z2lucnVubmVyLnYxLkdldEpvYlJlc3BvbnNlIgOQAgESVAoITGlzdEpvYnMSIC5wbHVnaW5ydW5uZXIudjEuTGlzdEpvYnNSZXF1ZXN0GiEucGx1Z2lucnVubmVyLnYxLkxpc3RKb2JzUmVzcG9uc2UiA5ACARJXCglDYW5jZWxKb2ISIS5wbHVnaW5ydW5uZXIudjEuQ2FuY2VsSm9iUmVxdWVzdBoiLnBsdWdpbnJ1bm5lci52MS5DYW5jZWxKb2JSZXNwb25zZSIDkAICElcKCURlbGV0ZUpvYhIhLnBsdWdpbnJ1bm5lci52MS5EZWxldGVKb2JSZXF1ZXN0GiIucGx1Z2lucnVubmVyLnYxLkRlbGV0ZUpvYlJlc3BvbnNlIgOQAgISXQoLTGlzdFBsdWdpbnMSIy5wbHVnaW5ydW5uZXIudjEuTGlzdFBsdWdpbnNSZXF1ZXN0GiQucGx1Z2lucnVubmVyLnYxLkxpc3RQbHVnaW5zUmVzcG9uc2UiA5ACARJXCglHZXRQbHVnaW4SIS5wbHVnaW5ydW5uZXIudjEuR2V0UGx1Z2luUmVxdWVzdBoiLnBsdWdpbnJ1bm5lci52MS5HZXRQbHVnaW5SZXNwb25zZSIDkAIBEmYKDlZhbGlkYXRlUGFyYW1zEiYucGx1Z2lucnVubmVyLnYxLlZhbGlkYXRlUGFyYW1zUmVxdWVzdBonLnBsdWdpbnJ1bm5lci52MS5WYWxpZGF0ZVBhcmFtc1Jlc3BvbnNlIgOQAgESYwoNR2V0U2VydmVySW5mbxIlLnBsdWdpbnJ1bm5lci52MS5HZXRTZXJ2ZXJJbmZvUmVxdWVzdBomLnBsdWdpbnJ1bm5lci52MS5HZXRTZXJ2ZXJJbmZvUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp, file_pluginrunner_v1_job, file_pluginrunner_v1_job_event, file_pluginrunner_v1_plugin]);
 
 /**
  * Request of `RunPlugin`.
@@ -99,6 +99,14 @@ export type RunPluginRequest = Message<"pluginrunner.v1.RunPluginRequest"> & {
    * @generated from field: pluginrunner.v1.Resources resources = 10;
    */
   resources?: Resources | undefined;
+
+  /**
+   * JSON pointers (RFC 6901) to the texts "NaN", "Infinity" and "-Infinity" in `params` that stand for the number of that
+   * name. A text that is not named here is a text.
+   *
+   * @generated from field: repeated string non_finite = 11;
+   */
+  nonFinite: string[];
 };
 
 /**
@@ -120,6 +128,21 @@ export type RunPluginResponse = Message<"pluginrunner.v1.RunPluginResponse"> & {
    * @generated from field: google.protobuf.Value result = 1;
    */
   result?: Value | undefined;
+
+  /**
+   * JSON pointers (RFC 6901) to the texts "NaN", "Infinity" and "-Infinity" in `result` that stand for the number of that
+   * name; an empty pointer is the whole. A text that is not named here is a text.
+   *
+   * @generated from field: repeated string non_finite = 2;
+   */
+  nonFinite: string[];
+
+  /**
+   * What the action does not use of the parameters, for example a name that its model does not know. The run went on.
+   *
+   * @generated from field: repeated pluginrunner.v1.FieldViolation warnings = 3;
+   */
+  warnings: FieldViolation[];
 };
 
 /**
@@ -128,6 +151,48 @@ export type RunPluginResponse = Message<"pluginrunner.v1.RunPluginResponse"> & {
  */
 export const RunPluginResponseSchema: GenMessage<RunPluginResponse> = /*@__PURE__*/
   messageDesc(file_pluginrunner_v1_plugin_runner, 1);
+
+/**
+ * Request of `WatchRun`.
+ *
+ * @generated from message pluginrunner.v1.WatchRunRequest
+ */
+export type WatchRunRequest = Message<"pluginrunner.v1.WatchRunRequest"> & {
+  /**
+   * As for `RunPluginRequest.request_id`. Required.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message pluginrunner.v1.WatchRunRequest.
+ * Use `create(WatchRunRequestSchema)` to create a new message.
+ */
+export const WatchRunRequestSchema: GenMessage<WatchRunRequest> = /*@__PURE__*/
+  messageDesc(file_pluginrunner_v1_plugin_runner, 2);
+
+/**
+ * Response of `WatchRun`.
+ *
+ * @generated from message pluginrunner.v1.WatchRunResponse
+ */
+export type WatchRunResponse = Message<"pluginrunner.v1.WatchRunResponse"> & {
+  /**
+   * The next events, in order. Empty when nothing happened for a while: the stream is alive.
+   *
+   * @generated from field: repeated pluginrunner.v1.JobEvent events = 1;
+   */
+  events: JobEvent[];
+};
+
+/**
+ * Describes the message pluginrunner.v1.WatchRunResponse.
+ * Use `create(WatchRunResponseSchema)` to create a new message.
+ */
+export const WatchRunResponseSchema: GenMessage<WatchRunResponse> = /*@__PURE__*/
+  messageDesc(file_pluginrunner_v1_plugin_runner, 3);
 
 /**
  * Request of `SubmitJob`.
@@ -198,6 +263,13 @@ export type SubmitJobRequest = Message<"pluginrunner.v1.SubmitJobRequest"> & {
    * @generated from field: pluginrunner.v1.Resources resources = 9;
    */
   resources?: Resources | undefined;
+
+  /**
+   * As for `RunPluginRequest.non_finite`.
+   *
+   * @generated from field: repeated string non_finite = 10;
+   */
+  nonFinite: string[];
 };
 
 /**
@@ -205,7 +277,7 @@ export type SubmitJobRequest = Message<"pluginrunner.v1.SubmitJobRequest"> & {
  * Use `create(SubmitJobRequestSchema)` to create a new message.
  */
 export const SubmitJobRequestSchema: GenMessage<SubmitJobRequest> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 2);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 4);
 
 /**
  * Response of `SubmitJob`. The same on the wire as `WatchJobResponse`.
@@ -258,7 +330,7 @@ export type SubmitJobResponse = Message<"pluginrunner.v1.SubmitJobResponse"> & {
  * Use `create(SubmitJobResponseSchema)` to create a new message.
  */
 export const SubmitJobResponseSchema: GenMessage<SubmitJobResponse> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 3);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 5);
 
 /**
  * Request of `WatchJob`.
@@ -286,7 +358,7 @@ export type WatchJobRequest = Message<"pluginrunner.v1.WatchJobRequest"> & {
  * Use `create(WatchJobRequestSchema)` to create a new message.
  */
 export const WatchJobRequestSchema: GenMessage<WatchJobRequest> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 4);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 6);
 
 /**
  * Response of `WatchJob`.
@@ -339,7 +411,7 @@ export type WatchJobResponse = Message<"pluginrunner.v1.WatchJobResponse"> & {
  * Use `create(WatchJobResponseSchema)` to create a new message.
  */
 export const WatchJobResponseSchema: GenMessage<WatchJobResponse> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 5);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 7);
 
 /**
  * Request of `WatchJobs`.
@@ -360,7 +432,7 @@ export type WatchJobsRequest = Message<"pluginrunner.v1.WatchJobsRequest"> & {
  * Use `create(WatchJobsRequestSchema)` to create a new message.
  */
 export const WatchJobsRequestSchema: GenMessage<WatchJobsRequest> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 6);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 8);
 
 /**
  * Response of `WatchJobs`.
@@ -413,7 +485,7 @@ export type WatchJobsResponse = Message<"pluginrunner.v1.WatchJobsResponse"> & {
  * Use `create(WatchJobsResponseSchema)` to create a new message.
  */
 export const WatchJobsResponseSchema: GenMessage<WatchJobsResponse> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 7);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 9);
 
 /**
  * Says that the stream is alive. Sent in the stream itself, since pings do not cross proxies.
@@ -441,7 +513,7 @@ export type Heartbeat = Message<"pluginrunner.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 8);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 10);
 
 /**
  * Says that the server is about to end the stream. The job goes on.
@@ -462,7 +534,7 @@ export type Reconnect = Message<"pluginrunner.v1.Reconnect"> & {
  * Use `create(ReconnectSchema)` to create a new message.
  */
 export const ReconnectSchema: GenMessage<Reconnect> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 9);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 11);
 
 /**
  * Request of `GetJob`.
@@ -483,7 +555,7 @@ export type GetJobRequest = Message<"pluginrunner.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 10);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 12);
 
 /**
  * Response of `GetJob`.
@@ -504,7 +576,7 @@ export type GetJobResponse = Message<"pluginrunner.v1.GetJobResponse"> & {
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 11);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 13);
 
 /**
  * Request of `ListJobs`.
@@ -539,7 +611,7 @@ export type ListJobsRequest = Message<"pluginrunner.v1.ListJobsRequest"> & {
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 12);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 14);
 
 /**
  * Response of `ListJobs`.
@@ -567,7 +639,7 @@ export type ListJobsResponse = Message<"pluginrunner.v1.ListJobsResponse"> & {
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 13);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 15);
 
 /**
  * Request of `CancelJob`.
@@ -588,7 +660,7 @@ export type CancelJobRequest = Message<"pluginrunner.v1.CancelJobRequest"> & {
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 14);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 16);
 
 /**
  * Response of `CancelJob`.
@@ -609,7 +681,7 @@ export type CancelJobResponse = Message<"pluginrunner.v1.CancelJobResponse"> & {
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema: GenMessage<CancelJobResponse> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 15);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 17);
 
 /**
  * Request of `DeleteJob`.
@@ -630,7 +702,7 @@ export type DeleteJobRequest = Message<"pluginrunner.v1.DeleteJobRequest"> & {
  * Use `create(DeleteJobRequestSchema)` to create a new message.
  */
 export const DeleteJobRequestSchema: GenMessage<DeleteJobRequest> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 16);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 18);
 
 /**
  * Response of `DeleteJob`.
@@ -645,7 +717,7 @@ export type DeleteJobResponse = Message<"pluginrunner.v1.DeleteJobResponse"> & {
  * Use `create(DeleteJobResponseSchema)` to create a new message.
  */
 export const DeleteJobResponseSchema: GenMessage<DeleteJobResponse> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 17);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 19);
 
 /**
  * Request of `ListPlugins`.
@@ -673,7 +745,7 @@ export type ListPluginsRequest = Message<"pluginrunner.v1.ListPluginsRequest"> &
  * Use `create(ListPluginsRequestSchema)` to create a new message.
  */
 export const ListPluginsRequestSchema: GenMessage<ListPluginsRequest> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 18);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 20);
 
 /**
  * Response of `ListPlugins`.
@@ -701,7 +773,7 @@ export type ListPluginsResponse = Message<"pluginrunner.v1.ListPluginsResponse">
  * Use `create(ListPluginsResponseSchema)` to create a new message.
  */
 export const ListPluginsResponseSchema: GenMessage<ListPluginsResponse> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 19);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 21);
 
 /**
  * Request of `GetPlugin`.
@@ -722,7 +794,7 @@ export type GetPluginRequest = Message<"pluginrunner.v1.GetPluginRequest"> & {
  * Use `create(GetPluginRequestSchema)` to create a new message.
  */
 export const GetPluginRequestSchema: GenMessage<GetPluginRequest> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 20);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 22);
 
 /**
  * Response of `GetPlugin`.
@@ -743,7 +815,7 @@ export type GetPluginResponse = Message<"pluginrunner.v1.GetPluginResponse"> & {
  * Use `create(GetPluginResponseSchema)` to create a new message.
  */
 export const GetPluginResponseSchema: GenMessage<GetPluginResponse> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 21);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 23);
 
 /**
  * Request of `ValidateParams`.
@@ -778,6 +850,20 @@ export type ValidateParamsRequest = Message<"pluginrunner.v1.ValidateParamsReque
    * @generated from field: string entrypoint = 4;
    */
   entrypoint: string;
+
+  /**
+   * As for `RunPluginRequest.env`: parameters are validated in the environment that the action would run in.
+   *
+   * @generated from field: map<string, string> env = 5;
+   */
+  env: { [key: string]: string };
+
+  /**
+   * As for `RunPluginRequest.non_finite`.
+   *
+   * @generated from field: repeated string non_finite = 6;
+   */
+  nonFinite: string[];
 };
 
 /**
@@ -785,7 +871,7 @@ export type ValidateParamsRequest = Message<"pluginrunner.v1.ValidateParamsReque
  * Use `create(ValidateParamsRequestSchema)` to create a new message.
  */
 export const ValidateParamsRequestSchema: GenMessage<ValidateParamsRequest> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 22);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 24);
 
 /**
  * Response of `ValidateParams`.
@@ -808,11 +894,27 @@ export type ValidateParamsResponse = Message<"pluginrunner.v1.ValidateParamsResp
   violations: FieldViolation[];
 
   /**
-   * The parameters with defaults filled in, when it would.
+   * The parameters as they were given, with defaults filled in, when it would. A default that has no JSON is shown as
+   * text, and a warning says so.
    *
    * @generated from field: google.protobuf.Struct params = 3;
    */
   params?: JsonObject | undefined;
+
+  /**
+   * What the action would not use of the parameters, for example a name that its model does not know.
+   *
+   * @generated from field: repeated pluginrunner.v1.FieldViolation warnings = 4;
+   */
+  warnings: FieldViolation[];
+
+  /**
+   * JSON pointers (RFC 6901) to the texts "NaN", "Infinity" and "-Infinity" in `params` that stand for the number of that
+   * name. A text that is not named here is a text.
+   *
+   * @generated from field: repeated string non_finite = 5;
+   */
+  nonFinite: string[];
 };
 
 /**
@@ -820,7 +922,7 @@ export type ValidateParamsResponse = Message<"pluginrunner.v1.ValidateParamsResp
  * Use `create(ValidateParamsResponseSchema)` to create a new message.
  */
 export const ValidateParamsResponseSchema: GenMessage<ValidateParamsResponse> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 23);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 25);
 
 /**
  * Request of `GetServerInfo`.
@@ -835,7 +937,7 @@ export type GetServerInfoRequest = Message<"pluginrunner.v1.GetServerInfoRequest
  * Use `create(GetServerInfoRequestSchema)` to create a new message.
  */
 export const GetServerInfoRequestSchema: GenMessage<GetServerInfoRequest> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 24);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 26);
 
 /**
  * Response of `GetServerInfo`.
@@ -884,7 +986,7 @@ export type GetServerInfoResponse = Message<"pluginrunner.v1.GetServerInfoRespon
  * Use `create(GetServerInfoResponseSchema)` to create a new message.
  */
 export const GetServerInfoResponseSchema: GenMessage<GetServerInfoResponse> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 25);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 27);
 
 /**
  * The limits that a server enforces.
@@ -947,7 +1049,7 @@ export type ServerLimits = Message<"pluginrunner.v1.ServerLimits"> & {
  * Use `create(ServerLimitsSchema)` to create a new message.
  */
 export const ServerLimitsSchema: GenMessage<ServerLimits> = /*@__PURE__*/
-  messageDesc(file_pluginrunner_v1_plugin_runner, 26);
+  messageDesc(file_pluginrunner_v1_plugin_runner, 28);
 
 /**
  * Where a run takes place. Values may be added.
@@ -1022,6 +1124,19 @@ export const PluginRunner: GenService<{
     methodKind: "unary";
     input: typeof RunPluginRequestSchema;
     output: typeof RunPluginResponseSchema;
+  },
+  /**
+   * Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
+   * numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK
+   * with the run. Nothing is kept: lines that were written before the call are not sent.
+   * - NOT_FOUND (RUN_NOT_FOUND): no run with this id came.
+   *
+   * @generated from rpc pluginrunner.v1.PluginRunner.WatchRun
+   */
+  watchRun: {
+    methodKind: "server_streaming";
+    input: typeof WatchRunRequestSchema;
+    output: typeof WatchRunResponseSchema;
   },
   /**
    * Starts a job, or attaches to the one that was submitted with the same `job_id` and content, and then behaves as
