@@ -20,6 +20,8 @@ import { fixtures, project, startServer, type TestServer } from "../support/serv
 export interface Targets {
   /** The cases: see README.md beside it. */
   cases: string;
+  /** The table of values: see README.md as well. */
+  values: string;
   /** A service with the plugins of the cases. */
   plain: string;
   /** The same behind TLS with an authority of the test's own, and a token. */
@@ -69,6 +71,7 @@ export async function startTargets(): Promise<Targets & AsyncDisposable> {
   const ending = starting.move();
   return {
     cases: join(import.meta.dirname, "cases.json"),
+    values: join(project, "contract/values.json"),
     plain: plain.address,
     secure: { address: byName(secure.address), ca: pki.ca, token },
     mutual: { address: byName(mutual.address), ca: pki.ca, ...pki.client },
