@@ -1,0 +1,39 @@
+import type { JsonValue } from "@bufbuild/protobuf";
+import { pointerPath } from "./json-pointer.ts";
+
+/** The texts that stand for the numbers that JSON has no literal for, as in Protobuf's own JSON mapping. */
+const numbers: ReadonlyMap<unknown, number> = new Map([
+  ["NaN", Number.NaN],
+  ["Infinity", Number.POSITIVE_INFINITY],
+  ["-Infinity", Number.NEGATIVE_INFINITY],
+]);
+
+/**
+ * Turns the texts that `pointers` (RFC 6901) name into the numbers that they stand for: in the value itself, and returns
+ * it; a value that is such a text as a whole becomes the number. `stray` is told the index of each pointer that leads to
+ * something else.
+ */
+export function withNumbers(
+  value: JsonValue,
+  pointers: readonly string[],
+  stray: (index: number) => void = () => {},
+): JsonValue {
+  const root = { value };
+  for (const [index, pointer] of pointers.entries()) {
+    const path = ["value", ...pointerPath(pointer)];
+    const key = path.pop() ?? "";
+    const parent = path.reduce<unknown>(member, root);
+    const number = pointer === "" || pointer.startsWith("/") ? numbers.get(member(parent, key)) : undefined;
+    if (number === undefined || typeof parent !== "object" || parent === null) stray(index);
+    else Reflect.set(parent, key, number);
+  }
+  return root.value;
+}
+
+/** What stands at a key or an index; undefined where there is no such place. */
+function member(container: unknown, key: string): unknown {
+  if (typeof container !== "object" || container === null || !Object.hasOwn(container, key)) return undefined;
+  // "length" is an array's own, and "01" is no index.
+  if (Array.isArray(container) && !/^(0|[1-9]\d*)$/.test(key)) return undefined;
+  return Reflect.get(container, key);
+}

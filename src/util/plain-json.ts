@@ -1,0 +1,281 @@
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { escapePointer } from "./json.ts";
+
+/** A value as JSON, and what had to be said beside it. */
+export interface PlainJson {
+  /** The texts "NaN", "Infinity" and "-Infinity" stand for these numbers; null stands at the places of the faults. */
+  value: JsonValue;
+  /** JSON pointers (RFC 6901) to the texts that stand for numbers. */
+  nonFinite: string[];
+  /** What JSON cannot carry, in order. */
+  faults: PlainJsonFault[];
+}
+
+/** One place of a value that JSON cannot carry. */
+export interface PlainJsonFault {
+  /** JSON pointer; empty for the whole. */
+  pointer: string;
+  /** What stands there, for example `function` or `integer beyond 2^53`. */
+  type: string;
+}
+
+export interface PlainJsonOptions {
+  /** What stands at the place of a fault. Default: null. */
+  instead?: (value: unknown) => JsonValue;
+}
+
+/**
+ * Decoders of Protobuf's messages refuse those that are nested deeper than 100. An object takes three levels (`Struct`, the
+ * entry of its map, `Value`), a list two, and the events of a job take five before their value starts.
+ */
+export const maxMessageLevels = 95;
+const objectLevels = 3;
+const listLevels = 2;
+
+/**
+ * Turns a value of a program into plain JSON, without loss: what has no JSON is a fault, and everything else is there.
+ * A value that is plain JSON already is returned as it is, without a copy. Members that are undefined are left out, as
+ * `JSON.stringify` does; a Date is ISO 8601, a Set or another iterable a list, a Map an object, bytes base64, other typed
+ * arrays lists; `toJSON` is asked; instances give their own properties.
+ */
+export function toPlainJson(value: unknown, { instead = () => null }: PlainJsonOptions = {}): PlainJson {
+  if (isPlainNow(value)) return { value, nonFinite: [], faults: [] };
+  const encoder = new Encoder(instead);
+  const encoded = encoder.encode(value, undefined, "");
+  return { value: encoded ?? null, nonFinite: encoder.nonFinite, faults: encoder.faults };
+}
+
+/** A getter of the value's author may throw; the encoder then says where. */
+function isPlainNow(value: unknown): value is JsonValue {
+  try {
+    return isPlainJson(value, maxMessageLevels);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a value is JSON as it stands. A cycle ends where the levels do. */
+export function isPlainJson(value: unknown, levels: number): value is JsonValue {
+  if (typeof value === "string") return value.isWellFormed();
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value === "boolean" || value === null) return true;
+  if (typeof value !== "object") return false;
+  return Array.isArray(value) ? isPlainList(value, levels - listLevels) : isPlainObject(value, levels - objectLevels);
+}
+
+function isPlainList(list: readonly unknown[], levels: number): boolean {
+  if (levels < 0) return false;
+  for (let index = 0; index < list.length; index++) if (!isPlainJson(list[index], levels)) return false;
+  return true;
+}
+
+function isPlainObject(object: object, levels: number): boolean {
+  if (levels < 0 || !isPlain(object) || hasToJson(object)) return false;
+  for (const key in object) {
+    if (key === "__proto__" || !key.isWellFormed() || !isPlainJson(object[key], levels)) return false;
+  }
+  return true;
+}
+
+/** A container that is being encoded, and where it stands: the way back to the root is the JSON pointer. */
+interface Frame {
+  parent: Frame | undefined;
+  key: string | number;
+  value: object;
+  /** The levels of messages that are left below it. */
+  levels: number;
+  /** What its `toJSON` gave stands in its place, and is no step of a pointer. */
+  asked?: boolean;
+}
+
+/** Undefined stands for a member that is left out. */
+type Encoded = JsonValue | undefined;
+
+class Encoder {
+  readonly nonFinite: string[] = [];
+  readonly faults: PlainJsonFault[] = [];
+  readonly #instead: (value: unknown) => JsonValue;
+
+  constructor(instead: (value: unknown) => JsonValue) {
+    this.#instead = instead;
+  }
+
+  encode(value: unknown, parent: Frame | undefined, key: string | number): Encoded {
+    switch (typeof value) {
+      case "string":
+        return value.isWellFormed() ? value : this.#fault(parent, key, "text with half a surrogate pair", value);
+      case "boolean":
+        return value;
+      case "number":
+        return this.#number(value, parent, key);
+      case "undefined":
+        return undefined;
+      case "object":
+        return value === null ? null : this.#object(value, parent, key);
+      case "bigint":
+        if (Number.isSafeInteger(Number(value))) return Number(value);
+        return this.#fault(parent, key, "integer beyond 2^53", value);
+      default:
+        return this.#fault(parent, key, typeof value, value);
+    }
+  }
+
+  #number(value: number, parent: Frame | undefined, key: string | number): JsonValue {
+    if (Number.isFinite(value)) return value;
+    this.nonFinite.push(pointerTo(parent, key));
+    return String(value);
+  }
+
+  #object(value: object, parent: Frame | undefined, key: string | number): Encoded {
+    for (let above = parent; above !== undefined; above = above.parent) {
+      if (above.value === value) return this.#fault(parent, key, "cycle", value);
+    }
+    const frame: Frame = { parent, key, value, levels: parent?.levels ?? maxMessageLevels };
+    try {
+      if (Array.isArray(value)) return this.#list(value, frame);
+      return isPlain(value) && !hasToJson(value) ? this.#entries(value, frame) : this.#instance(value, frame);
+    } catch {
+      return this.#fault(parent, key, "value that throws when it is read", value); // a getter or a toJSON of its author
+    }
+  }
+
+  #list(items: Iterable<unknown>, { parent, key, value, levels }: Frame): JsonValue {
+    const frame: Frame = { parent, key, value, levels: levels - listLevels };
+    if (frame.levels < 0) return this.#tooDeep(frame);
+    return Array.from(items, (item, index) => this.encode(item, frame, index) ?? null);
+  }
+
+  /** The own properties of an object, as JSON's members. */
+  #entries(object: object, frame: Frame): JsonValue {
+    return this.#members(Object.entries(object), frame);
+  }
+
+  #members(entries: Iterable<readonly [string, unknown]>, { parent, key, value, levels }: Frame): JsonValue {
+    const frame: Frame = { parent, key, value, levels: levels - objectLevels };
+    if (frame.levels < 0) return this.#tooDeep(frame);
+    const object: JsonObject = {};
+    for (const [name, item] of entries) {
+      if (name === "__proto__") this.#fault(frame, name, "name that is not allowed", item);
+      else if (!name.isWellFormed()) this.#fault(frame, name, "name with half a surrogate pair", item);
+      else if (Object.hasOwn(object, name)) this.#fault(frame, name, "name that occurs twice as text", item);
+      else {
+        const encoded = this.encode(item, frame, name);
+        if (encoded !== undefined) object[name] = encoded;
+      }
+    }
+    return object;
+  }
+
+  #instance(value: object, frame: Frame): Encoded {
+    const { parent, key } = frame;
+    if (value instanceof Map) return this.#map(value, frame);
+    if (value instanceof Set) return this.#list(value, frame);
+    if (value instanceof Date) {
+      return Number.isNaN(value.getTime()) ? this.#fault(parent, key, "invalid Date", value) : value.toISOString();
+    }
+    const bytes = bytesOf(value);
+    if (bytes) return base64(bytes);
+    if (isNumbers(value)) return this.#list(value, frame);
+    if (isBoxed(value)) return this.encode(value.valueOf(), parent, key);
+    if (hasToJson(value)) return this.#asked(value, frame);
+    if (isPairs(value)) return this.#map(value, frame);
+    if (isIterable(value)) return this.#list(value, frame);
+    const tag = tagOf(value);
+    const named = tag === "Object" || (Object.keys(value).length > 0 && !(value instanceof Error));
+    return named ? this.#entries(value, frame) : this.#fault(parent, key, tag, value);
+  }
+
+  /** What `toJSON` gives stands at the place of the value; the frame shows a value that gives itself. */
+  #asked(value: { toJSON(key: string): unknown }, frame: Frame): Encoded {
+    const given = value.toJSON(String(frame.key));
+    return given === value ? this.#entries(value, frame) : this.encode(given, { ...frame, asked: true }, frame.key);
+  }
+
+  #map(pairs: Iterable<readonly [unknown, unknown]>, frame: Frame): JsonValue {
+    const entries: [string, unknown][] = [];
+    for (const [key, item] of pairs) {
+      const name = nameOf(key);
+      if (name === undefined) {
+        const type = key === null ? "null" : typeof key;
+        return this.#fault(frame.parent, frame.key, `Map with a key of type ${type}`, frame.value);
+      }
+      entries.push([name, item]);
+    }
+    return this.#members(entries, frame);
+  }
+
+  #tooDeep({ parent, key, value }: Frame): JsonValue {
+    return this.#fault(parent, key, "nesting deeper than clients can read", value);
+  }
+
+  #fault(parent: Frame | undefined, key: string | number, type: string, value: unknown): JsonValue {
+    this.faults.push({ pointer: pointerTo(parent, key), type });
+    return this.#instead(value);
+  }
+}
+
+/** RFC 6901. The root's own key is not part of it. */
+function pointerTo(parent: Frame | undefined, key: string | number): string {
+  if (parent === undefined) return "";
+  const above = pointerTo(parent.parent, parent.key);
+  return parent.asked ? above : `${above}/${escapePointer(String(key).toWellFormed())}`;
+}
+
+/** A Map's key as a member's name: what is a text as JSON, or a number, a boolean or null. */
+function nameOf(key: unknown): string | undefined {
+  if (key instanceof Date) return Number.isNaN(key.getTime()) ? undefined : key.toISOString();
+  const plain = typeof key === "object" && key !== null && hasToJson(key) ? key.toJSON("") : key;
+  if (typeof plain === "string") return plain;
+  const isWord = plain === null || ["number", "bigint", "boolean"].includes(typeof plain);
+  return isWord ? String(plain) : undefined;
+}
+
+/** The bytes of what holds bytes: a Uint8Array, as Buffer is one, a DataView or an ArrayBuffer. */
+function bytesOf(value: object): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof DataView) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return isBuffer(value) ? new Uint8Array(value) : undefined;
+}
+
+/** Pages have no SharedArrayBuffer unless they are isolated. */
+function isBuffer(value: object): value is ArrayBufferLike {
+  return value instanceof ArrayBuffer || tagOf(value) === "SharedArrayBuffer";
+}
+
+/** `btoa` is in Node and in browsers; it takes a character a byte, and a call has only so many arguments. */
+function base64(bytes: Uint8Array): string {
+  const step = 3 * 8192;
+  let text = "";
+  for (let at = 0; at < bytes.length; at += step) text += btoa(String.fromCharCode(...bytes.subarray(at, at + step)));
+  return text;
+}
+
+function isNumbers(value: object): value is object & Iterable<number | bigint> {
+  return ArrayBuffer.isView(value);
+}
+
+function isBoxed(value: object): boolean {
+  return value instanceof Number || value instanceof String || value instanceof Boolean || value instanceof BigInt;
+}
+
+/** Headers, FormData and the like: iterable as pairs of a name and a value. */
+function isPairs(value: object): value is object & Iterable<readonly [unknown, unknown]> {
+  return isIterable(value) && "entries" in value && value.entries === Reflect.get(value, Symbol.iterator);
+}
+
+function isIterable(value: object): value is object & Iterable<unknown> {
+  return typeof Reflect.get(value, Symbol.iterator) === "function";
+}
+
+function hasToJson(value: object): value is { toJSON(key: string): unknown } {
+  return "toJSON" in value && typeof value.toJSON === "function";
+}
+
+function isPlain(value: object): value is Record<string, unknown> {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function tagOf(value: object): string {
+  return Object.prototype.toString.call(value).slice("[object ".length, -1);
+}
