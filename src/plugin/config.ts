@@ -22,7 +22,10 @@ const largestMemoryMib = 2 ** 31 - 1;
 
 /** One action as a `config.yaml` declares it. */
 export interface ActionConfig {
+  /** The key that it stands under. */
   name: string;
+  /** For people; nothing is found by it. */
+  title: string;
   description: string;
   /** Empty when the code has to be searched for the name. */
   entrypoint: string;
@@ -123,13 +126,21 @@ function toConfig(
   for (const [key, value] of Object.entries(isObject(config.actions) ? config.actions : {})) {
     if (unusable.has(key) || !isObject(value)) continue;
     const action = toAction(key, value);
-    const problem = actionProblem(action, actions);
+    const problem = actionProblem(action);
     if (problem === "") actions.set(action.name, action);
     else unusable.set(key, issueAt(["actions", key], `The action ${key} ${problem}`));
   }
   const unknown = unknownKeys(config).map(({ path, suggestion }) =>
     issueAt(path, `The key ${jsonPointer(path)} is not known and changes nothing.${suggestion}`),
   );
+  const misleading = [...actions.values()]
+    .filter(({ name, title }) => title !== name && (actions.has(title) || unusable.has(title)))
+    .map(({ name, title }) =>
+      issueAt(
+        ["actions", name, "name"],
+        `The action ${name} has the name ${title}, which is another action. Its key is what it is called by.`,
+      ),
+    );
   const runtimeEnv = isObject(config.runtime_env) ? config.runtime_env : {};
   return {
     digest: createHash("sha256").update(yaml.text).digest("hex"),
@@ -148,7 +159,7 @@ function toConfig(
     wheelsDir: text(config.wheels_dir) || "wheels",
     actions,
     unusable,
-    issues: [...unusable.values(), ...unknown],
+    issues: [...unusable.values(), ...misleading, ...unknown],
   };
 }
 
@@ -158,7 +169,8 @@ function withoutVariables({ env_vars: _, ...others }: Record<string, unknown>): 
 
 function toAction(key: string, value: Record<string, unknown>): ActionConfig {
   return {
-    name: text(value.name) || key,
+    name: key,
+    title: text(value.name),
     description: text(value.description),
     entrypoint: text(value.entrypoint),
     method: text(value.method),
@@ -169,9 +181,7 @@ function toAction(key: string, value: Record<string, unknown>): ActionConfig {
   };
 }
 
-function actionProblem(action: ActionConfig, others: ReadonlyMap<string, ActionConfig>): string {
-  const { name, entrypoint, timeoutMs = 0, resources } = action;
-  if (others.has(name)) return `has the name ${name}, which another action has.`;
+function actionProblem({ entrypoint, timeoutMs = 0, resources }: ActionConfig): string {
   if (timeoutMs > longestTimeoutMs) return "has a timeout of more than ten years.";
   if ((resources?.memoryMib ?? 0) > largestMemoryMib) return "asks for more memory than there can be.";
   if (entrypoint === "" || parseEntrypoint(entrypoint)) return "";

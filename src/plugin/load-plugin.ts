@@ -144,9 +144,10 @@ function missingModule({ name, entrypoint }: ActionConfig, folder: string, file:
   return [create(PluginIssueSchema, { message, file })];
 }
 
-function toAction({ name, description, entrypoint, method, params, result, resources, timeoutMs }: ActionConfig) {
+function toAction({ name, title, description, entrypoint, method, params, result, resources, timeoutMs }: ActionConfig) {
   return create(ActionSchema, {
     name,
+    title,
     description,
     entrypoint,
     method,

@@ -232,11 +232,27 @@ export class PluginActions {
     );
     const available = names.slice(0, maxNames).join(", ");
     const shown = name.length > 200 ? `${name.slice(0, 200)}…` : name;
-    const hint = didYouMean(name, names) || (available === "" ? " It has none." : ` It has: ${available}.`);
+    const hint = this.#titleHint(name) || didYouMean(name, names) || listed(available);
     return new PluginRunnerError("ACTION_NOT_FOUND", `The plugin ${code} has no action ${shown}.${hint}`, {
-      metadata: { plugin: code, action: shown, available, nearest: nearest(name, names) },
+      metadata: { plugin: code, action: shown, available, nearest: this.#titled(name) ?? nearest(name, names) },
     });
   }
+
+  /** Names for people are often taken for those that actions are called by. */
+  #titleHint(name: string): string {
+    const key = this.#titled(name);
+    return key === undefined ? "" : ` It is the name that config.yaml shows of the action ${key}: ask for ${key}.`;
+  }
+
+  /** The one action that has a title. */
+  #titled(title: string): string | undefined {
+    const named = [...this.#declared.usable.values()].filter((action) => action.title === title && title !== "");
+    return named.length === 1 ? named[0]?.name : undefined;
+  }
+}
+
+function listed(available: string): string {
+  return available === "" ? " It has none." : ` It has: ${available}.`;
 }
 
 /** A copy with more actions and issues. What is configured stays: the code only fills in what is missing. */

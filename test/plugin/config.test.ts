@@ -56,6 +56,7 @@ actions:
   const { resources, ...action } = config.actions.get("train") ?? {};
   assert.deepEqual(action, {
     name: "train",
+    title: "",
     entrypoint: "plugin.train:TrainAction",
     description: "Trains.",
     method: "job",
@@ -127,6 +128,31 @@ actions:
     ["/actions/none must be object, ", 6, 9],
     ["The action .venv.lib.python3.1", 4, 3],
   ]);
+});
+
+test("an action is called by its key: its name is a title, and an issue where it is another action's key", (t) => {
+  const config = read(
+    t,
+    `name: n
+code: c
+actions:
+  train: {name: infer, entrypoint: "m:Train"}
+  infer: {name: Inference, entrypoint: "m:Infer"}
+  export: {name: export}
+`,
+  );
+  assert.deepEqual(
+    [...config.actions].map(([key, { name, title, entrypoint }]) => [key, name, title, entrypoint]),
+    [
+      ["train", "train", "infer", "m:Train"],
+      ["infer", "infer", "Inference", "m:Infer"],
+      ["export", "export", "export", ""],
+    ],
+  );
+  assert.deepEqual(
+    config.issues.map(({ message, line }) => [message, line]),
+    [["The action train has the name infer, which is another action. Its key is what it is called by.", 4]],
+  );
 });
 
 test("a timeout or memory beyond all measure makes the action unusable", (t) => {

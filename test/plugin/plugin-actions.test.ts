@@ -70,6 +70,16 @@ test("an action of the configuration is found without asking anybody, and at onc
   assert.deepEqual(inspector.asked, []);
 });
 
+test("nothing is found by its title, and who asks for one is told the name", async (t) => {
+  const text = 'name: n\ncode: c\nactions: {train: {name: Training run, entrypoint: "m:Train"}}\n';
+  const { plugin, refused } = await open(t, { "p/config.yaml": text, "p/m.py": "" }, "c");
+  assert.deepEqual([plugin.info.actions[0]?.name, plugin.info.actions[0]?.title], ["train", "Training run"]);
+  const error = await refused("Training run");
+  assert.equal(error.reason, "ACTION_NOT_FOUND");
+  assert.match(error.message, /ask for train/);
+  assert.equal(error.metadata.nearest, "train");
+});
+
 test("a schema may stand in a file of the plugin, and in no other", async (t) => {
   const { find, refused, plugin } = await open(t, digits, "digits");
   const { validator } = await find("file");
