@@ -10,10 +10,11 @@ import { Discovery } from "./discovery.ts";
 import { FolderWatcher } from "./folder-watcher.ts";
 import { brokenPlugin } from "./load-plugin.ts";
 import { type Location, locationKey } from "./location.ts";
+import { isPathLike } from "./path-reference.ts";
 import type { Inspector, LoadedAction, LoadedPlugin } from "./plugin.ts";
 import type { PluginActions } from "./plugin-actions.ts";
 import { PluginSlot } from "./plugin-slot.ts";
-import { resolveReference } from "./reference.ts";
+import { resolveReference, splitVersion } from "./reference.ts";
 import { Trees } from "./trees.ts";
 
 /** A plugin in use is looked at this often, in case that watching it did not tell of a change. */
@@ -34,6 +35,8 @@ export interface CatalogOptions {
 /** What a reference led to, and when that was looked up. */
 interface Reference {
   slot: PluginSlot;
+  /** A newer version of the slot is looked at again: it may not be what the reference names. */
+  plugin: LoadedPlugin;
   checkedAt: number;
 }
 
@@ -67,7 +70,12 @@ export class Catalog implements AsyncDisposable {
   peek(reference: string): LoadedPlugin | undefined {
     const known = this.#references.get(reference);
     if (!known || known.slot.dirty || performance.now() - known.checkedAt > recheckMs) return undefined;
-    return known.slot.plugin;
+    return known.slot.plugin === known.plugin ? known.plugin : undefined;
+  }
+
+  /** Makes the next `load` of a reference look, whatever is known: its plugin was seen to have changed. */
+  forget(reference: string): void {
+    this.#references.delete(reference);
   }
 
   /**
@@ -110,7 +118,8 @@ export class Catalog implements AsyncDisposable {
       plugins.push(await this.#listed(location, startedAt, signal));
       await pause();
     }
-    return withDuplicates(plugins.sort((a, b) => compareText(a.code, b.code) || compareText(a.path, b.path)));
+    const sorted = plugins.sort((a, b) => compareText(a.code, b.code) || compareText(a.path, b.path));
+    return withDuplicates(sorted, new Set(modules.map(({ file }) => file)));
   }
 
   /** The plugin with all its actions and schemas; loads its code where the configuration does not say. */
@@ -128,9 +137,20 @@ export class Catalog implements AsyncDisposable {
     this.close();
   }
 
+  /** What a look not long ago found may have been moved, or may be another version by now: then it looks again. */
   async #look(reference: string): Promise<LoadedPlugin> {
     const startedAt = performance.now();
-    const location = await resolveReference(reference, this.#discovery, this.#allowModules);
+    try {
+      const plugin = await this.#lookOnce(reference, startedAt, undefined);
+      if (isMeant(plugin, reference)) return plugin;
+    } catch (error) {
+      if (!(error instanceof PluginRunnerError) || error.reason !== "PLUGIN_NOT_FOUND") throw error;
+    }
+    return this.#lookOnce(reference, performance.now(), 0);
+  }
+
+  async #lookOnce(reference: string, startedAt: number, maxAgeMs: number | undefined): Promise<LoadedPlugin> {
+    const location = await resolveReference(reference, this.#discovery, this.#allowModules, maxAgeMs);
     const slot = this.#slot(location);
     const plugin = await this.#read(slot, startedAt);
     const watched = this.#watcher.watch(slot.key, slot.folders, () => {
@@ -139,7 +159,7 @@ export class Catalog implements AsyncDisposable {
     // What changed between reading and watching is seen by the next look, which a new watch makes come at once.
     const checkedAt = watched === "anew" ? Number.NEGATIVE_INFINITY : startedAt;
     if (this.#references.size >= maxReferences) this.#forgetReferences();
-    this.#references.set(reference, { slot, checkedAt });
+    this.#references.set(reference, { slot, plugin, checkedAt });
     return plugin;
   }
 
@@ -192,19 +212,25 @@ function realRoot(root: string): string {
   throw new PluginRunnerError("REQUEST_INVALID", `The plugin root ${root} is not a folder.`, { metadata: { root } });
 }
 
-/** Says so of each plugin that its code cannot reach, since another folder has the same code and version. */
-function withDuplicates(plugins: readonly Plugin[]): Plugin[] {
-  const first = new Map<string, Plugin>();
+/** Whether a plugin still has the code and version that it was found by. */
+function isMeant({ info }: LoadedPlugin, reference: string): boolean {
+  if (isPathLike(reference)) return true;
+  const [code, version] = splitVersion(reference);
+  return info.code === code && (version === undefined || info.version === version);
+}
+
+/** Says so of each plugin that its code cannot reach, since another one is called the same. */
+function withDuplicates(plugins: readonly Plugin[], modules: ReadonlySet<string>): Plugin[] {
+  const named = Map.groupBy(plugins, ({ code }) => code);
   return plugins.map((plugin) => {
-    const name = `${plugin.code}@${plugin.version}`;
-    const other = plugin.version === "" ? undefined : first.get(name);
-    if (!other) {
-      first.set(name, plugin);
-      return plugin;
-    }
+    const { code, version, path } = plugin;
+    const others = (named.get(code) ?? []).filter(
+      (other) => other !== plugin && (other.version === version || modules.has(path) || modules.has(other.path)),
+    );
+    if (others.length === 0 || version === "") return plugin;
     const copy = clone(PluginSchema, plugin);
-    const message = `${name} is ${other.path}, which has the same code and version: change one of them, or give the path.`;
-    copy.issues.push(create(PluginIssueSchema, { message, file: "config.yaml" }));
+    const message = `${code} is the name of other plugins too: ${others.map((other) => other.path).join(", ")}. Rename all but one, give them different versions, or ask by a path.`;
+    copy.issues.push(create(PluginIssueSchema, { message, file: modules.has(path) ? "" : "config.yaml" }));
     return copy;
   });
 }

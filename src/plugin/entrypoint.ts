@@ -33,10 +33,15 @@ export function entrypointFile(root: string, { language, module }: Entrypoint): 
   return language === "javascript" ? existing(join(root, module)) : pythonModuleFile(root, module);
 }
 
-/** The real path of the file of a dotted Python module under `root`. */
-export function pythonModuleFile(root: string, module: string): string | undefined {
+/** The real path of the file of a dotted Python module under `root`: of several the one that Python imports. */
+function pythonModuleFile(root: string, module: string): string | undefined {
+  return pythonModuleFiles(root, module)[0];
+}
+
+/** The real paths of all files that could be a dotted Python module under `root`, in Python's order. */
+export function pythonModuleFiles(root: string, module: string): string[] {
   const path = join(root, ...module.split("."));
-  return existing(`${path}.py`) ?? existing(join(path, "__init__.py")) ?? existing(`${path}.so`);
+  return [join(path, "__init__.py"), `${path}.so`, `${path}.py`].map(existing).filter((file) => file !== undefined);
 }
 
 /** Whether a real path is `folder` or inside it. */

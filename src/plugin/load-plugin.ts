@@ -144,7 +144,17 @@ function missingModule({ name, entrypoint }: ActionConfig, folder: string, file:
   return [create(PluginIssueSchema, { message, file })];
 }
 
-function toAction({ name, title, description, entrypoint, method, params, result, resources, timeoutMs }: ActionConfig) {
+function toAction({
+  name,
+  title,
+  description,
+  entrypoint,
+  method,
+  params,
+  result,
+  resources,
+  timeoutMs,
+}: ActionConfig) {
   return create(ActionSchema, {
     name,
     title,

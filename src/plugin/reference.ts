@@ -4,8 +4,8 @@ import { PluginRunnerError, requestInvalid } from "../errors.ts";
 import { compareText } from "../util/compare-text.ts";
 import { nearest } from "../util/nearest.ts";
 import { type Discovery, type Found, type FoundFolder, toModule } from "./discovery.ts";
-import { isInside, pythonModuleFile } from "./entrypoint.ts";
-import type { Location } from "./location.ts";
+import { isInside, pythonModuleFiles } from "./entrypoint.ts";
+import type { FolderLocation, Location } from "./location.ts";
 import { isPathLike, resolvePath } from "./path-reference.ts";
 import { compareVersions } from "./version.ts";
 
@@ -19,28 +19,32 @@ const freshMs = 1000;
 /**
  * Finds the plugin that a reference names: a path, else a code with an optional `@version`, else a folder or module
  * under the roots, else a module that is allowed by name.
- * @throws PLUGIN_NOT_FOUND with what is available, PATH_FORBIDDEN, PLUGIN_INVALID, REQUEST_INVALID
+ * @param maxAgeMs how old the knowledge may be of what there is under the roots, when it has what is asked for
+ * @throws PLUGIN_NOT_FOUND with what is available, PATH_FORBIDDEN, REQUEST_INVALID, and PLUGIN_INVALID also where two
+ * plugins have the same name: none of them is meant then
  */
 export async function resolveReference(
   reference: string,
   discovery: Discovery,
   allowModules: readonly string[],
+  maxAgeMs = freshMs,
 ): Promise<Location> {
   if (reference === "") throw requestInvalid("/plugin", "is required");
   if (reference.length > maxLength) throw requestInvalid("/plugin", `is longer than ${maxLength} characters`);
   if (isPathLike(reference)) return atPath(resolvePath(reference, discovery.roots), reference, discovery.roots);
 
   const [code, version] = splitVersion(reference);
-  const known = byCode(await discovery.find(freshMs), code, version);
-  if (known) return known.location;
+  const known = byCode(await discovery.find(maxAgeMs), code, version);
+  if (known && existsSync(known.configFile)) return known;
   const found = await discovery.find(0);
-  const location = byCode(found, code, version)?.location ?? underRoots(reference, discovery.roots);
+  const location = byCode(found, code, version) ?? underRoots(reference, discovery.roots);
   if (location) return location;
   if (allowModules.some((name) => reference === name || reference.startsWith(`${name}.`))) return installed(reference);
   throw notFound(reference, code, version, found);
 }
 
-function splitVersion(reference: string): [string, string | undefined] {
+/** The code and the version that a reference names; it names no version without an `@`. */
+export function splitVersion(reference: string): [string, string | undefined] {
   const at = reference.lastIndexOf("@");
   return at <= 0 ? [reference, undefined] : [reference.slice(0, at), reference.slice(at + 1)];
 }
@@ -59,31 +63,61 @@ function atPath(path: string, reference: string, roots: readonly string[]): Loca
   });
 }
 
-/** Of several versions the highest; of several folders with the same version the first. */
-function byCode({ folders }: Found, code: string, version: string | undefined): FoundFolder | undefined {
-  return folders
-    .filter((folder) => folder.code === code && (version === undefined || folder.version === version))
-    .reduce<FoundFolder | undefined>(
-      (best, folder) => (best && compareVersions(best.version, folder.version) >= 0 ? best : folder),
-      undefined,
-    );
+/** Of several versions the highest. What several folders, or a folder and a module, are called is nobody's name. */
+function byCode({ folders, modules }: Found, code: string, version: string | undefined): FolderLocation | undefined {
+  const named = folders.filter(
+    (folder) => folder.code === code && (version === undefined || folder.version === version),
+  );
+  const highest = named.reduce<FoundFolder | undefined>(
+    (best, folder) => (best && compareVersions(best.version, folder.version) >= 0 ? best : folder),
+    undefined,
+  );
+  if (!highest) return undefined;
+  const same = named.filter((folder) => compareVersions(folder.version, highest.version) === 0);
+  const others = version === undefined ? modules.filter((module) => module.code === code) : [];
+  const paths = [...same.map(({ location }) => location.folder), ...others.map(({ file }) => file)];
+  if (paths.length > 1) throw ambiguous(version === undefined ? code : `${code}@${version}`, paths);
+  return highest.location;
 }
 
 function underRoots(name: string, roots: readonly string[]): Location | undefined {
   if (!/^[^./\\]+(\.[^./\\]+)*$/.test(name)) return undefined;
-  for (const root of roots) {
-    const path = join(root, ...name.split("."));
-    const configFile = configIn(path) ?? configIn(join(root, name));
-    if (configFile) return inside({ kind: "folder", folder: dirname(configFile), configFile }, roots, name);
-    const file = pythonModuleFile(root, name) ?? javascriptFile(path);
-    if (file) return inside(toModule(root, file), [root], name);
-  }
-  return undefined;
+  const places = roots.flatMap((root) => placesOf(name, root));
+  const [first] = places;
+  if (!first) return undefined;
+  const paths = [...new Set(places.map(({ path }) => path))];
+  if (paths.length > 1) throw ambiguous(name, paths);
+  return inside(first.location, first.location.kind === "folder" ? roots : [first.root], name);
 }
 
-function javascriptFile(path: string): string | undefined {
-  const file = [...sourceEndings.map((end) => path + end), ...sourceEndings.map((end) => join(path, `index${end}`))];
-  return file.find((candidate) => existsSync(candidate) && statSync(candidate).isFile());
+/** All that a dotted name may mean under one root. */
+function placesOf(name: string, root: string): { location: Location; path: string; root: string }[] {
+  const path = join(root, ...name.split("."));
+  const configFiles = [...new Set([configIn(path), configIn(join(root, name))])].filter((file) => file !== undefined);
+  const files = [...(configFiles.length > 0 ? [] : pythonModuleFiles(root, name)), ...javascriptFiles(path)];
+  const folders = configFiles.map(
+    (configFile) => ({ kind: "folder", folder: dirname(configFile), configFile }) as const,
+  );
+  return [
+    ...folders.map((location) => ({ location, path: location.folder, root })),
+    ...files
+      .filter((file) => !folders.some(({ folder }) => isInside(file, folder)))
+      .map((file) => ({ location: toModule(root, file), path: file, root })),
+  ];
+}
+
+function javascriptFiles(path: string): string[] {
+  const files = [...sourceEndings.map((end) => path + end), ...sourceEndings.map((end) => join(path, `index${end}`))];
+  return files.filter((candidate) => existsSync(candidate) && statSync(candidate).isFile());
+}
+
+function ambiguous(name: string, paths: readonly string[]): PluginRunnerError {
+  const places = [...paths].sort(compareText);
+  return new PluginRunnerError(
+    "PLUGIN_INVALID",
+    `${shorten(name)} is the name of ${places.length} plugins: ${places.slice(0, maxNames).join(", ")}. Rename all but one, give them different versions, or ask by a path.`,
+    { metadata: { plugin: shorten(name), candidates: places.slice(0, maxNames).join(", ") } },
+  );
 }
 
 /** The location, whose file has to be inside of one of the folders. */

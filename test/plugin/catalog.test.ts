@@ -268,11 +268,66 @@ test("a new version of a plugin is meant from then on", async (t) => {
   assert.equal((await catalog.load("digits@2.0.0", signal)).info.version, "2.0.0");
 });
 
-test("two folders with one code and version: the first is meant, the second has an issue", async (t) => {
-  const { catalog } = open(t, { ...digits, "digits_copy/config.yaml": digits["digits/config.yaml"] });
-  const [first, second] = await catalog.list(signal);
-  assert.equal((await catalog.load("digits", signal)).info.path, first?.path);
-  assert.match(second?.issues.at(-1)?.message ?? "", /same code and version/);
+test("what two plugins are called is neither's name: both have an issue, and each is found by its path", async (t) => {
+  const { root, catalog } = open(t, {
+    ...digits,
+    "digits_copy/config.yaml": digits["digits/config.yaml"],
+    "later/config.yaml": "name: n\ncode: digits\nversion: 0.9.0\n",
+  });
+  const error = await refusal(catalog, "digits");
+  assert.equal(error.reason, "PLUGIN_INVALID");
+  assert.equal(error.metadata.candidates, `${join(root, "digits")}, ${join(root, "digits_copy")}`);
+  assert.equal((await refusal(catalog, "digits@1.0.0")).reason, "PLUGIN_INVALID");
+  assert.equal((await catalog.load("digits@0.9.0", signal)).info.path, join(root, "later"));
+  const listed = await catalog.list(signal);
+  const issues = listed.map(({ path, issues }) => [
+    path,
+    issues.filter(({ message }) => /name of/.test(message)).length,
+  ]);
+  assert.deepEqual(issues, [
+    [join(root, "digits"), 1],
+    [join(root, "digits_copy"), 1],
+    [join(root, "later"), 0],
+  ]);
+  assert.equal((await catalog.load("./digits_copy", signal)).info.path, join(root, "digits_copy"));
+});
+
+test("a module of one name in two roots, or as file and package, or beside a code, is not chosen by order", async (t) => {
+  const roots = [
+    tempTree(t, { "train.py": python, "both.py": python, "both/__init__.py": python, "mixed.ts": "", "mixed.js": "" }),
+    tempTree(t, { "train.py": python, "p/config.yaml": "name: n\ncode: coded\n", "coded.py": python }),
+  ];
+  const catalog = new Catalog({ roots, allowModules: [], inspector: new FakeInspector() });
+  t.after(() => catalog.close());
+  for (const name of ["train", "both", "mixed", "coded"]) {
+    const { reason, metadata } = await refusal(catalog, name);
+    assert.deepEqual([reason, metadata.candidates?.split(", ").length], ["PLUGIN_INVALID", 2], name);
+  }
+  const listed = await catalog.list(signal);
+  const clear = listed.filter(({ issues }) => issues.length === 0).map(({ code }) => code);
+  assert.deepEqual([listed.length, clear], [6, []]);
+});
+
+test("a plugin whose folder was just moved is found by its code", async (t) => {
+  const { root, catalog } = open(t, digits);
+  for (const [from, to] of [
+    ["digits", "moved"],
+    ["moved", "digits"],
+  ] as const) {
+    assert.equal((await catalog.load("digits", signal)).info.path, join(root, from));
+    renameSync(join(root, from), join(root, to));
+    catalog.forget("digits");
+  }
+});
+
+test("a version that was just replaced in its folder is not taken for the one that is asked for", async (t) => {
+  const { root, catalog } = open(t, digits);
+  const old = await catalog.load("digits@1.0.0", signal);
+  write(root, { "digits/config.yaml": digits["digits/config.yaml"].replace("1.0.0", "2.0.0") });
+  assert.equal((await catalog.load("./digits", signal)).info.version, "2.0.0");
+  assert.equal(old.info.version, "1.0.0");
+  const { reason, metadata } = await refusal(catalog, "digits@1.0.0");
+  assert.deepEqual([reason, metadata.available], ["PLUGIN_NOT_FOUND", "2.0.0"]);
 });
 
 test("a caller that leaves does not end what others wait for", async (t) => {
