@@ -99,10 +99,15 @@ export function readErrorRecord(value: unknown): ErrorRecord {
     reason: text(record.reason),
     message: text(record.message),
     metadata: Object.fromEntries(Object.entries(metadata).map(([key, one]) => [key, text(one)])),
-    violations: Array.isArray(record.violations) ? record.violations.slice(0, maxViolations).map(readViolation) : [],
+    violations: readViolations(record.violations),
     exception_type: text(record.exception_type),
     stack: text(record.stack),
   };
+}
+
+/** What a plugin's process wrote as a list of faults or warnings, whatever that is. */
+export function readViolations(value: unknown): Violation[] {
+  return Array.isArray(value) ? value.slice(0, maxViolations).map(readViolation) : [];
 }
 
 function readViolation(value: unknown): Violation {

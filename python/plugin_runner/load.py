@@ -12,6 +12,7 @@ from plugin_runner.signature import read_signature
 
 if TYPE_CHECKING:
     from plugin_runner.context import Context
+    from plugin_runner.errors import Violation
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VIOLATIONS_LIMIT = 100
@@ -46,13 +47,19 @@ class LoadedAction:
         """JSON Schema of the result; None where the code says nothing of it."""
         return None if self._result is None else root_schema(self._result)
 
-    def validated(self, params: dict[str, Any]) -> Any:
-        """The JSON of the params as the code will see them. Raises PARAMS_INVALID."""
-        return self._params.dump(self._converted(params))
+    def validated(self, params: dict[str, Any], warnings: list[Violation] | None = None) -> Any:
+        """The JSON of the params as the code will see them. Raises PARAMS_INVALID.
 
-    def run(self, params: dict[str, Any], ctx: Context) -> Any:
-        """What the action returns, awaited. Raises PARAMS_INVALID, and whatever the action raises."""
-        value = self.start(params, ctx)
+        What the action does not use of them is added to `warnings`.
+        """
+        return self._params.dump(self._converted(params, warnings))
+
+    def run(self, params: dict[str, Any], ctx: Context, warnings: list[Violation] | None = None) -> Any:
+        """What the action returns, awaited. Raises PARAMS_INVALID, and whatever the action raises.
+
+        What the action does not use of the params is added to `warnings`.
+        """
+        value = self._call(params, self._converted(params, warnings), ctx)
         if hasattr(type(value), "__await__"):
             from plugin_runner.event_loop import finish
 
@@ -65,11 +72,13 @@ class LoadedAction:
         """What the action returns: for `async def` something to await."""
         return self._call(params, self._converted(params), ctx)
 
-    def _converted(self, params: dict[str, Any]) -> Any:
+    def _converted(self, params: dict[str, Any], warnings: list[Violation] | None = None) -> Any:
         faults = Faults()
         converted = self._params.convert(params, (None, "params"), faults)
         if faults.violations:
             raise _params_invalid(self.name, faults)
+        if warnings is not None:
+            warnings += faults.warnings
         return converted
 
     def _warn_of_result(self, value: Any, ctx: Context) -> None:

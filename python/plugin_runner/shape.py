@@ -18,14 +18,26 @@ if TYPE_CHECKING:
     from plugin_runner.errors import Violation
 
 
+WARNINGS_LIMIT = 100
+
+
 class Faults:
-    """The faults of one value, in order."""
+    """The faults of one value, in order, and warnings of what is not used of it."""
 
     def __init__(self) -> None:
         self.violations: list[Violation] = []
+        self.warnings: list[Violation] = []
 
     def add(self, path: Path, description: str, rule: str) -> None:
         self.violations.append({"field": pointer(path), "description": description, "rule": rule})
+
+    def ignored(self, path: Path, known: Iterable[str]) -> None:
+        """Warns of a name that none of the known ones is."""
+        if len(self.warnings) < WARNINGS_LIMIT:
+            like = nearest(str(path[1] if path else ""), list(known))
+            hint = f' Did you mean "{like}"?' if like else ""
+            said = f"is not known to the action and was ignored.{hint}"
+            self.warnings.append({"field": pointer(path), "description": said, "rule": "ignored"})
 
 
 class Definitions:

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from plugin_runner.errors import Violation
     from plugin_runner.load import LoadedAction
 
 PROTOCOL = 1
@@ -29,10 +30,11 @@ _sink = PlainRunSink()
 class Request:
     """One line that the service sent."""
 
-    __slots__ = ("cancellation", "message")
+    __slots__ = ("cancellation", "message", "warnings")
 
     def __init__(self, message: dict[str, Any]) -> None:
         self.message = message
+        self.warnings: list[Violation] = []
         self.cancellation = Cancellation()
 
 
@@ -107,7 +109,8 @@ class Worker:
         request_id = request.message["id"]
         try:
             value = encode_result(self._value(request))
-            return b'{"id":%d,"ok":true,"value":%b}\n' % (request_id, value)
+            more = b',"warnings":%b' % dumps(request.warnings).encode() if request.warnings else b""
+            return b'{"id":%d,"ok":true,"value":%b%b}\n' % (request_id, value, more)
         except RunnerError as error:
             record = error.record()
         except BaseException as error:
@@ -120,9 +123,9 @@ class Worker:
         message = request.message
         kind = message["type"]
         if kind == "run":
-            return self._run(message, request.cancellation)
+            return self._run(request)
         if kind == "validate":
-            return self._action(message["entrypoint"]).validated(message["params"])
+            return self._action(message["entrypoint"]).validated(message["params"], request.warnings)
         if kind == "describe":
             from plugin_runner.describe import describe
 
@@ -133,19 +136,21 @@ class Worker:
             return [found._asdict() for found in scan(message["root"], message["module"])]
         raise RunnerError("INTERNAL", f"The worker knows no request {kind!r}.", {"type": kind})
 
-    def _run(self, message: dict[str, Any], cancellation: Cancellation) -> Any:
+    def _run(self, request: Request) -> Any:
+        message = request.message
         env = message["env"]
         variables = {**self._binding["env"], **env} if env else self._binding["env"]
-        ctx = Context(_sink, cancellation, variables, message["job_id"], self._work_dir)
+        ctx = Context(_sink, request.cancellation, variables, message["job_id"], self._work_dir)
         if not env:
-            return self._call(message, ctx)
+            return self._call(request, ctx)
         with LaidEnvironment(env):  # also while the code is loaded
-            return self._call(message, ctx)
+            return self._call(request, ctx)
 
-    def _call(self, message: dict[str, Any], ctx: Context) -> Any:
+    def _call(self, request: Request, ctx: Context) -> Any:
+        message = request.message
         action = self._action(message["entrypoint"])
         ctx.raise_if_cancelled()
-        return action.run(message["params"], ctx)
+        return action.run(message["params"], ctx, request.warnings)
 
     def _action(self, entrypoint: str) -> LoadedAction:
         action = self._actions.get(entrypoint)

@@ -1,7 +1,8 @@
-import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import type { PluginRunnerError } from "../errors.ts";
 import type { LoadedAction } from "../plugin/plugin.ts";
+import type { WorkerResult } from "../worker/messages.ts";
 
 /** One call of one action. `params` are validated already where `action.validator` could. */
 export interface Task {
@@ -19,7 +20,7 @@ export interface TaskPool {
    * Runs one task. An aborted signal tells the action to stop, ends its worker after a grace, and rejects with the
    * signal's reason. Rejects with OVERLOADED at once when too many wait.
    */
-  run(task: Task, signal: AbortSignal): Promise<JsonValue>;
+  run(task: Task, signal: AbortSignal): Promise<WorkerResult>;
   /** Waits for what is under way until the signal aborts, then ends every worker. */
   close(signal: AbortSignal): Promise<void>;
 }

@@ -1,20 +1,21 @@
-import { create, fromJson, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import { create, fromJson, toBinary } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { RunPluginResponseSchema } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { PluginRunnerError } from "../errors.ts";
 import { findJsonFault } from "../util/json.ts";
+import type { WorkerResult } from "../worker/messages.ts";
 
 /**
  * Encodes the response of `RunPlugin`. Throws RESULT_INVALID for a result that the client could not take: there it would
  * fail without a word of why.
  */
-export function encodeResult(result: JsonValue, maxBytes: number): Uint8Array {
-  const fault = findJsonFault(result);
+export function encodeResult({ value, warnings = [] }: WorkerResult, maxBytes: number): Uint8Array {
+  const fault = findJsonFault(value);
   if (fault)
     throw resultInvalid(`The result's ${fault.pointer || "value"} ${fault.description}.`, { field: fault.pointer });
   const bytes = toBinary(
     RunPluginResponseSchema,
-    create(RunPluginResponseSchema, { result: fromJson(ValueSchema, result) }),
+    create(RunPluginResponseSchema, { result: fromJson(ValueSchema, value), warnings }),
   );
   if (bytes.length <= maxBytes) return bytes;
   throw resultInvalid(

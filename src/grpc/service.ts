@@ -15,6 +15,7 @@ import {
   ValidateParamsResponseSchema,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { PluginRunnerError, requestInvalid } from "../errors.ts";
+import type { ValidParams } from "../plugin/plugin.ts";
 import { fingerprint } from "../runner/fingerprint.ts";
 import { RunOnce } from "../runner/run-once.ts";
 import type { Runner } from "../runner/runner.ts";
@@ -69,7 +70,7 @@ function runs({ runner, limits }: ServiceOptions) {
     },
     async validateParams(request, { signal }) {
       const verdict = await runner.validateParams(request, signal);
-      if ("params" in verdict) return create(ValidateParamsResponseSchema, { valid: true, params: verdict.params });
+      if ("params" in verdict) return toVerdict(verdict);
       return create(ValidateParamsResponseSchema, { valid: false, violations: [...verdict.violations] });
     },
   } satisfies Partial<Handlers>;
@@ -140,6 +141,10 @@ function plugins({ runner, limits, startTime }: ServiceOptions) {
       });
     },
   } satisfies Partial<Handlers>;
+}
+
+function toVerdict({ params, warnings }: ValidParams) {
+  return create(ValidateParamsResponseSchema, { valid: true, params, warnings: [...warnings] });
 }
 
 function checkRequestId(requestId: string): void {

@@ -1,10 +1,11 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
-import { PluginRunnerError } from "../errors.ts";
+import { PluginRunnerError, type Violation } from "../errors.ts";
 import type { ParamsValidator } from "./plugin.ts";
 import { linearRegExp } from "./regexp.ts";
 import { refuseHostileSchema } from "./schema-limits.ts";
+import { findUndeclared } from "./undeclared.ts";
 import { toViolations } from "./violations.ts";
 
 /** Of one answer; the metadata `violations_total` says how many there were. */
@@ -32,9 +33,15 @@ let metaSchema: Ajv2020 | undefined;
  */
 export function compileParams(schema: JsonObject, owner: string): ParamsValidator {
   const validate = compileSchema(schema, owner);
+  const undeclared = findUndeclared(schema) ?? noWarnings;
   return (params) => {
     if (!accepts(validate, params, owner)) throw paramsInvalid(validate, owner);
+    return undeclared(params);
   };
+}
+
+function noWarnings(): readonly Violation[] {
+  return [];
 }
 
 function compileSchema(schema: JsonObject, owner: string): ValidateFunction {

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Plugin, Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import type { Violation } from "../errors.ts";
 import type { Binding, DescribedAction, ScannedAction } from "../worker/messages.ts";
 
 /** What has to be installed before a plugin's code can be loaded. */
@@ -39,8 +40,19 @@ export interface LoadedAction {
   readonly resources: Resources | undefined;
 }
 
-/** Fills in defaults, in place, and throws PARAMS_INVALID with every violation. */
-export type ParamsValidator = (params: JsonObject) => void;
+/**
+ * Fills in defaults, in place, and returns what the action does not use of the params. Throws PARAMS_INVALID with every
+ * violation.
+ */
+export type ParamsValidator = (params: JsonObject) => readonly Violation[];
+
+/** Params that an action takes. */
+export interface ValidParams {
+  /** With defaults filled in. */
+  params: JsonObject;
+  /** What the action does not use of them. */
+  warnings: readonly Violation[];
+}
 
 /** What discovery needs of a process that may load plugin code. */
 export interface Inspector {

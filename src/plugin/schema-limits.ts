@@ -69,6 +69,11 @@ function stepsFor(
   return steps;
 }
 
+/** The schemas that apply to the same value as the one that they stand in, those behind its `$ref` included. */
+export function subschemasInPlace(schema: JsonObject, root: JsonObject): JsonObject[] {
+  return inPlace.flatMap((keyword) => subschemas(schema[keyword], keyword, root));
+}
+
 function subschemas(value: JsonValue | undefined, keyword: string, root: JsonObject): JsonObject[] {
   if (keyword === "$ref") return typeof value === "string" ? [target(value, root)].filter(isJsonObject) : [];
   if (Array.isArray(value)) return value.filter(isJsonObject);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { create, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import { create, type JsonObject } from "@bufbuild/protobuf";
 import { durationFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
 import { type Job, type JobFilter, JobSchema, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { Plugin, Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
@@ -16,8 +16,9 @@ import type { WatchHub } from "../job/watch-hub.ts";
 import { type Watcher, watchJob } from "../job/watch-job.ts";
 import { type JobsUpdate, watchJobs } from "../job/watch-jobs.ts";
 import type { Catalog } from "../plugin/catalog.ts";
-import type { LoadedAction } from "../plugin/plugin.ts";
+import type { LoadedAction, ValidParams } from "../plugin/plugin.ts";
 import type { Log } from "../util/log.ts";
+import type { WorkerResult } from "../worker/messages.ts";
 import { withDeadline } from "./deadline.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { Jobs } from "./jobs.ts";
@@ -33,7 +34,12 @@ import {
 } from "./request.ts";
 
 /** Asks the action's own code for its verdict on params, where no schema outside the code has the last word. */
-export type ValidateByCode = (action: LoadedAction, params: JsonObject, signal: AbortSignal) => Promise<JsonObject>;
+export type ValidateByCode = (action: LoadedAction, params: JsonObject, signal: AbortSignal) => Promise<ValidParams>;
+
+/** Of one answer. */
+const maxWarnings = 100;
+
+const noWarnings: readonly Violation[] = [];
 
 /** The code of an action is loaded to validate its params. */
 const validateTimeoutMs = 120_000;
@@ -89,8 +95,8 @@ export class Runner {
     return this.#options.engine.name;
   }
 
-  /** Runs one action and returns its result. */
-  async runPlugin(request: RunPluginRequest, signal: AbortSignal): Promise<JsonValue> {
+  /** Runs one action and returns its result, with what it did not use of the params. */
+  async runPlugin(request: RunPluginRequest, signal: AbortSignal): Promise<WorkerResult> {
     checkActionRequest(request);
     checkEnv(request.env);
     checkJobId(request.jobId);
@@ -156,15 +162,15 @@ export class Runner {
     return catalog.describe(await catalog.load(reference, signal), signal);
   }
 
-  /** The params with defaults filled in, or what is wrong with them. */
+  /** The params with defaults filled in and what the action would not use of them, or what is wrong with them. */
   async validateParams(
     request: ValidateParamsRequest,
     signal: AbortSignal,
-  ): Promise<{ params: JsonObject } | { violations: readonly Violation[] }> {
+  ): Promise<ValidParams | { violations: readonly Violation[] }> {
     try {
       checkActionRequest(request);
       const action = this.#peek(request) ?? (await this.#find(request, signal));
-      return { params: await this.#validated(action, request.params ?? {}, signal) };
+      return await this.#validated(action, request.params ?? {}, signal);
     } catch (error) {
       if (error instanceof PluginRunnerError && error.reason === "PARAMS_INVALID") {
         return { violations: error.violations };
@@ -186,7 +192,7 @@ export class Runner {
   }
 
   /** The request's timeout holds for finding the action too; that of its configuration is known only then. */
-  #run(request: RunPluginRequest, pool: TaskPool, signal: AbortSignal): Promise<JsonValue> {
+  #run(request: RunPluginRequest, pool: TaskPool, signal: AbortSignal): Promise<WorkerResult> {
     const asked = timeoutMs(request.timeout);
     return withDeadline(asked, signal, (own) => this.#runWithin(asked, request, pool, own));
   }
@@ -196,14 +202,15 @@ export class Runner {
     request: RunPluginRequest,
     pool: TaskPool,
     signal: AbortSignal,
-  ): Promise<JsonValue> {
+  ): Promise<WorkerResult> {
     const action = this.#peek(request) ?? (await this.#find(request, signal));
     const params = request.params ?? {};
-    action.validator?.(params);
+    const warnings = action.validator?.(params) ?? noWarnings;
     const resources = this.#resources(action, request.resources);
     const task = { action, params, env: request.env, jobId: request.jobId, resources };
     const configured = asked === undefined ? action.timeoutMs : undefined;
-    return withDeadline(configured, signal, (own) => pool.run(task, own));
+    const result = await withDeadline(configured, signal, (own) => pool.run(task, own));
+    return warnings.length === 0 ? result : { ...result, warnings: merged(warnings, result.warnings) };
   }
 
   /** The action, when its plugin was loaded before and has not changed since. */
@@ -220,10 +227,12 @@ export class Runner {
   }
 
   /** The params as the action will see them, which is for people: what it is given is what the request has. */
-  async #validated(action: LoadedAction, params: JsonObject, signal: AbortSignal): Promise<JsonObject> {
-    action.validator?.(params);
-    if (action.plugin.binding.language !== "python") return params;
-    return withDeadline(validateTimeoutMs, signal, (own) => this.#options.validateByCode(action, params, own));
+  async #validated(action: LoadedAction, params: JsonObject, signal: AbortSignal): Promise<ValidParams> {
+    const warnings = action.validator?.(params) ?? noWarnings;
+    if (action.plugin.binding.language !== "python") return { params, warnings };
+    const validate = (own: AbortSignal) => this.#options.validateByCode(action, params, own);
+    const byCode = await withDeadline(validateTimeoutMs, signal, validate);
+    return { ...byCode, warnings: merged(warnings, byCode.warnings) };
   }
 
   #resources(action: LoadedAction, asked: Resources | undefined): Resources | undefined {
@@ -257,14 +266,15 @@ export class Runner {
     };
   }
 
-  #record(request: SubmitJobRequest, start: JobStart, shown: JsonObject, mark: string): JobRecord {
+  #record(request: SubmitJobRequest, start: JobStart, shown: ValidParams, mark: string): JobRecord {
     const { info } = start.action.plugin;
     const job = create(JobSchema, {
       jobId: start.jobId,
       plugin: request.plugin,
       action: start.action.name,
       entrypoint: start.action.entrypoint,
-      params: shown,
+      params: shown.params,
+      warnings: [...shown.warnings],
       envNames: Object.keys(request.env).sort(),
       labels: request.labels,
       state: JobState.PENDING,
@@ -292,4 +302,10 @@ export class Runner {
       resources: job.resources,
     };
   }
+}
+
+/** A configuration's schema and the code may say the same of one param: the schema's word is enough. */
+function merged(bySchema: readonly Violation[], byCode: readonly Violation[] = []): Violation[] {
+  const known = new Set(bySchema.map(({ field }) => field));
+  return [...bySchema, ...byCode.filter(({ field }) => !known.has(field))].slice(0, maxWarnings);
 }

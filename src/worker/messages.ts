@@ -3,7 +3,7 @@
  * it is `python/plugin_runner`, JavaScript's is `src/runtime`.
  */
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import type { ErrorRecord } from "../errors.ts";
+import type { ErrorRecord, Violation } from "../errors.ts";
 
 export const protocolVersion = 1;
 
@@ -70,7 +70,14 @@ export interface ReadyMessage {
   runtime: string;
 }
 
-export type WorkerAnswer = { id: number; ok: true; value: JsonValue } | { id: number; ok: false; error: ErrorRecord };
+export type WorkerAnswer = ({ id: number; ok: true } & WorkerResult) | { id: number; ok: false; error: ErrorRecord };
+
+/** What a request came to. */
+export interface WorkerResult {
+  value: JsonValue;
+  /** What the action does not use of the params. */
+  warnings?: Violation[];
+}
 
 export type WorkerOutput = ReadyMessage | WorkerAnswer;
 

@@ -1,6 +1,5 @@
-import type { JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError, shuttingDown } from "../errors.ts";
-import type { WorkerRequest } from "./messages.ts";
+import type { WorkerRequest, WorkerResult } from "./messages.ts";
 import { NotStarted, type WorkerProcess } from "./worker-process.ts";
 
 /** Starts workers; each is bound already, or never needs to be. */
@@ -29,7 +28,7 @@ interface Entry<Key> {
   request: WorkerRequest;
   signal: AbortSignal;
   since: number;
-  resolve(value: JsonValue): void;
+  resolve(result: WorkerResult): void;
   reject(error: unknown): void;
 }
 
@@ -71,7 +70,7 @@ export class WorkerPool<Key extends object> {
   }
 
   /** Runs one request on a worker of `key`. As `WorkerProcess.request`; OVERLOADED at once when too many wait. */
-  request(key: Key, request: WorkerRequest, signal: AbortSignal): Promise<JsonValue> {
+  request(key: Key, request: WorkerRequest, signal: AbortSignal): Promise<WorkerResult> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const group = this.#group(key);
     const member = group.queue.length === 0 ? this.#free(group) : undefined;
@@ -117,15 +116,15 @@ export class WorkerPool<Key extends object> {
     return best;
   }
 
-  #send(group: Group<Key>, member: Member, request: WorkerRequest, signal: AbortSignal): Promise<JsonValue> {
+  #send(group: Group<Key>, member: Member, request: WorkerRequest, signal: AbortSignal): Promise<WorkerResult> {
     return member.worker.request(request, signal).catch((error: unknown) => {
       if (error instanceof NotStarted && !signal.aborted) return this.request(group.key, request, signal);
       throw error;
     });
   }
 
-  #enqueue(group: Group<Key>, request: WorkerRequest, signal: AbortSignal): Promise<JsonValue> {
-    const { promise, resolve, reject } = Promise.withResolvers<JsonValue>();
+  #enqueue(group: Group<Key>, request: WorkerRequest, signal: AbortSignal): Promise<WorkerResult> {
+    const { promise, resolve, reject } = Promise.withResolvers<WorkerResult>();
     const entry: Entry<Key> = { group, request, signal, since: performance.now(), resolve, reject };
     const leave = () => {
       const at = group.queue.indexOf(entry);

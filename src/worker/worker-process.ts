@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { Duplex, type Readable } from "node:stream";
 import type { JsonValue } from "@bufbuild/protobuf";
-import { fromErrorRecord, PluginRunnerError, readErrorRecord } from "../errors.ts";
+import { fromErrorRecord, PluginRunnerError, readErrorRecord, readViolations } from "../errors.ts";
 import { isJsonObject } from "../util/json.ts";
 import { LineSplitter } from "../util/lines.ts";
 import type { Log } from "../util/log.ts";
 import { kill, killByEnvironment, killGroup } from "../util/process.ts";
-import type { Binding, Language, WorkerAnswer, WorkerInput, WorkerRequest } from "./messages.ts";
+import type { Binding, Language, WorkerAnswer, WorkerInput, WorkerRequest, WorkerResult } from "./messages.ts";
 
 /** Set for every worker to a value of its own, so that what a plugin leaves behind is found. */
 export const scopeVariable = "PLUGIN_RUNNER_SCOPE";
@@ -30,7 +30,7 @@ export class NotStarted extends Error {}
 
 interface Pending {
   id: number;
-  resolve(value: JsonValue): void;
+  resolve(result: WorkerResult): void;
   reject(error: unknown): void;
   /** Set once the caller is gone and the worker was told. */
   cancelled: boolean;
@@ -100,10 +100,10 @@ export class WorkerProcess {
    * killed when it has not answered within the grace. Rejects with WORKER_LOST when the process ends while it handles
    * the request, and with `NotStarted` when it ends before.
    */
-  request(request: WorkerRequest, signal: AbortSignal): Promise<JsonValue> {
+  request(request: WorkerRequest, signal: AbortSignal): Promise<WorkerResult> {
     if (this.#gone) return Promise.reject(new NotStarted());
     const id = this.#nextId++;
-    const { promise, resolve, reject } = Promise.withResolvers<JsonValue>();
+    const { promise, resolve, reject } = Promise.withResolvers<WorkerResult>();
     const pending: Pending = { id, resolve, reject, cancelled: false };
     const cancel = () => {
       pending.cancelled = true;
@@ -209,7 +209,7 @@ export class WorkerProcess {
     if (pending?.id !== message.id) throw new Error(`An answer to ${message.id} while ${pending?.id} is due.`);
     this.#pending.shift();
     this.#disarmGrace();
-    if (message.ok) pending.resolve(message.value);
+    if (message.ok) pending.resolve(message);
     else pending.reject(fromErrorRecord(message.error));
     this.#armGrace();
     this.onAnswer();
@@ -249,9 +249,11 @@ function drain(stream: Readable | null, take: (chunk: Buffer) => void): void {
 function parseOutput(line: Buffer): WorkerAnswer | "ready" {
   const message: JsonValue = JSON.parse(line.toString("utf8"));
   if (isJsonObject(message)) {
-    const { type, id, ok, value, error } = message;
+    const { type, id, ok, value, warnings, error } = message;
     if (type === "ready") return "ready";
-    if (typeof id === "number" && ok === true && value !== undefined) return { id, ok, value };
+    if (typeof id === "number" && ok === true && value !== undefined) {
+      return warnings === undefined ? { id, ok, value } : { id, ok, value, warnings: readViolations(warnings) };
+    }
     if (typeof id === "number" && ok === false && isJsonObject(error)) return { id, ok, error: readErrorRecord(error) };
   }
   throw new Error("A line that is neither READY nor an answer.");

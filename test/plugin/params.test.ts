@@ -192,3 +192,43 @@ test("schemas of older drafts and unknown keywords are taken", () => {
   validate({ at: "2026-01-01T00:00:00Z", n: 1 });
   assert.throws(() => validate({ at: "yesterday" }), { message: /must match format "date-time"/ });
 });
+
+test("a name that a schema neither declares nor refuses is told, with the nearest one, at every level", () => {
+  const layer: JsonObject = { type: "object", properties: { units: { type: "integer" } } };
+  const warn = compileParams(
+    {
+      $defs: { layer, data: { properties: { path: { type: "string" } } } },
+      allOf: [{ properties: { epochs: { type: "integer" } } }, { $ref: "#/$defs/data" }],
+      properties: {
+        layers: { type: "array", items: { $ref: "#/$defs/layer" } },
+        free: { type: "object" },
+        open: { properties: { a: {} }, additionalProperties: { type: "integer" } },
+        tree: { $ref: "#" },
+      },
+    },
+    "digits/train",
+  );
+  assert.deepEqual(warn({ epochs: 1, path: "x", free: { any: 1 }, open: { b: 1 }, tree: { epochs: 2 } }), []);
+  assert.deepEqual(warn({ epoch: 1, layers: [{ units: 1 }, { "unit/s": 2 }], tree: { tree: { epcohs: 1 } } }), [
+    {
+      field: "/params/epoch",
+      description: 'is not declared by the action, which may ignore it. Did you mean "epochs"?',
+      rule: "ignored",
+    },
+    {
+      field: "/params/layers/1/unit~1s",
+      description: 'is not declared by the action, which may ignore it. Did you mean "units"?',
+      rule: "ignored",
+    },
+    {
+      field: "/params/tree/tree/epcohs",
+      description: 'is not declared by the action, which may ignore it. Did you mean "epochs"?',
+      rule: "ignored",
+    },
+  ]);
+});
+
+test("a schema that lists no names warns of none", () => {
+  assert.deepEqual(compileParams({}, "digits/train")({ any: 1 }), []);
+  assert.deepEqual(compileParams({ properties: { a: {} }, patternProperties: { "^x": {} } }, "d/t")({ y: 1 }), []);
+});

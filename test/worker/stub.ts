@@ -2,7 +2,7 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { silentLog } from "../../src/util/log.ts";
-import type { Binding, RunRequest } from "../../src/worker/messages.ts";
+import type { Binding, RunRequest, WorkerResult } from "../../src/worker/messages.ts";
 import { WorkerProcess } from "../../src/worker/worker-process.ts";
 
 const program = fileURLToPath(new URL("./stub-worker.ts", import.meta.url));
@@ -28,3 +28,8 @@ export function bindingOf(code: string): Binding {
 }
 
 export const forever = new AbortController().signal;
+
+/** What a worker answered, without what it says beside it. */
+export async function answerOf(result: Promise<WorkerResult>): Promise<JsonValue> {
+  return (await result).value;
+}

@@ -3,7 +3,7 @@ import { type TestContext, test } from "node:test";
 import { PluginRunnerError } from "../../src/errors.ts";
 import { startTime } from "../../src/util/process.ts";
 import { WorkerPool, type WorkerPoolOptions } from "../../src/worker/worker-pool.ts";
-import { bindingOf, forever, run, startStub } from "./stub.ts";
+import { answerOf, bindingOf, forever, run, startStub } from "./stub.ts";
 
 interface Key {
   name: string;
@@ -12,8 +12,8 @@ interface Key {
 test("a worker that is warm is used again", async (t) => {
   const { pool, started } = poolOf(t);
   const key = { name: "a" };
-  const first = await pool.request(key, run("pid"), forever);
-  assert.equal(await pool.request(key, run("pid"), forever), first);
+  const first = await answerOf(pool.request(key, run("pid"), forever));
+  assert.equal(await answerOf(pool.request(key, run("pid"), forever)), first);
   assert.deepEqual(started, ["a"]);
 });
 
@@ -23,18 +23,18 @@ test("a group grows while its requests wait, up to the limit, and no further", a
   const ends = new AbortController();
   const waiting = Array.from({ length: 2 }, () => pool.request(key, run("wait"), ends.signal));
   const third = pool.request(key, run("echo"), forever);
-  const other = await pool.request({ name: "b" }, run("binding"), forever);
+  const other = await answerOf(pool.request({ name: "b" }, run("binding"), forever));
   assert.equal(other, "b");
   assert.deepEqual(started.sort(), ["a", "a", "b"]);
   ends.abort(new Error("over"));
   await Promise.allSettled(waiting);
-  assert.deepEqual(await third, {});
+  assert.deepEqual(await answerOf(third), {});
 });
 
 test("a full pool ends the longest idle worker of another key", async (t) => {
   const { pool, started } = poolOf(t, { maxWorkers: 1 });
-  const pid = await pool.request({ name: "a" }, run("pid"), forever);
-  assert.equal(await pool.request({ name: "b" }, run("binding"), forever), "b");
+  const pid = await answerOf(pool.request({ name: "a" }, run("pid"), forever));
+  assert.equal(await answerOf(pool.request({ name: "b" }, run("binding"), forever)), "b");
   assert.deepEqual(started, ["a", "b"]);
   assert.equal(typeof pid, "number");
 });
@@ -53,7 +53,7 @@ test("requests beyond the queue are refused at once, and one that is aborted mak
   const next = pool.request(key, run("echo", { a: 1 }), forever);
   ends.abort(new Error("over"));
   await assert.rejects(running, /over/);
-  assert.deepEqual(await next, { a: 1 });
+  assert.deepEqual(await answerOf(next), { a: 1 });
 });
 
 test("what a lost worker had not started goes to another one", async (t) => {
@@ -66,7 +66,7 @@ test("what a lost worker had not started goes to another one", async (t) => {
   ]);
   assert.ok(lost.status === "rejected" && isError(lost.reason, "WORKER_LOST"));
   assert.deepEqual(
-    others.map((other) => other.status === "fulfilled" && other.value),
+    others.map((other) => other.status === "fulfilled" && other.value.value),
     [{ a: 1 }, { a: 2 }],
   );
   assert.deepEqual(started, ["a", "a"]);
@@ -79,7 +79,7 @@ test("a key under steady load does not keep another one waiting for ever", async
   const load = Array.from({ length: 4 }, async () => {
     while (!stop.signal.aborted) await pool.request(busy, run("echo"), forever);
   });
-  assert.equal(await pool.request({ name: "rare" }, run("binding"), forever), "rare");
+  assert.equal(await answerOf(pool.request({ name: "rare" }, run("binding"), forever)), "rare");
   stop.abort();
   await Promise.all(load);
 });
@@ -94,13 +94,13 @@ test("what cannot be started is refused with the reason, and tried anew by the n
   t.after(() => pool.close(AbortSignal.abort()));
   const key = { name: "a" };
   await assert.rejects(pool.request(key, run("echo"), forever), fault);
-  assert.deepEqual(await pool.request(key, run("echo"), forever), {});
+  assert.deepEqual(await answerOf(pool.request(key, run("echo"), forever)), {});
 });
 
 test("close() refuses what waits, lets what runs finish, and ends every worker", async (t) => {
   const { pool } = poolOf(t, { maxWorkers: 1, graceMs: 50 });
   const key = { name: "a" };
-  const pid = Number(await pool.request(key, run("pid"), forever));
+  const pid = Number(await answerOf(pool.request(key, run("pid"), forever)));
   const ends = new AbortController();
   const running = pool.request(key, run("wait"), ends.signal);
   const waiting = pool.request(key, run("echo"), forever);

@@ -3,16 +3,16 @@ import { test } from "node:test";
 import { PluginRunnerError } from "../../src/errors.ts";
 import { startTime } from "../../src/util/process.ts";
 import { NotStarted } from "../../src/worker/worker-process.ts";
-import { bindingOf, forever, run, startStub } from "./stub.ts";
+import { answerOf, bindingOf, forever, run, startStub } from "./stub.ts";
 
 test("requests are answered in order, and a plugin's failure costs the worker nothing", async (t) => {
   const worker = startStub(t);
   await worker.ready;
   worker.bind(bindingOf("bound"), "/");
   const answers = await Promise.allSettled([
-    worker.request(run("echo", { a: 1 }), forever),
+    answerOf(worker.request(run("echo", { a: 1 }), forever)),
     worker.request(run("fail"), forever),
-    worker.request(run("binding"), forever),
+    answerOf(worker.request(run("binding"), forever)),
   ]);
   assert.deepEqual(answers[0], { status: "fulfilled", value: { a: 1 } });
   assert.ok(answers[1].status === "rejected" && isError(answers[1].reason, "ACTION_FAILED"));
@@ -44,7 +44,7 @@ test("an aborted request rejects at once, and its worker goes on when the action
   abort.abort(new Error("enough"));
   await assert.rejects(request, /enough/);
   assert.equal(worker.load, 1);
-  assert.deepEqual(await worker.request(run("echo", { a: 1 }), forever), { a: 1 });
+  assert.deepEqual(await answerOf(worker.request(run("echo", { a: 1 }), forever)), { a: 1 });
 });
 
 test("an action that does not heed the cancel is killed after the grace, and what waited behind it is given back", async (t) => {
@@ -102,7 +102,7 @@ test("end() lets the worker finish what it has", async (t) => {
   await worker.ready;
   const answer = worker.request(run("echo", { a: 1 }), forever);
   worker.end();
-  assert.deepEqual(await answer, { a: 1 });
+  assert.deepEqual(await answerOf(answer), { a: 1 });
   await worker.exited;
 });
 

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { readErrorRecord } from "../../errors.ts";
-import type { Inspector, LoadedAction, LoadedPlugin } from "../../plugin/plugin.ts";
+import type { Inspector, LoadedAction, LoadedPlugin, ValidParams } from "../../plugin/plugin.ts";
 import { isJsonObject } from "../../util/json.ts";
 import type { Launcher } from "../../worker/launcher.ts";
 import type { DescribedAction, ScannedAction } from "../../worker/messages.ts";
@@ -28,7 +28,7 @@ export class EmbeddedInspector implements Inspector {
 
   async scan(root: string, module: string, signal: AbortSignal): Promise<ScannedAction[]> {
     const found = await this.#scanners.request(scanner, { type: "scan", root, module }, signal);
-    return list(found).map((one) => ({
+    return list(found.value).map((one) => ({
       name: text(one.name),
       description: text(one.description),
       entrypoint: text(one.entrypoint),
@@ -42,14 +42,15 @@ export class EmbeddedInspector implements Inspector {
     signal: AbortSignal,
   ): Promise<DescribedAction[]> {
     const request = { type: "describe", entrypoints: { ...entrypoints } } as const;
-    return list(await this.#pool.request(plugin, request, signal)).map(toDescribed);
+    const { value } = await this.#pool.request(plugin, request, signal);
+    return list(value).map(toDescribed);
   }
 
-  /** The params as the action's code will see them. Throws PARAMS_INVALID. */
-  async validate(action: LoadedAction, params: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+  /** The params with defaults, and what the action does not use of them. Throws PARAMS_INVALID. */
+  async validate(action: LoadedAction, params: JsonObject, signal: AbortSignal): Promise<ValidParams> {
     const request = { type: "validate", entrypoint: action.entrypoint, params } as const;
-    const value = await this.#pool.request(action.plugin, request, signal);
-    return isJsonObject(value) ? value : params;
+    const { value, warnings = [] } = await this.#pool.request(action.plugin, request, signal);
+    return { params: isJsonObject(value) ? value : params, warnings };
   }
 
   async close(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
-import type { JsonValue } from "@bufbuild/protobuf";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
+import type { WorkerResult } from "../../worker/messages.ts";
 import { WorkerPool, type WorkerPoolOptions, type WorkerSource } from "../../worker/worker-pool.ts";
 import type { Task, TaskPool } from "../engine.ts";
 
@@ -11,7 +11,7 @@ export class EmbeddedTaskPool implements TaskPool {
     this.#pool = new WorkerPool(workers, options);
   }
 
-  run({ action, params, env, jobId }: Task, signal: AbortSignal): Promise<JsonValue> {
+  run({ action, params, env, jobId }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const { name, entrypoint, plugin } = action;
     const request = { type: "run", action: name, entrypoint, params, env: { ...env }, job_id: jobId } as const;
     return this.#pool.request(plugin, request, signal);

@@ -1,11 +1,11 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError } from "../../errors.ts";
 import type { LoadedAction } from "../../plugin/plugin.ts";
 import { type ActionCode, loadAction } from "../../runtime/load-action.ts";
 import { runAction } from "../../runtime/run-action.ts";
 import { stderrSink } from "../../runtime/stderr-sink.ts";
+import type { WorkerResult } from "../../worker/messages.ts";
 import type { Environments } from "../embedded/environment.ts";
 import type { Task, TaskPool } from "../engine.ts";
 
@@ -28,7 +28,7 @@ export class InProcess implements TaskPool {
   }
 
   /** Settles as the action does: one that does not heed the signal cannot be left behind unseen. */
-  async run(task: Task, signal: AbortSignal): Promise<JsonValue> {
+  async run(task: Task, signal: AbortSignal): Promise<WorkerResult> {
     signal.throwIfAborted();
     if (this.#running >= this.#maxRunning) throw overloaded(this.#maxRunning);
     this.#running++;
@@ -41,10 +41,10 @@ export class InProcess implements TaskPool {
 
   async close(): Promise<void> {}
 
-  async #run({ action, params, env, jobId }: Task, signal: AbortSignal): Promise<JsonValue> {
+  async #run({ action, params, env, jobId }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const code = this.#loaded.get(action) ?? (await this.#load(action, signal));
     const pluginEnv = action.plugin.binding.env;
-    return runAction(code, {
+    const value = await runAction(code, {
       action: action.name,
       params,
       env: { ...pluginEnv, ...env },
@@ -53,6 +53,7 @@ export class InProcess implements TaskPool {
       sink: stderrSink,
       signal,
     });
+    return { value };
   }
 
   async #load(action: LoadedAction, signal: AbortSignal): Promise<ActionCode> {

@@ -1,5 +1,5 @@
-import type { JsonValue } from "@bufbuild/protobuf";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
+import type { WorkerResult } from "../../worker/messages.ts";
 import type { WorkerSource } from "../../worker/worker-pool.ts";
 import type { Environments } from "../embedded/environment.ts";
 import { EmbeddedTaskPool } from "../embedded/task-pool.ts";
@@ -30,7 +30,7 @@ export class LocalPool implements TaskPool {
     this.#inProcess = inProcess ? new InProcess({ dir, environments, maxRunning: maxInProcess }) : undefined;
   }
 
-  run(task: Task, signal: AbortSignal): Promise<JsonValue> {
+  run(task: Task, signal: AbortSignal): Promise<WorkerResult> {
     const { language } = task.action.plugin.binding;
     return (language === "javascript" ? (this.#inProcess ?? this.#workers) : this.#workers).run(task, signal);
   }

@@ -1,10 +1,9 @@
-import type { JsonValue } from "@bufbuild/protobuf";
 import { Agent, type Dispatcher } from "undici";
 import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
-import { fromErrorRecord, PluginRunnerError, shuttingDown } from "../../errors.ts";
+import { fromErrorRecord, PluginRunnerError, readViolations, shuttingDown } from "../../errors.ts";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import { abortable } from "../../util/abortable.ts";
-import type { WorkerAnswer } from "../../worker/messages.ts";
+import type { WorkerAnswer, WorkerResult } from "../../worker/messages.ts";
 import type { Task, TaskPool } from "../engine.ts";
 import type { Gateway, GatewayAddress } from "./gateway.ts";
 import { actorOptions } from "./gateway-actor.ts";
@@ -65,7 +64,7 @@ export class RayTaskPool implements TaskPool {
     });
   }
 
-  async run(task: Task, signal: AbortSignal): Promise<JsonValue> {
+  async run(task: Task, signal: AbortSignal): Promise<WorkerResult> {
     signal.throwIfAborted();
     if (this.#closing) throw shuttingDown();
     const { maxWorkers, maxQueued } = this.#options;
@@ -86,7 +85,7 @@ export class RayTaskPool implements TaskPool {
     await this.#options.gateway.close();
   }
 
-  async #run({ action, params, env, jobId, resources }: Task, signal: AbortSignal): Promise<JsonValue> {
+  async #run({ action, params, env, jobId, resources }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const { name, entrypoint, plugin } = action;
     const request = { type: "run", action: name, entrypoint, params, env, job_id: jobId };
     const line = JSON.stringify(request);
@@ -197,10 +196,14 @@ function isAnswer(value: unknown): value is WorkerAnswer {
   return typeof value === "object" && value !== null && "ok" in value && ("value" in value || "error" in value);
 }
 
-function resultOf(answer: WorkerAnswer): JsonValue {
-  if (answer.ok) return answer.value;
+function resultOf(answer: WorkerAnswer): WorkerResult {
+  if (answer.ok) return readResult(answer);
   const error = fromErrorRecord(answer.error);
   throw error.reason === "ENGINE_UNAVAILABLE" ? unavailable(error.message) : error;
+}
+
+function readResult({ value, warnings }: WorkerResult): WorkerResult {
+  return warnings === undefined ? { value } : { value, warnings: readViolations(warnings) };
 }
 
 function neverConnected(error: unknown): boolean {
