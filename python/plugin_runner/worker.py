@@ -125,7 +125,8 @@ class Worker:
         if kind == "run":
             return self._run(request)
         if kind == "validate":
-            return self._action(message["entrypoint"]).validated(message["params"], request.warnings)
+            with LaidEnvironment(message["env"]):
+                return self._action(message["entrypoint"]).validated(message["params"], request.warnings)
         if kind == "describe":
             from plugin_runner.describe import describe
 

@@ -66,7 +66,7 @@ export async function composeServer(
   });
   const environments = new Environments({ dir: join(dataDir, "environments"), python, log });
   const workers = new PluginWorkers(launcher, environments);
-  const inspector = new EmbeddedInspector(launcher, python, workers);
+  const inspector = new EmbeddedInspector(launcher, python, workers, environments);
   const catalog = openCatalog({ roots: options.root, allowModules: options.allowModule, inspector, log });
   const hub = new WatchHub();
   const { ray } = options;
@@ -76,7 +76,7 @@ export async function composeServer(
       : composeRay({ ...options, ray }, env, log, hub, environments);
   const runner = new Runner({
     catalog,
-    validateByCode: (action, params, until) => inspector.validate(action, params, until),
+    inspector,
     local: localPool(options, workers, environments, dataDir),
     tasks: carriers.tasks,
     engine: carriers.engine,

@@ -60,7 +60,7 @@ export class PluginActions {
     this.#describedDeclared = new SharedWork(() => this.#describe(entrypointsOf(declared.usable.values())), allLoaded);
     this.#describedCode = new SharedWork(() => this.#describe({}), allLoaded);
     this.#describedPlugin = new SharedWork(
-      () => this.#inTime((signal) => this.#describePlugin(signal)),
+      () => this.#describePlugin(sources.closed),
       ({ issues }) => issues.length === plugin.info.issues.length,
     );
   }
@@ -189,6 +189,7 @@ export class PluginActions {
 
   async #describe(entrypoints: Readonly<Record<string, string>>): Promise<DescribedAction[]> {
     const { inspector } = this.#sources;
+    await inspector.prepare(this.plugin, this.#sources.closed);
     const described = await this.#inTime((signal) => inspector.describe(this.plugin, entrypoints, signal));
     return described.map(showable);
   }

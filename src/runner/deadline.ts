@@ -2,21 +2,24 @@ import { PluginRunnerError } from "../errors.ts";
 import { maxTimerMs } from "../util/timer.ts";
 
 /**
- * Runs `work` with a signal that aborts with the given one, or with DEADLINE after `ms` milliseconds; at its deadline the
- * promise rejects at once, whether `work` heeds the signal or not. Without `ms` it is `work` with the given signal.
+ * Runs `work` with a signal that aborts with the given one, or with DEADLINE (or what `late` makes) after `ms`
+ * milliseconds; at its deadline the promise rejects at once, whether `work` heeds the signal or not. Without `ms` it is
+ * `work` with the given signal.
  */
 export function withDeadline<T>(
   ms: number | undefined,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
+  late: (ms: number) => PluginRunnerError = deadline,
 ): Promise<T> {
-  return ms === undefined ? work(signal) : beforeDeadline(ms, signal, work);
+  return ms === undefined ? work(signal) : beforeDeadline(ms, signal, work, late);
 }
 
 async function beforeDeadline<T>(
   ms: number,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
+  late: (ms: number) => PluginRunnerError,
 ): Promise<T> {
   const controller = new AbortController();
   const { promise: over, reject } = Promise.withResolvers<never>();
@@ -25,7 +28,7 @@ async function beforeDeadline<T>(
     reject(reason);
   };
   const abort = () => end(signal.reason);
-  const timer = setTimeout(() => end(deadline(ms)), Math.min(ms, maxTimerMs));
+  const timer = setTimeout(() => end(late(ms)), Math.min(ms, maxTimerMs));
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
   try {

@@ -16,7 +16,7 @@ import type { WatchHub } from "../job/watch-hub.ts";
 import { type Watcher, watchJob } from "../job/watch-job.ts";
 import { type JobsUpdate, watchJobs } from "../job/watch-jobs.ts";
 import type { Catalog } from "../plugin/catalog.ts";
-import type { LoadedAction, ValidParams } from "../plugin/plugin.ts";
+import type { LoadedAction, LoadedPlugin, ValidParams } from "../plugin/plugin.ts";
 import type { Log } from "../util/log.ts";
 import type { WorkerResult } from "../worker/messages.ts";
 import { withDeadline } from "./deadline.ts";
@@ -33,8 +33,18 @@ import {
   timeoutMs,
 } from "./request.ts";
 
-/** Asks the action's own code for its verdict on params, where no schema outside the code has the last word. */
-export type ValidateByCode = (action: LoadedAction, params: JsonObject, signal: AbortSignal) => Promise<ValidParams>;
+/** Asks an action's own code for its verdict on params, where no schema outside the code has the last word. */
+export interface ParamsInspector {
+  /** Builds what the plugin's code needs. */
+  prepare(plugin: LoadedPlugin, signal: AbortSignal): Promise<void>;
+  /** The params as the code will see them in an environment with `env`. Throws PARAMS_INVALID. */
+  validate(
+    action: LoadedAction,
+    params: JsonObject,
+    env: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<ValidParams>;
+}
 
 /** Of one answer. */
 const maxWarnings = 100;
@@ -46,7 +56,7 @@ const validateTimeoutMs = 120_000;
 
 export interface RunnerOptions {
   catalog: Catalog;
-  validateByCode: ValidateByCode;
+  inspector: ParamsInspector;
   /** Where local runs go: by language, undefined where local mode is off. */
   local: TaskPool | undefined;
   tasks: TaskPool;
@@ -114,7 +124,7 @@ export class Runner {
     if (request.jobId !== "" && (await this.#attach(request.jobId, mark))) return request.jobId;
     const action = this.#peek(request) ?? (await this.#find(request, signal));
     const params = request.params ?? {};
-    const shown = await this.#validated(action, params, signal);
+    const shown = await this.#validated(action, params, request.env, signal);
     const start = this.#jobStart(request, action, params);
     this.#options.engine.ready?.();
     const record = this.#record(request, start, shown, mark);
@@ -169,8 +179,9 @@ export class Runner {
   ): Promise<ValidParams | { violations: readonly Violation[] }> {
     try {
       checkActionRequest(request);
+      checkEnv(request.env);
       const action = this.#peek(request) ?? (await this.#find(request, signal));
-      return await this.#validated(action, request.params ?? {}, signal);
+      return await this.#validated(action, request.params ?? {}, request.env, signal);
     } catch (error) {
       if (error instanceof PluginRunnerError && error.reason === "PARAMS_INVALID") {
         return { violations: error.violations };
@@ -227,11 +238,18 @@ export class Runner {
   }
 
   /** The params as the action will see them, which is for people: what it is given is what the request has. */
-  async #validated(action: LoadedAction, params: JsonObject, signal: AbortSignal): Promise<ValidParams> {
+  async #validated(
+    action: LoadedAction,
+    params: JsonObject,
+    env: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<ValidParams> {
     const warnings = action.validator?.(params) ?? noWarnings;
     if (action.plugin.binding.language !== "python") return { params, warnings };
-    const validate = (own: AbortSignal) => this.#options.validateByCode(action, params, own);
-    const byCode = await withDeadline(validateTimeoutMs, signal, validate);
+    const { inspector } = this.#options;
+    await inspector.prepare(action.plugin, signal);
+    const validate = (own: AbortSignal) => inspector.validate(action, params, env, own);
+    const byCode = await withDeadline(validateTimeoutMs, signal, validate, () => tooSlow(action));
     return { ...byCode, warnings: merged(warnings, byCode.warnings) };
   }
 
@@ -308,4 +326,12 @@ export class Runner {
 function merged(bySchema: readonly Violation[], byCode: readonly Violation[] = []): Violation[] {
   const known = new Set(bySchema.map(({ field }) => field));
   return [...bySchema, ...byCode.filter(({ field }) => !known.has(field))].slice(0, maxWarnings);
+}
+
+function tooSlow({ plugin }: LoadedAction): PluginRunnerError {
+  const { code } = plugin.info;
+  const seconds = validateTimeoutMs / 1000;
+  return new PluginRunnerError("PLUGIN_INVALID", `The code of ${code} has not checked the params after ${seconds} s.`, {
+    metadata: { plugin: code, timeout_seconds: String(seconds) },
+  });
 }

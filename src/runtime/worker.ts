@@ -10,6 +10,7 @@ import { PluginRunnerError, toErrorRecord } from "../errors.ts";
 import type {
   Binding,
   RunRequest,
+  ValidateRequest,
   WorkerAnswer,
   WorkerInput,
   WorkerOutput,
@@ -88,12 +89,21 @@ async function handle(request: WorkerRequest, signal: AbortSignal): Promise<Json
     case "describe":
       return encode(await guard.run("describe", () => describeActions(bound, request.entrypoints)));
     case "validate": // the service has validated: a schema is all that a JavaScript action says of its params
-      await guard.run("validate", () => load(bound, request.entrypoint));
+      await guard.run("validate", () => validate(bound, request));
       return request.params;
     case "run":
       return guard.run(request.action, () => run(bound, request, signal));
     default:
       throw new PluginRunnerError("INTERNAL", `A JavaScript worker does not answer ${request.type}.`);
+  }
+}
+
+async function validate(bound: Binding, request: ValidateRequest): Promise<void> {
+  const restore = overlayEnv(request.env);
+  try {
+    await load(bound, request.entrypoint);
+  } finally {
+    restore();
   }
 }
 

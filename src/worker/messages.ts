@@ -42,6 +42,8 @@ export interface ValidateRequest {
   type: "validate";
   entrypoint: string;
   params: JsonObject;
+  /** Laid over the binding's, as for a run. */
+  env: Record<string, string>;
 }
 
 export interface RunRequest {

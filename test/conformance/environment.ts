@@ -31,6 +31,14 @@ export const environment: Group = {
         assert.ok(!names.includes("SERVICE_SECRET"));
       });
 
+      if (language === "python") {
+        check(`params are checked with the variables that the action will see ${here}`, async ({ client }) => {
+          for (const key of ["one", "other"]) {
+            assert.equal(await run(client, mode, plugin, "keyed", {}, { env: { FIXTURE_KEY: key } }), key);
+          }
+        });
+      }
+
       check(`a name that no variable can have is refused ${here}`, async ({ client }) => {
         for (const env of [{ "A=B": "" }, { "": "x" }, { FIXTURE_A: "nul \0" }]) {
           const error = await failure(run(client, mode, plugin, "show", {}, { env }));

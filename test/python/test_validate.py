@@ -11,13 +11,13 @@ StartWorker = Callable[..., WorkerClient]
 
 
 def validated(worker: WorkerClient, entrypoint: str, params: dict[str, Any]) -> Any:
-    answer = worker.ask("validate", entrypoint=entrypoint, params=params)
+    answer = worker.ask("validate", entrypoint=entrypoint, params=params, env={})
     assert answer["ok"], answer
     return answer["value"]
 
 
 def faults(worker: WorkerClient, entrypoint: str, params: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    answer = worker.ask("validate", entrypoint=entrypoint, params=params)
+    answer = worker.ask("validate", entrypoint=entrypoint, params=params, env={})
     assert answer["error"]["reason"] == "PARAMS_INVALID", answer
     return {each["field"]: (each["rule"], each["description"]) for each in answer["error"]["violations"]}
 

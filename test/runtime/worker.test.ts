@@ -134,7 +134,7 @@ test("describe and validate are answered, scan is refused", async () => {
   const described = await worker.answer();
   assert.ok(described.ok && Array.isArray(described.value));
   assert.equal(described.value.length, 1);
-  worker.request({ type: "validate", entrypoint: "./index.ts#greet", params: { name: "x", times: 1 } });
+  worker.request({ type: "validate", entrypoint: "./index.ts#greet", params: { name: "x", times: 1 }, env: {} });
   assert.deepEqual(await worker.answer(), { id: 2, ok: true, value: { name: "x", times: 1 } });
   worker.request({ type: "scan", root: "/", module: "" });
   assert.equal(errorOf(await worker.answer()).reason, "INTERNAL");

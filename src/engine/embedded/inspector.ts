@@ -6,6 +6,7 @@ import type { Launcher } from "../../worker/launcher.ts";
 import type { DescribedAction, ScannedAction } from "../../worker/messages.ts";
 import { WorkerPool, type WorkerSource } from "../../worker/worker-pool.ts";
 import type { WorkerProcess } from "../../worker/worker-process.ts";
+import type { Environments } from "./environment.ts";
 
 /** Workers that only look at plugins are few and soon gone. */
 const limits = { maxWorkers: 8, maxWorkersPerKey: 1, depth: 1, maxQueued: 1000, idleMs: 30_000 };
@@ -17,8 +18,15 @@ const scanner = {};
 export class EmbeddedInspector implements Inspector {
   readonly #scanners: WorkerPool<object>;
   readonly #pool: WorkerPool<LoadedPlugin>;
+  readonly #environments: Environments;
 
-  constructor(launcher: Launcher, python: () => Promise<string>, workers: WorkerSource<LoadedPlugin>) {
+  constructor(
+    launcher: Launcher,
+    python: () => Promise<string>,
+    workers: WorkerSource<LoadedPlugin>,
+    environments: Environments,
+  ) {
+    this.#environments = environments;
     this.#scanners = new WorkerPool<object>(
       { start: async (): Promise<WorkerProcess> => launcher.take("python", await python()) },
       { ...limits, maxWorkers: 1 },
@@ -46,9 +54,22 @@ export class EmbeddedInspector implements Inspector {
     return list(value).map(toDescribed);
   }
 
-  /** The params with defaults, and what the action does not use of them. Throws PARAMS_INVALID. */
-  async validate(action: LoadedAction, params: JsonObject, signal: AbortSignal): Promise<ValidParams> {
-    const request = { type: "validate", entrypoint: action.entrypoint, params } as const;
+  /** Builds what the plugin's code needs, so that no time limit of loading it covers the build. */
+  async prepare(plugin: LoadedPlugin, signal: AbortSignal): Promise<void> {
+    await this.#environments.prepare(plugin, () => {}, signal);
+  }
+
+  /**
+   * The params with defaults, and what the action does not use of them, as its code sees them in an environment with
+   * `env`. Throws PARAMS_INVALID.
+   */
+  async validate(
+    action: LoadedAction,
+    params: JsonObject,
+    env: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<ValidParams> {
+    const request = { type: "validate", entrypoint: action.entrypoint, params, env: { ...env } } as const;
     const { value, warnings = [] } = await this.#pool.request(action.plugin, request, signal);
     return { params: isJsonObject(value) ? value : params, warnings };
   }
