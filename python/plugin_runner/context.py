@@ -22,7 +22,7 @@ class Context:
     checked and then dropped, except that lines of the log go to stderr.
     """
 
-    __slots__ = ("_cancellation", "_env", "_logger", "_sink", "_variables", "_work_dir", "job_id")
+    __slots__ = ("_artifacts_dir", "_cancellation", "_env", "_logger", "_sink", "_variables", "_work_dir", "job_id")
 
     def __init__(
         self,
@@ -31,11 +31,13 @@ class Context:
         variables: dict[str, str] | None = None,
         job_id: str = "",
         work_dir: str = "",
+        artifacts_dir: str = "",
     ) -> None:
         self._sink = sink
         self._cancellation = cancellation or Cancellation()
         self._variables = variables or {}
         self._work_dir = work_dir
+        self._artifacts_dir = artifacts_dir
         self._env: Environment | None = None
         self._logger: logging.Logger | None = None
         self.job_id = job_id
@@ -43,12 +45,15 @@ class Context:
 
     @property
     def work_dir(self) -> str:
-        """An absolute path of a folder to write files to. Made when it is first asked for."""
+        """The absolute path of this run's own directory. Empty at first, and removed when the run ends.
+
+        What is to stay is made known with `artifact`.
+        """
         if not self._work_dir:
             from tempfile import mkdtemp
 
             self._work_dir = mkdtemp(prefix="plugin-runner-")
-        os.makedirs(self._work_dir, exist_ok=True)
+        os.makedirs(self._work_dir, 0o700, exist_ok=True)
         return self._work_dir
 
     @property
@@ -62,12 +67,18 @@ class Context:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the action was told to stop. It is ended by force a few seconds later."""
-        return self._cancellation.requested
+        """Whether the action was told to stop. It is ended by force a few seconds later.
+
+        An action that does not look is interrupted after half of that time, as by ^C.
+        """
+        requested = self._cancellation.requested
+        if requested:
+            self._cancellation.seen = True
+        return requested
 
     def raise_if_cancelled(self) -> None:
         """Raises `Cancelled` when the action was told to stop."""
-        if self._cancellation.requested:
+        if self.cancelled:
             raise Cancelled("The action was cancelled.")
 
     def set_progress(
@@ -134,11 +145,13 @@ class Context:
         media_type: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> str:
-        """Makes a file known, and returns its URI.
+        """Makes a file known: keeps a copy of what is in it now, and returns the copy's URI.
+
+        The copy of a job stays as long as the job's record, that of a run as long as the service says: a day by
+        default.
 
         Args:
-            path: The file, relative to `work_dir` or absolute. A job copies one from elsewhere to
-                `work_dir/artifacts`, so that it stays when its folder goes.
+            path: The file, relative to `work_dir` or absolute.
             name: What to call it. Default: the file's name.
             media_type: For example `text/csv`. Default: by the file's name.
             metadata: Anything that belongs to it.
@@ -149,4 +162,4 @@ class Context:
         """
         from plugin_runner.artifact import make_known
 
-        return make_known(self._sink, self.work_dir, path, name, media_type, metadata)
+        return make_known(self._sink, self.work_dir, self._artifacts_dir, path, name, media_type, metadata)

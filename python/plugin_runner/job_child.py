@@ -12,13 +12,12 @@ from plugin_runner.cancellation import Cancellation
 from plugin_runner.encode import encode_result
 from plugin_runner.errors import RunnerError
 from plugin_runner.event_sink import EventSink
-from plugin_runner.failure import action_failed
-from plugin_runner.process import be_first_to_be_killed, flush_output
+from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork
 from plugin_runner.process_tree import SCOPE_VARIABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TextIO
+    from typing import Any, Callable, TextIO
 
 
 def run_child(spec: dict[str, Any], stdout: int, stderr: int, records: int, lifeline: int) -> int:
@@ -26,22 +25,29 @@ def run_child(spec: dict[str, Any], stdout: int, stderr: int, records: int, life
     os.setpgid(0, 0)
     _take_over_output(stdout, stderr)
     cancellation = Cancellation()
-    _hear_cancel(cancellation)
+    _hear_cancel(cancellation, spec["grace_seconds"])
     start_new_thread(_end_with_supervisor, (lifeline,))
     be_first_to_be_killed()
     sink = EventSink(records, spec["line_limit_bytes"])
     _limit_memory(spec["memory_mib"])
+    own_process = os.getpid()
     code = 1
     try:
-        value = encode_result(_run(spec, sink, cancellation), spec["result_limit_bytes"])
+        with cancellation:
+            value = encode_result(_run(spec, sink, cancellation), spec["result_limit_bytes"])
+        if os.getpid() != own_process:
+            leave_fork(None)
         flush_output()
         sink.result(value)
         code = 0
     except RunnerError as error:
         sink.error(error.record())
     except BaseException as error:
+        cancellation.close()
+        if os.getpid() != own_process:
+            leave_fork(error)
         _limit_memory(None)
-        sink.error(action_failed(error).record())
+        sink.error(how_it_failed(error, cancellation).record())
     _finish()
     return code
 
@@ -54,9 +60,9 @@ def _run(spec: dict[str, Any], sink: EventSink, cancellation: Cancellation) -> A
     variables = {**binding["env"], **spec["env"]}
     os.environ.update(variables)
     os.environ[SCOPE_VARIABLE] = spec["scope"]
-    os.makedirs(spec["work_dir"], exist_ok=True)
+    os.makedirs(spec["work_dir"], 0o700, exist_ok=True)
     prepare_imports(binding["root"])
-    ctx = Context(sink, cancellation, variables, spec["job_id"], spec["work_dir"])
+    ctx = Context(sink, cancellation, variables, spec["job_id"], spec["work_dir"], spec["artifacts_dir"])
     action = load_entrypoint(spec["entrypoint"], binding["root"])
     ctx.raise_if_cancelled()
     return action.run(spec["params"], ctx)
@@ -76,14 +82,33 @@ def _line_writer(fd: int) -> TextIO:
     return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def _hear_cancel(cancellation: Cancellation) -> None:
+def _hear_cancel(cancellation: Cancellation, grace_seconds: float) -> None:
     def cancel(number: int, frame: object) -> None:
-        cancellation.requested = True
+        cancellation.request(grace_seconds)
 
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, cancel)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGCHLD))
+    _end_forks_by_sigterm(cancel)
+
+
+def _end_forks_by_sigterm(cancel: Callable[[int, object], None]) -> None:
+    """A forked process ends by SIGTERM, as `multiprocessing` expects of its own, from its first moment on."""
+    masks: list[set[int]] = []
+
+    def before() -> None:
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,)))
+
+    def in_child() -> None:
+        if signal.getsignal(signal.SIGTERM) is cancel:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        after()
+
+    def after() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop())
+
+    os.register_at_fork(before=before, after_in_child=in_child, after_in_parent=after)
 
 
 def _end_with_supervisor(lifeline: int) -> None:

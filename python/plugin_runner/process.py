@@ -1,34 +1,40 @@
-"""What a worker and a job have in common: the environment of a run, and its outcome."""
+"""What a worker and a job have in common: how a run ends."""
 
 from __future__ import annotations
 
 import os
+import sys
+
+from plugin_runner.errors import RunnerError
+from plugin_runner.failure import action_failed, exception_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
+    from typing import Any, Callable, NoReturn
+
+    from plugin_runner.cancellation import Cancellation
+
+_INTERRUPTS = ("KeyboardInterrupt", "asyncio.exceptions.CancelledError")
 
 
-class LaidEnvironment:
-    """Lays variables over the process environment, and takes them back."""
+def how_it_failed(error: BaseException, cancellation: Cancellation) -> RunnerError:
+    """The error of a run that raised: CANCELLED when it was told to stop and raised what an interrupt raises."""
+    kind = exception_type(error)
+    if cancellation.requested and kind in _INTERRUPTS:
+        return RunnerError("CANCELLED", "The action was cancelled.", exception_type=kind)
+    return action_failed(error)
 
-    __slots__ = ("_before", "_variables")
 
-    def __init__(self, variables: dict[str, str]) -> None:
-        self._variables = variables
-
-    def __enter__(self) -> None:
-        self._before = {name: os.environ.get(name) for name in self._variables}
-        os.environ.update(self._variables)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for name, value in self._before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def leave_fork(error: BaseException | None) -> NoReturn:
+    """Ends a process that the plugin forked and that came back here, as Python would: only its parent answers."""
+    code = 0
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+    elif error is not None:
+        code = 1
+        sys.excepthook(type(error), error, error.__traceback__)
+    flush_output()
+    os._exit(code & 0xFF)
 
 
 def be_first_to_be_killed() -> None:
@@ -40,12 +46,48 @@ def be_first_to_be_killed() -> None:
         pass
 
 
-def flush_output() -> None:
-    """Writes what the plugin printed."""
-    import sys
+def remove_directory(path: str) -> None:
+    """Removes a directory with all that is in it, if it is there."""
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        from shutil import rmtree
 
+        rmtree(path, ignore_errors=True)
+
+
+def flush_output() -> None:
+    """Writes what the plugin printed, also from C."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError):  # the plugin closed or replaced it
             pass
+    if len(sys.modules) != _Stdio.modules:
+        _Stdio.modules = len(sys.modules)
+        _Stdio.flush = _Stdio.flush or _flush_of_c()
+    if _Stdio.flush is not None:
+        _Stdio.flush(None)
+
+
+class _Stdio:
+    """The buffers of C's standard library are of interest once code that may print from C is loaded."""
+
+    modules = 0
+    flush: Callable[[Any], Any] | None = None
+
+
+def _flush_of_c() -> Callable[[Any], Any] | None:
+    own = f"{os.sep}lib-dynload{os.sep}"
+    files = (getattr(module, "__file__", None) or "" for module in list(sys.modules.values()))
+    if "ctypes" not in sys.modules and not any(file.endswith((".so", ".dylib")) and own not in file for file in files):
+        return None
+    try:
+        import ctypes
+
+        flush: Callable[[Any], Any] = ctypes.CDLL(None).fflush
+        return flush
+    except (ImportError, OSError, AttributeError):  # an interpreter without ctypes
+        return None

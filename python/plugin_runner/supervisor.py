@@ -10,6 +10,7 @@ from time import monotonic, time
 
 from plugin_runner.encode import dumps
 from plugin_runner.output import Budget, EventStream, TextStream
+from plugin_runner.process import remove_directory
 from plugin_runner.process_tree import adopt_orphans, kill_group, kill_rest
 
 TYPE_CHECKING = False
@@ -31,6 +32,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGCHLD)
 
 def supervise(directory: str, spec: dict[str, Any]) -> None:
     """Runs the job of a claimed folder to its end. In the child this never returns."""
+    spec.setdefault("artifacts_dir", os.path.join(directory, "artifacts"))
     events = os.open(os.path.join(directory, "events.jsonl"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     stdout, stderr, records, lifeline = os.pipe(), os.pipe(), os.pipe(), os.pipe()
     # A signal that comes before its handler stands waits until then, in both processes.
@@ -43,6 +45,7 @@ def supervise(directory: str, spec: dict[str, Any]) -> None:
     supervisor = Supervisor(events, spec, pid, stdout[0], stderr[0], records[0])
     supervisor.run()
     _forget(directory)
+    remove_directory(spec["work_dir"])
     supervisor.put_exit()
 
 

@@ -10,8 +10,9 @@ from plugin_runner.context import Context
 from plugin_runner.decode import decode
 from plugin_runner.encode import dumps, encode_result
 from plugin_runner.errors import RunnerError
-from plugin_runner.failure import action_failed, exception_type
-from plugin_runner.process import LaidEnvironment, be_first_to_be_killed, flush_output
+from plugin_runner.failure import exception_type
+from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork, remove_directory
+from plugin_runner.process_state import ProcessState
 from plugin_runner.sink import PlainRunSink
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1
 PROTOCOL_FD = 3
+GRACE_SECONDS = 3.0
 
 _sink = PlainRunSink()
 
@@ -75,7 +77,7 @@ class Inbox:
         if message["type"] == "cancel":
             request = self._under_way.get(message["id"])
             if request is not None:
-                request.cancellation.requested = True
+                request.cancellation.request(message.get("grace_seconds", GRACE_SECONDS))
             return
         request = Request(message)
         if "id" in message:
@@ -89,48 +91,70 @@ class Worker:
     def __init__(self) -> None:
         self._binding: dict[str, Any] = {"root": "", "module": "", "env": {}}
         self._work_dir = ""
+        self._artifacts = ""
         self._actions: dict[str, LoadedAction] = {}
         self._fault: RunnerError | None = None
+        self._state: ProcessState | None = None
+        self._own_process = os.getpid()
 
     def bind(self, message: dict[str, Any]) -> None:
         from plugin_runner.entrypoint import prepare_imports
 
         self._binding = message["binding"]
         self._work_dir = message["work_dir"]
+        self._artifacts = message.get("artifacts_dir", "")
         os.environ.update(self._binding["env"])
         try:
             prepare_imports(self._binding["root"])
         except OSError as error:
             said = f"The plugin's folder cannot be opened: {error}"
             self._fault = RunnerError("PLUGIN_INVALID", said, {"root": self._binding["root"]})
+        self._state = ProcessState()
 
     def answer(self, request: Request) -> bytes:
         """The whole line of the answer. Never raises, whatever the plugin does."""
         request_id = request.message["id"]
         try:
-            value = encode_result(self._value(request))
+            with request.cancellation:
+                value = encode_result(self._value(request))
+            self._leave_if_forked(None)
             more = b',"warnings":%b' % dumps(request.warnings).encode() if request.warnings else b""
             return b'{"id":%d,"ok":true,"value":%b%b}\n' % (request_id, value, more)
         except RunnerError as error:
             record = error.record()
         except BaseException as error:
-            record = action_failed(error).record()
+            request.cancellation.close()
+            self._leave_if_forked(error)
+            record = how_it_failed(error, request.cancellation).record()
         return b'{"id":%d,"ok":false,"error":%b}\n' % (request_id, dumps(record).encode())
+
+    def clean_up(self, request: Request) -> None:
+        """Makes the next call start as the first one did, and removes the run's directory."""
+        if self._state is not None:
+            self._state.put_back()
+        if request.message["type"] == "run":
+            remove_directory(self._run_dir(request.message))
+
+    def _leave_if_forked(self, error: BaseException | None) -> None:
+        if os.getpid() != self._own_process:
+            leave_fork(error)
 
     def _value(self, request: Request) -> Any:
         if self._fault is not None:
             raise self._fault
         message = request.message
         kind = message["type"]
+        env = message.get("env")
+        if env and self._state is not None:
+            self._state.lay(env)  # also while the code is loaded
         if kind == "run":
             return self._run(request)
         if kind == "validate":
-            with LaidEnvironment(message["env"]):
-                return self._action(message["entrypoint"]).validated(message["params"], request.warnings)
+            return self._action(message).validated(message["params"], request.warnings)
         if kind == "describe":
             from plugin_runner.describe import describe
 
-            return describe(message["entrypoints"], self._binding["root"], self._binding["module"], self._action)
+            return describe(message["entrypoints"], self._binding["root"], self._binding["module"], self._load)
         if kind == "scan":
             from plugin_runner.scan import scan
 
@@ -141,24 +165,28 @@ class Worker:
         message = request.message
         env = message["env"]
         variables = {**self._binding["env"], **env} if env else self._binding["env"]
-        ctx = Context(_sink, request.cancellation, variables, message["job_id"], self._work_dir)
-        if not env:
-            return self._call(request, ctx)
-        with LaidEnvironment(env):  # also while the code is loaded
-            return self._call(request, ctx)
-
-    def _call(self, request: Request, ctx: Context) -> Any:
-        message = request.message
-        action = self._action(message["entrypoint"])
+        artifacts = f"{self._artifacts}-{message['id']}" if self._artifacts else ""
+        work_dir = self._run_dir(message)
+        ctx = Context(_sink, request.cancellation, variables, message["job_id"], work_dir, artifacts)
+        action = self._action(message)
         ctx.raise_if_cancelled()
         return action.run(message["params"], ctx, request.warnings)
 
-    def _action(self, entrypoint: str) -> LoadedAction:
+    def _run_dir(self, message: dict[str, Any]) -> str:
+        """Every run has a directory of its own, which is made when the action asks for it."""
+        return f"{self._work_dir}/{message['id']}"
+
+    def _action(self, message: dict[str, Any]) -> LoadedAction:
+        return self._actions.get(message["entrypoint"]) or self._load(message["entrypoint"], message.get("env"))
+
+    def _load(self, entrypoint: str, laid: dict[str, str] | None = None) -> LoadedAction:
         action = self._actions.get(entrypoint)
         if action is None:
             from plugin_runner.entrypoint import load_entrypoint
 
             action = self._actions[entrypoint] = load_entrypoint(entrypoint, self._binding["root"])
+            if self._state is not None:
+                self._state.keep(laid)  # what the plugin sets up when it is loaded stays
         return action
 
 
@@ -166,7 +194,6 @@ def main() -> None:
     """Serves until descriptor 3 ends."""
     fd = _protocol_fd()
     be_first_to_be_killed()
-    own_process = os.getpid()
     _write(fd, dumps(_ready()).encode() + b"\n")
     inbox = Inbox(fd)
     worker = Worker()
@@ -177,8 +204,7 @@ def main() -> None:
             continue
         line = worker.answer(request)
         flush_output()
-        if os.getpid() != own_process:  # the plugin forked, and its child came back here
-            os._exit(1)
+        worker.clean_up(request)
         inbox.done(request.message["id"])
         _write(fd, line)
 

@@ -62,6 +62,7 @@ class WorkerClient:
                 "type": "bind",
                 "binding": binding(plugin, **changes),
                 "work_dir": str(self._work_dir),
+                "artifacts_dir": str(self._work_dir.parent / "artifacts" / "w"),
             }
         )
 

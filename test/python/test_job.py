@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_an_artifact_has_size_and_digest(start_job: StartJob) -> None:
         "time": 0,
         "type": "artifact",
         "name": "model.csv",
-        "uri": (job.folder / "work/model.csv").as_uri(),
+        "uri": (job.folder / "artifacts/model.csv").as_uri(),
         "media_type": "text/csv",
         "size_bytes": 3,
         "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
@@ -97,8 +98,45 @@ def test_an_artifact_from_elsewhere_is_copied(start_job: StartJob, tmp_path: Pat
     (tmp_path / "elsewhere.txt").write_text("abc")
     job = start_job("basic", "basic:keep_file", {"path": str(tmp_path / "elsewhere.txt")})
     uri = of(job.wait(), "artifact")[0]["uri"]
-    assert uri == (job.folder / "work/artifacts/elsewhere.txt").as_uri()
-    assert (job.folder / "work/artifacts/elsewhere.txt").read_text() == "abc"
+    assert uri == (job.folder / "artifacts/elsewhere.txt").as_uri()
+    assert (job.folder / "artifacts/elsewhere.txt").read_text() == "abc"
+
+
+def test_artifacts_of_one_file_do_not_overwrite_each_other(start_job: StartJob) -> None:
+    records = start_job("lasting", "lasting:artifacts", {"contents": ["a", "b"]}).wait()
+    said = [Path(unquote(each["uri"][len("file://") :])) for each in of(records, "artifact")]
+    assert [file.read_text() for file in said] == ["a", "b"]
+    assert not os.path.exists(of(records, "result")[0]["value"]["work_dir"])
+
+
+@pytest.mark.parametrize(("how", "code"), [("return", 0), ("raise", 1), ("exit", 3)])
+def test_only_the_jobs_own_process_says_how_it_ended(start_job: StartJob, tmp_path: Path, how: str, code: int) -> None:
+    records = start_job("lasting", "lasting:fork", {"how": how, "mark": str(tmp_path / "mark")}).wait()
+    assert [each["value"] for each in of(records, "result")] == [[code, True]]
+    assert of(records, "error") == []
+
+
+def test_a_process_of_a_job_can_be_told_to_end(start_job: StartJob) -> None:
+    assert of(start_job("lasting", "lasting:terminate").wait(), "result")[0]["value"] == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("entrypoint", ["lasting:wait", "lasting:wait_async", "lasting:save_slowly"])
+@pytest.mark.parametrize("cause", ["cancel", "timeout"])
+def test_an_action_that_is_ended_cleans_up(start_job: StartJob, tmp_path: Path, entrypoint: str, cause: str) -> None:
+    mark = tmp_path / "mark"
+    limits = {"timeout_seconds": 0.5 if cause == "timeout" else None, "grace_seconds": 0.4, "env": {"GRACE": "0.4"}}
+    job = start_job("lasting", entrypoint, {"mark": str(mark)}, **limits)
+    job.wait_for("log", message="waiting")
+    if cause == "cancel":
+        job.stop()
+    records = job.wait()
+    assert [each["error"]["reason"] for each in of(records, "error")] == ["CANCELLED"]
+    assert (records[-1]["code"], records[-1]["timed_out"]) == (1, cause == "timeout")
+    assert mark.read_text() == "cleaned up"
+
+
+def test_what_is_printed_from_c_is_not_lost(start_job: StartJob) -> None:
+    assert messages(start_job("lasting", "lasting:print_from_c").wait(), "STDOUT") == ["from C"]
 
 
 def test_progress_of_a_tight_loop_is_thinned_and_ends_with_the_last(
@@ -121,7 +159,6 @@ def test_a_folder_is_carried_once_and_what_the_job_was_given_is_gone(start_job: 
     assert sorted(os.listdir(job.folder)) == [
         "events.jsonl",
         "started",
-        "work",
     ]
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -78,12 +79,25 @@ def test_an_action_runs_in_its_folder_with_empty_stdin(
 ) -> None:
     value = start_worker("basic").value("basic:surroundings", {"variable": "A"})
     assert (value["cwd"], value["stdin"]) == (str(PLUGINS / "basic"), "")
-    assert os.path.isdir(value["work_dir"])
 
 
-def test_an_artifact_of_a_run_is_only_named(start_worker: StartWorker, tmp_path: Path) -> None:
+def test_a_run_has_a_directory_of_its_own_that_goes_with_it(start_worker: StartWorker, tmp_path: Path) -> None:
+    worker = start_worker("lasting")
+    runs = [worker.value("lasting:artifacts", {"contents": [text]}) for text in ("first", "second")]
+    assert len({run["work_dir"] for run in runs}) == 2
+    assert os.listdir(tmp_path / "work") == []
+
+
+def test_artifacts_outlast_their_run_and_do_not_overwrite_each_other(start_worker: StartWorker) -> None:
+    worker = start_worker("lasting")
+    texts = [["a", "b"], ["c"]]
+    uris = [worker.value("lasting:artifacts", {"contents": part})["uris"] for part in texts]
+    worker.close()
+    assert [[Path(unquote(uri[len("file://") :])).read_text() for uri in part] for part in uris] == texts
+
+
+def test_an_artifact_that_is_not_there_is_refused(start_worker: StartWorker) -> None:
     worker = start_worker("basic")
-    assert worker.value("basic:keep_file", {"path": "a.txt"}) == (tmp_path / "work/a.txt").as_uri()
     error = worker.error("basic:keep_file", {"path": "/nowhere/at/all"})
     assert error["exception_type"] == "FileNotFoundError"
 
@@ -160,6 +174,57 @@ def test_a_forked_child_does_not_answer(start_worker: StartWorker) -> None:
     worker = start_worker("misbehaving")
     assert worker.value("bad:fork_and_return") == "parent"
     assert worker.error("bad:fail")["reason"] == "ACTION_FAILED"
+
+
+@pytest.mark.parametrize(("how", "code"), [("return", 0), ("raise", 1), ("exit", 3)])
+def test_a_forked_child_that_comes_back_ends_and_leaves_the_run_alone(
+    start_worker: StartWorker, tmp_path: Path, how: str, code: int
+) -> None:
+    worker = start_worker("lasting")
+    assert worker.value("lasting:fork", {"how": how, "mark": str(tmp_path / "mark")}) == [code, True]
+    assert worker.value("lasting:fork_async", {"mark": str(tmp_path / "mark")}) == "parent"
+    assert ("ValueError: in the child" in worker.close()[1]) == (how == "raise")
+
+
+def test_every_call_starts_as_the_first(start_worker: StartWorker) -> None:
+    worker = start_worker("lasting")
+    first = worker.value("lasting:look")
+    for _ in range(2):
+        assert worker.value("lasting:change_all") is None
+        assert worker.value("lasting:look", env={"LEAK": "given"}) == {
+            **first,
+            "variables": ["given", *first["variables"][1:]],
+        }
+        assert worker.value("lasting:look") == first
+    assert first["variables"][1] == "stays"
+    output, errors = worker.close()
+    assert (output, errors) == ("printed\n" * 5, "said\n" * 5)
+
+
+@pytest.mark.parametrize("entrypoint", ["lasting:wait", "lasting:wait_async", "lasting:save_slowly"])
+def test_a_cancelled_action_cleans_up(start_worker: StartWorker, tmp_path: Path, entrypoint: str) -> None:
+    worker = start_worker("lasting")
+    mark = tmp_path / "mark"
+    keys = {"action": "a", "params": {"mark": str(mark)}, "env": {"GRACE": "0.4"}, "job_id": ""}
+    request_id = worker.request("run", entrypoint=entrypoint, **keys)
+    assert worker.process.stdout is not None
+    assert worker.process.stdout.readline() == b"waiting\n"
+    worker.send({"type": "cancel", "id": request_id, "grace_seconds": 0.4})
+    assert worker.receive()["error"]["reason"] == "CANCELLED"
+    assert mark.read_text() == "cleaned up"
+    assert worker.value("lasting:look")["zone"]
+
+
+def test_a_task_that_refuses_to_end_does_not_hold_up_the_answer(start_worker: StartWorker) -> None:
+    worker = start_worker("lasting")
+    assert [worker.value("lasting:leave_stubborn_task") for _ in range(2)] == ["done", "done"]
+
+
+def test_what_is_printed_from_c_comes_with_its_run(start_worker: StartWorker) -> None:
+    worker = start_worker("lasting")
+    worker.value("lasting:print_from_c")
+    assert worker.process.stdout is not None
+    assert worker.process.stdout.readline() == b"from C\n"
 
 
 def test_an_unknown_name_says_which_is_nearest(start_worker: StartWorker) -> None:
