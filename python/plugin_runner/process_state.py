@@ -7,6 +7,7 @@ import _signal  # type: ignore[import-not-found]  # `signal` without its enums, 
 import os
 import sys
 import time
+import warnings  # the interpreter has loaded it
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ class ProcessState:
         self._mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
         self._locale = _locale.setlocale(_locale.LC_ALL, None)
         self._recursion = sys.getrecursionlimit()
-        self._filters = _filters()
-        self._logging = _logging()
+        self._filters = list(warnings.filters)
+        level, disabled, handlers = _logging()
+        self._logging = (level, disabled, list(handlers))
 
     def put_back(self) -> None:
         """Compares, and puts back what differs."""
@@ -67,7 +69,7 @@ class ProcessState:
             _locale.setlocale(_locale.LC_ALL, self._locale)
         if sys.getrecursionlimit() != self._recursion:
             sys.setrecursionlimit(self._recursion)
-        if self._filters is not None and _filters() != self._filters:
+        if warnings.filters != self._filters:
             _put_back_filters(self._filters)
         if self._logging != _logging():
             self._put_back_logging()
@@ -117,7 +119,7 @@ class ProcessState:
     def _put_back_logging(self) -> None:
         from logging import root
 
-        level, handlers, disabled = self._logging
+        level, disabled, handlers = self._logging
         root.setLevel(level)
         root.handlers[:] = handlers
         root.manager.disable = disabled
@@ -150,21 +152,14 @@ def _writer(stream: Any, fd: int) -> Any:
     return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def _filters() -> list[Any] | None:
-    warnings = sys.modules.get("warnings")
-    return None if warnings is None else list(warnings.filters)
-
-
 def _put_back_filters(filters: list[Any]) -> None:
-    import warnings
-
     warnings.filters[:] = filters  # type: ignore[index]
     changed = getattr(warnings, "_filters_mutated", None) or getattr(warnings, "_filters_mutated_lock_held", None)
     if changed is not None:
         changed()
 
 
-def _logging() -> tuple[int, list[Any], int]:
+def _logging() -> tuple[int, int, list[Any]]:
     """Of the root logger: what `logging.basicConfig` and the like change."""
     root = getattr(sys.modules.get("logging"), "root", None)
-    return (_WARNING, [], 0) if root is None else (root.level, list(root.handlers), root.manager.disable)
+    return (_WARNING, 0, []) if root is None else (root.level, root.manager.disable, root.handlers)
