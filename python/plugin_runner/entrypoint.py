@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
+from plugin_runner.compiled import keep_by_content
 from plugin_runner.errors import RunnerError, nearest
 from plugin_runner.failure import plugin_invalid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import ModuleType
 
     from plugin_runner.load import LoadedAction
@@ -23,20 +23,7 @@ def prepare_imports(root: str) -> None:
     if root:
         sys.path.insert(0, root)
         os.chdir(root)
-        _tell_versions_apart(root + os.sep)
-
-
-def _tell_versions_apart(root: str) -> None:
-    """Python takes compiled code for that of a source of the same size that was written in the same second."""
-    from importlib.machinery import SourceFileLoader
-
-    path_stats = SourceFileLoader.path_stats
-
-    def precise_stats(loader: SourceFileLoader, path: str) -> Mapping[str, object]:
-        stats = path_stats(loader, path)
-        return {**stats, "mtime": os.stat(path).st_mtime_ns // 1000} if path.startswith(root) else stats
-
-    SourceFileLoader.path_stats = precise_stats  # type: ignore[method-assign,assignment]
+        keep_by_content(root)
 
 
 def split_entrypoint(entrypoint: str) -> tuple[str, str]:

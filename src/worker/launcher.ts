@@ -7,6 +7,7 @@ import type { Log } from "../util/log.ts";
 import { limitData, limitNode } from "../util/memory-limit.ts";
 import { packageRoot } from "../util/package-root.ts";
 import { killByEnvironment } from "../util/process.ts";
+import { forgetCompiledCode } from "./compiled-code.ts";
 import type { Binding, Language } from "./messages.ts";
 import { type WorkerCommand, WorkerProcess } from "./worker-process.ts";
 
@@ -60,6 +61,7 @@ export class Launcher {
 
   /** Binds a worker to a plugin, with a scratch folder that lives as long as the worker. */
   bind(worker: WorkerProcess, binding: Binding): void {
+    if (binding.language === "python") forgetCompiledCode(this.#compiled, binding);
     const workDir = join(this.#options.dir, scratch, randomUUID());
     mkdirSync(workDir, { recursive: true, mode: 0o700 });
     worker.exited
@@ -70,7 +72,7 @@ export class Launcher {
 
   /** The command line and environment of a process that runs the entry file of a language: "worker" or "job". */
   command(language: Language, entry: "worker" | "job", python: string): WorkerCommand {
-    const { dir, env } = this.#options;
+    const { env } = this.#options;
     if (language === "javascript") {
       const file = join(import.meta.dirname, "..", "runtime", `${entry}${ending}`);
       return { language, file: process.execPath, args: [file], env };
@@ -79,7 +81,7 @@ export class Launcher {
       language,
       file: python,
       args: ["-m", `plugin_runner.${entry}`],
-      env: { ...env, PYTHONPATH: join(packageRoot, "python"), PYTHONPYCACHEPREFIX: join(dir, "pycache") },
+      env: { ...env, PYTHONPATH: join(packageRoot, "python"), PYTHONPYCACHEPREFIX: this.#compiled },
     };
   }
 
@@ -89,6 +91,10 @@ export class Launcher {
     const workers = [...this.#reserve.values()].map(({ worker }) => worker);
     for (const worker of workers) worker.kill();
     await Promise.all(workers.map((worker) => worker.exited));
+  }
+
+  get #compiled(): string {
+    return join(this.#options.dir, "pycache");
   }
 
   #fromReserve(language: Language, python: string): WorkerProcess | undefined {

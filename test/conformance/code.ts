@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ActionNotFoundError } from "../../src/client.ts";
 import { fixtures } from "../support/server.ts";
@@ -71,6 +71,16 @@ export const code: Group = {
           assert.equal(await run(client, mode, plugin, "now"), "newest");
         },
       );
+
+      check(`a file of the same size and time is not taken for the one that it replaced ${here}`, async (engine) => {
+        for (const action of language === "python" ? ["now", "in_child"] : ["now"]) {
+          const plugin = `same-time-${language}-${mode}-${action}`;
+          for (const text of ["one", "two", "six"]) {
+            await write(engine, plugin, changing[language](plugin, text), new Date(2020, 1));
+            assert.equal(await run(engine.client, mode, plugin, action), text);
+          }
+        }
+      });
 
       check(
         `code that cannot be loaded is PLUGIN_INVALID and says where, until it is mended ${here}`,
@@ -144,7 +154,7 @@ type Files = Readonly<Record<string, string>>;
 /** Two actions that say which version of the code they are. */
 const changing = {
   python: (plugin: string, text: string): Files => ({
-    "config.yaml": `name: Changing\ncode: ${plugin}\nactions:\n  now: { entrypoint: plugin.main:now }\n  when_told: { entrypoint: plugin.main:when_told }\n`,
+    "config.yaml": `name: Changing\ncode: ${plugin}\nactions:\n  now: { entrypoint: plugin.main:now }\n  when_told: { entrypoint: plugin.main:when_told }\n  in_child: { entrypoint: plugin.main:in_child }\n`,
     "plugin/__init__.py": "",
     "plugin/text.py": `TEXT = "${text}"\n`,
     "plugin/main.py": [
@@ -158,6 +168,11 @@ const changing = {
       "    from plugin.text import TEXT",
       "    create_connection(('127.0.0.1', port)).makefile().readline()",
       "    return TEXT",
+      "",
+      "def in_child():",
+      "    import subprocess, sys",
+      "    said = 'from plugin.text import TEXT; print(TEXT)'",
+      "    return subprocess.run([sys.executable, '-c', said], capture_output=True, text=True).stdout.strip()",
       "",
     ].join("\n"),
   }),
@@ -249,11 +264,12 @@ function slowImport(plugin: string, port: number): Files {
 }
 
 /** The system tells the service of changes in a moment of its own, which lies before the answer to a call. */
-async function write({ client, scratch }: Engine, plugin: string, files: Files): Promise<void> {
+async function write({ client, scratch }: Engine, plugin: string, files: Files, time?: Date): Promise<void> {
   for (const [name, text] of Object.entries(files)) {
     const path = join(scratch, plugin, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
+    if (time) utimesSync(path, time, time);
   }
   await client.serverInfo();
 }
