@@ -3,16 +3,20 @@ import { didYouMean } from "../util/nearest.ts";
 import type { FoundValue, Option } from "./option.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** Reads a YAML file with options as keys. Faults name the file and the line; unknown keys are faults. */
+/** Reads a YAML file with options as keys. Faults name the file, line and column; unknown keys are faults. */
 export function readOptionFile(table: readonly Option[], path: string, readFile: (path: string) => string) {
   const lines = new LineCounter();
   const document = parseDocument(read(path, readFile), { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number) => `${path}:${lines.linePos(offset).line}`;
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return `${path}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
+  };
   const found: FoundValue[] = [];
   const faults = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
   const root = document.contents;
   if (root !== null && !isMap(root)) faults.push(`${path}: expected a mapping of option names to values.`);
-  for (const { key, value } of isMap(root) && faults.length === 0 ? root.items : []) {
+  // The parser mends what it can: the keys that it could read are checked as well, so that one start tells all.
+  for (const { key, value } of isMap(root) ? root.items : []) {
     const name = textOf(key) ?? "";
     const source = at(isScalar(key) ? (key.range?.[0] ?? 0) : 0);
     const option = table.find((each) => each.name === name);

@@ -23,7 +23,8 @@ export function readOptions<const T extends readonly Option[]>(
   const variables = readVariables([...table, configOption], env, defaultVariable);
   const path = [...variables, ...flags.found].findLast((value) => value.name === configOption.name)?.texts.at(-1);
   const file = path === undefined ? { found: [], faults: [] } : readOptionFile(table, path, readFile);
-  return settle(table, [...file.found, ...variables, ...flags.found], [...file.faults, ...flags.faults]);
+  const misnamed = findMisnamed([...table, configOption], env);
+  return settle(table, [...file.found, ...variables, ...flags.found], [...file.faults, ...misnamed, ...flags.faults]);
 }
 
 /** Reads the flags and arguments of a command; options with an `env` come from there where the flag is absent. */
@@ -45,6 +46,21 @@ const configOption = {
 
 function defaultVariable(option: Option): string {
   return option.env ?? `PLUGIN_RUNNER_${option.name.replaceAll("-", "_").toUpperCase()}`;
+}
+
+/** Variables that others than a service read: clients, and processes that a service starts. */
+const otherVariables = /^PLUGIN_RUNNER_(ADDRESS|TOKEN|SCOPE|OWNER|TARGETS|EXAMPLES|TEST_.*)$/;
+/** Kubernetes sets these in every pod beside a service that is called plugin-runner. */
+const ofKubernetes = /^PLUGIN_RUNNER_(SERVICE_HOST|SERVICE_PORT.*|PORT|PORT_\d+_.*)$/;
+
+/** Variables that were probably meant for a service but have the name of no option: each would go unnoticed. */
+function findMisnamed(table: readonly Option[], env: Readonly<Record<string, string | undefined>>): string[] {
+  const names = table.map(defaultVariable);
+  return Object.keys(env)
+    .filter((name) => name.startsWith("PLUGIN_RUNNER_") && !names.includes(name))
+    .filter((name) => !otherVariables.test(name) && !ofKubernetes.test(name))
+    .sort()
+    .map((name) => `${name} is no variable of this service.${didYouMean(name, names)}`);
 }
 
 function readFlags(table: readonly Option[], args: readonly string[]) {

@@ -1,5 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
 import { Language, type Plugin } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
@@ -24,6 +23,7 @@ import type { Log } from "../util/log.ts";
 import { messageOf } from "../util/message-of.ts";
 import { Launcher } from "../worker/launcher.ts";
 import { workerEnvironment } from "../worker/worker-environment.ts";
+import { prepareDataDir } from "./data-dir.ts";
 import { isLoopback, readExposure } from "./serve-exposure.ts";
 import { listen } from "./serve-listen.ts";
 import type { ServeOptions } from "./serve-options.ts";
@@ -107,10 +107,12 @@ export async function composeServer(
   });
   const health = new Health(runner.modes);
   carriers.onAvailability((modes, available) => health.setAvailable(modes, available));
-  const servers = await listen(options, { handlers, admission, health, ...exposure }).catch(async (error: unknown) => {
-    await end(AbortSignal.abort());
-    throw error;
-  });
+  const servers = await listen(options, { handlers, admission, health, log, ...exposure }).catch(
+    async (error: unknown) => {
+      await end(AbortSignal.abort());
+      throw error;
+    },
+  );
 
   return {
     address: servers.grpc.address,
@@ -219,12 +221,4 @@ function openStore(dataDir: string): JobStore {
   } catch (error) {
     throw new UsageError(`--data-dir ${dataDir} cannot be used: ${messageOf(error)}`);
   }
-}
-
-/** The folder is nobody else's, and nothing to commit. */
-function prepareDataDir(path: string): string {
-  const dir = resolve(path);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  writeFileSync(join(dir, ".gitignore"), "*\n");
-  return dir;
 }

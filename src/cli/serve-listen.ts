@@ -6,6 +6,7 @@ import { grpcImplementation } from "../grpc/implementation.ts";
 import { GrpcServer } from "../grpc/server.ts";
 import type { Handlers } from "../grpc/service.ts";
 import type { HttpServer, ServerTls } from "../http/server.ts";
+import type { Log } from "../util/log.ts";
 import { messageOf } from "../util/message-of.ts";
 import type { Exposure } from "./serve-exposure.ts";
 import type { ServeOptions } from "./serve-options.ts";
@@ -16,6 +17,7 @@ export interface Served extends Exposure {
   handlers: Handlers;
   admission: Admission;
   health: Health;
+  log: Log;
 }
 
 /** Opens the port of gRPC, and the one for browsers where there is to be one. */
@@ -55,7 +57,7 @@ async function had<Server>(name: string, address: string, open: (address: string
 async function listenForBrowsers(
   options: ServeOptions,
   address: string,
-  { handlers, admission, tls, token }: Served,
+  { handlers, admission, tls, token, log }: Served,
 ): Promise<HttpServer> {
   const { HttpServer } = await import("../http/server.ts");
   return HttpServer.listen({
@@ -66,6 +68,7 @@ async function listenForBrowsers(
     allowedOrigins: options.httpAllowOrigin,
     wantsToken: token !== undefined,
     maxRequestBytes: options.maxRequestSize,
+    log,
   });
 }
 

@@ -31,9 +31,12 @@ async function run(args: readonly string[], io: Io): Promise<number> {
     },
     (error: unknown) => log("error", "the plugins could not be listed", { error }),
   );
+  const hear = () => log("info", "SIGHUP changes nothing: options and files are read at the start");
+  process.on("SIGHUP", hear);
   await aborted(io.signal);
   log("info", "leaving: calls under way may finish, jobs go on", { drain_ms: options.drain });
   await leave(server, options);
+  process.off("SIGHUP", hear);
   return 0;
 }
 

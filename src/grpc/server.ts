@@ -4,6 +4,7 @@ import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { serviceDefinition } from "./definition.ts";
 import type { Health as HealthChecks } from "./health.ts";
 import { addReflection } from "./reflection.ts";
+import { requestSizeInterceptor } from "./request-size.ts";
 
 export interface GrpcServerOptions {
   /** Host and port; port 0 takes a free one. */
@@ -34,6 +35,7 @@ export class GrpcServer {
       "grpc.max_concurrent_streams": options.maxConcurrentStreams,
       "grpc.keepalive_time_ms": 20_000,
       "grpc.keepalive_timeout_ms": 20_000,
+      interceptors: [requestSizeInterceptor(options.maxRequestBytes)],
     });
     server.addService(serviceDefinition(PluginRunner), options.implementation);
     options.health.addTo(server);

@@ -1,5 +1,6 @@
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import type { PluginRunnerError } from "../errors.ts";
 import { type Admission, callerGone } from "../grpc/admission.ts";
 import type { StreamHandler, UnaryHandler } from "../grpc/call.ts";
 import type { Encodable } from "../grpc/definition.ts";
@@ -48,12 +49,16 @@ export class ConnectCalls {
   };
 
   #error(thrown: unknown, { url }: HandlerContext): ConnectError {
-    const error = this.#admission.errorOf(thrown, new URL(url).pathname);
-    const { code, message, details } = toStatus(error);
-    const found = new ConnectError(message, code);
-    found.details = details.map(({ typeUrl, value }) => ({ type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1), value }));
-    return found;
+    return connectError(this.#admission.errorOf(thrown, new URL(url).pathname));
   }
+}
+
+/** An error of this service as Connect sends it, with its details. */
+export function connectError(error: PluginRunnerError): ConnectError {
+  const { code, message, details } = toStatus(error);
+  const found = new ConnectError(message, code);
+  found.details = details.map(({ typeUrl, value }) => ({ type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1), value }));
+  return found;
 }
 
 /** What a handler sends, one message at a time as they are taken. The handler is aborted when the iteration is left. */

@@ -2,10 +2,14 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
+import { errorToJson } from "@connectrpc/connect/protocol-connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { Admission } from "../grpc/admission.ts";
+import { requestTooLarge } from "../grpc/request-size.ts";
 import type { Handlers } from "../grpc/service.ts";
-import { ConnectCalls } from "./connect-calls.ts";
+import type { Log } from "../util/log.ts";
+import { rarely } from "../util/rarely.ts";
+import { ConnectCalls, connectError } from "./connect-calls.ts";
 import { type GuardOptions, originGuard } from "./guard.ts";
 import { connectRoutes } from "./routes.ts";
 
@@ -24,6 +28,7 @@ export interface HttpServerOptions extends GuardOptions {
   handlers: Handlers;
   admission: Admission;
   maxRequestBytes: number;
+  log: Log;
 }
 
 type Request = IncomingMessage | Http2ServerRequest;
@@ -73,6 +78,7 @@ export class HttpServer {
 
 function listener(options: HttpServerOptions): (request: Request, response: Response) => void {
   const { handlers, admission, maxRequestBytes } = options;
+  const logRarely = rarely(options.log);
   const guard = originGuard(options);
   const answer = connectNodeAdapter({
     routes: connectRoutes(handlers, new ConnectCalls(admission)),
@@ -85,13 +91,38 @@ function listener(options: HttpServerOptions): (request: Request, response: Resp
     const host = "authority" in request ? request.authority : headers.host;
     const site = headers["sec-fetch-site"]?.toString();
     const verdict = guard({ method, host, origin: headers.origin, site });
+    if (verdict.status === 403) {
+      const peer = request.socket.remoteAddress;
+      const fields = { origin: headers.origin, host, peer, because: verdict.body?.trimEnd() };
+      logRarely(`${headers.origin} ${host}`, "warn", "refused a page's request", fields);
+    }
     for (const [name, value] of Object.entries(verdict.headers)) response.setHeader(name, value);
     // Connect makes a URL of the two, and throws where there can be none.
     const status = verdict.status ?? (URL.canParse(request.url ?? "", `http://${host ?? ""}`) ? undefined : 400);
+    if (status === undefined && isTooLarge(headers, maxRequestBytes))
+      return refuseSize(response, headers, maxRequestBytes);
     if (status === undefined) return answer(request, response);
     response.statusCode = status;
     response.end(verdict.body ?? "");
   };
+}
+
+/** Whether a unary call of Connect announces more than may come: Connect would answer that the service is busy. */
+function isTooLarge(headers: Request["headers"], maxRequestBytes: number): boolean {
+  return /^application\/(json|proto)\b/.test(headers["content-type"] ?? "") && sizeOf(headers) > maxRequestBytes;
+}
+
+function refuseSize(response: Response, headers: Request["headers"], maxRequestBytes: number): void {
+  const error = connectError(requestTooLarge(maxRequestBytes, String(sizeOf(headers))));
+  response.statusCode = 400;
+  response.setHeader("content-type", "application/json");
+  // What is still to come of the body is not read.
+  if (response.req.httpVersionMajor === 1) response.setHeader("connection", "close");
+  response.end(new TextEncoder().encode(JSON.stringify(errorToJson(error, undefined))));
+}
+
+function sizeOf(headers: Request["headers"]): number {
+  return Number(headers["content-length"] ?? 0);
 }
 
 function createHttpServer(tls: ServerTls | undefined, listen: (request: Request, response: Response) => void) {

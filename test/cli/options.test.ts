@@ -93,8 +93,8 @@ describe("readOptions()", () => {
       '--local: expected one of in-process, worker, off, not "in".',
       '--max-workers: expected at least 1, not "0".',
       'PLUGIN_RUNNER_GRACE: expected a duration like 500ms, 30s, 10m or 2h, not "soon".',
-      'o.yaml:1: max-result: expected a size like 4096, 64KiB or 4MiB, not "huge".',
-      'o.yaml:2: insecure: expected true or false, not "maybe".',
+      'o.yaml:1:1: max-result: expected a size like 4096, 64KiB or 4MiB, not "huge".',
+      'o.yaml:2:1: insecure: expected true or false, not "maybe".',
     ]);
   });
 
@@ -104,7 +104,7 @@ describe("readOptions()", () => {
       "Unexpected argument: 3.",
     ]);
     assert.deepEqual(faultsOf(["--config", "o.yaml"], {}, "\nplugin: x\n"), [
-      'o.yaml:2: unknown option plugin. Did you mean "plugins"?',
+      'o.yaml:2:1: unknown option plugin. Did you mean "plugins"?',
     ]);
   });
 
@@ -116,9 +116,27 @@ describe("readOptions()", () => {
   test("reports a file that cannot be read, is no YAML, or no mapping", () => {
     const gone = () => readOptions(table, ["--config", "/nowhere/o.yaml"], {});
     assert.throws(gone, { name: "UsageError", message: /cannot read \/nowhere\/o\.yaml/ });
-    assert.match(faultsOf(["--config", "o.yaml"], {}, "a: [1")[0] ?? "", /^o\.yaml:1: /);
+    assert.match(faultsOf(["--config", "o.yaml"], {}, "a: [1")[0] ?? "", /^o\.yaml:1:6: /);
     assert.match(faultsOf(["--config", "o.yaml"], {}, "- a")[0] ?? "", /expected a mapping/);
-    assert.deepEqual(faultsOf(["--config", "o.yaml"], {}, "listen: {a: 1}"), ["o.yaml:1: listen needs one value."]);
+    assert.deepEqual(faultsOf(["--config", "o.yaml"], {}, "listen: {a: 1}"), ["o.yaml:1:1: listen needs one value."]);
+  });
+
+  test("says every fault of a file at once, also beside what is no YAML", () => {
+    assert.deepEqual(faultsOf(["--config", "o.yaml"], {}, "grace: 1s\nplugin: x\ngrace: soon\n"), [
+      "o.yaml:3:1: Map keys must be unique",
+      'o.yaml:2:1: unknown option plugin. Did you mean "plugins"?',
+      'o.yaml:3:1: grace: expected a duration like 500ms, 30s, 10m or 2h, not "soon".',
+    ]);
+  });
+
+  test("refuses a variable that was meant for it and names the nearest, but takes those of others", () => {
+    assert.deepEqual(faultsOf([], { PLUGIN_RUNNER_MAX_WORKRES: "2" }), [
+      'PLUGIN_RUNNER_MAX_WORKRES is no variable of this service. Did you mean "PLUGIN_RUNNER_MAX_WORKERS"?',
+    ]);
+    assert.deepEqual(
+      faultsOf([], { PLUGIN_RUNNER_TOKEN: "t", PLUGIN_RUNNER_PORT_50151_TCP: "tcp://10.0.0.1:50151" }),
+      [],
+    );
   });
 
   test("takes an empty file and an empty variable for nothing", () => {

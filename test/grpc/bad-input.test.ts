@@ -183,11 +183,13 @@ describe("bytes that are no request", () => {
     assert.match(outcome.details, /^mode: .*99/);
   });
 
-  test("that are more than the limit are RESOURCE_EXHAUSTED", async () => {
+  test("that are more than the limit are REQUEST_INVALID, with the size, the limit and its option", async () => {
     const { limits } = await server.client.serverInfo();
-    const outcome = await raw.send(Buffer.alloc((limits?.maxRequestBytes ?? 0) + 1, 0x0a));
+    const limit = limits?.maxRequestBytes ?? 0;
+    const outcome = await raw.send(Buffer.alloc(limit + 1, 0x0a));
     assert.ok(isError(outcome));
-    assert.equal(outcome.code, status.RESOURCE_EXHAUSTED);
+    expectDetails(outcome, "REQUEST_INVALID");
+    assert.match(outcome.details, new RegExp(`${limit + 1} bytes; ${limit} is the limit .*--max-request-size`));
   });
 
   test("that are for a method that there is not are UNIMPLEMENTED", async () => {

@@ -47,7 +47,7 @@ test("what is no call gets the status of HTTP for it, and the port answers the n
   assert.equal((await send(httpAddress, { path: runPlugin, method: "GET" })).status, 405);
   assert.equal((await send(httpAddress, { headers: { "content-type": "text/plain" } })).status, 415);
   assert.equal((await send(httpAddress, { headers: json }, "{")).status, 400);
-  assert.equal((await send(httpAddress, { headers: json }, `{"plugin": "${"x".repeat(20_000)}"}`)).status, 429);
+  assert.equal((await send(httpAddress, { headers: json }, `{"plugin": "${"x".repeat(20_000)}"}`)).status, 400);
   assert.equal((await post(httpAddress, { plugin: "echo", action: "echo" })).status, 200);
 });
 
@@ -175,8 +175,8 @@ test("an address that cannot be had, or is open to others, and an origin that is
     [["--http-listen", taken.httpAddress], /--http-listen .* cannot be had: .*EADDRINUSE/],
     [["--http-listen", "0.0.0.0:0"], /--http-listen 0\.0\.0\.0:0 is reached from other machines/],
     [["--http-listen", "nonsense"], /--http-listen nonsense/],
-    [[...web, "--http-allow-origin", "https://app.example.com/page"], /is no origin: write https:/],
-    [[...web, "--http-allow-origin", "*"], /is no origin/],
+    [[...web, "--http-allow-origin", "https://app.example.com/page"], /is not an origin: write https:/],
+    [[...web, "--http-allow-origin", "*"], /is not an origin/],
   ];
   for (const [args, said] of refusals) {
     const outcome = await serveRefused(["--listen", "127.0.0.1:0", "--data-dir", dir, ...args]);

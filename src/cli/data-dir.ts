@@ -1,0 +1,47 @@
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { statOf } from "../plugin/stamp.ts";
+import { messageOf } from "../util/message-of.ts";
+import { UsageError } from "./usage-error.ts";
+
+/**
+ * Makes the directory that a service keeps its data in, for its own user alone, and returns its absolute path.
+ * Throws UsageError, in one line, for a path that can hold no data.
+ */
+export function prepareDataDir(path: string): string {
+  if (path.trim() === "") throw new UsageError("--data-dir is empty: name a directory for the service's data.");
+  const dir = resolve(path);
+  try {
+    makeDirectory(dir);
+    accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
+    // The data is nothing to commit. A file that is there already is somebody else's.
+    const ignore = join(dir, ".gitignore");
+    if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
+  } catch (error) {
+    throw new UsageError(`--data-dir ${path} cannot be used: ${reasonOf(error)}`);
+  }
+  return dir;
+}
+
+/** One directory after the other: `recursive` of Node tries for ever where a file system such as /proc refuses a name. */
+function makeDirectory(dir: string): void {
+  const stats = statOf(dir);
+  if (stats?.isDirectory()) return;
+  if (stats) throw new Error(`${dir} is not a directory.`);
+  const parent = dirname(dir);
+  if (parent !== dir) makeDirectory(parent);
+  mkdirSync(dir, { mode: 0o700 });
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "this user may not write there.",
+  EPERM: "this user may not write there.",
+  EROFS: "its file system is read-only.",
+  ENOSPC: "its file system is full.",
+  ENOENT: "its file system takes no directory of this name.",
+};
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return reasons[code] ?? messageOf(error);
+}
