@@ -1,4 +1,8 @@
+import type { JsonValue } from "@bufbuild/protobuf";
 import { isObject } from "./util/is-object.ts";
+import { maxMessageLevels } from "./util/json.ts";
+import { type Carried, usablePointers } from "./util/non-finite.ts";
+import { isPlainJson } from "./util/plain-json.ts";
 
 /** Every way in which this service says no, as documented in docs/errors.md. Reasons are added, never renamed. */
 export const reasons = [
@@ -47,6 +51,8 @@ export interface ErrorDetails {
   pluginStack?: string;
   /** When a retry may succeed, in milliseconds from now. */
   retryAfterMs?: number;
+  /** What can be carried of a result that as a whole cannot. */
+  partialResult?: Carried | undefined;
   cause?: unknown;
 }
 
@@ -59,6 +65,7 @@ export class PluginRunnerError extends Error {
   readonly exceptionType: string;
   readonly pluginStack: string;
   readonly retryAfterMs: number | undefined;
+  readonly partialResult: Carried | undefined;
 
   constructor(reason: Reason, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -68,6 +75,7 @@ export class PluginRunnerError extends Error {
     this.exceptionType = details.exceptionType ?? "";
     this.pluginStack = details.pluginStack ?? "";
     this.retryAfterMs = details.retryAfterMs;
+    this.partialResult = details.partialResult;
   }
 
   /** Returns `thrown` when it is of this class, and else an INTERNAL error with neutral text and `thrown` as cause. */
@@ -85,6 +93,8 @@ export interface ErrorRecord {
   violations?: Violation[];
   exception_type?: string;
   stack?: string;
+  partial_result?: JsonValue;
+  non_finite?: readonly string[];
 }
 
 /** The longest parts of an error, in characters. */
@@ -102,7 +112,15 @@ export function readErrorRecord(value: unknown): ErrorRecord {
     violations: readViolations(record.violations),
     exception_type: text(record.exception_type),
     stack: text(record.stack),
+    ...partialOf(record),
   };
+}
+
+/** A partial result is passed on whole or not at all. */
+function partialOf({ partial_result: value, non_finite: pointers }: Record<string, unknown>) {
+  if (value === undefined || !isPlainJson(value, maxMessageLevels)) return {};
+  const nonFinite = usablePointers(value, pointers);
+  return { partial_result: value, ...(nonFinite.length > 0 && { non_finite: nonFinite }) };
 }
 
 /** What a plugin's process wrote as a list of faults or warnings, whatever that is. */
@@ -131,6 +149,9 @@ export function fromErrorRecord(record: ErrorRecord): PluginRunnerError {
     violations: record.violations ?? [],
     exceptionType: record.exception_type ?? "",
     pluginStack: record.stack ?? "",
+    ...(record.partial_result !== undefined && {
+      partialResult: { value: record.partial_result, nonFinite: record.non_finite ?? [] },
+    }),
   });
 }
 
@@ -143,6 +164,8 @@ export function toErrorRecord(error: PluginRunnerError): ErrorRecord {
     violations: [...error.violations],
     exception_type: error.exceptionType,
     stack: error.pluginStack,
+    ...(error.partialResult && { partial_result: error.partialResult.value }),
+    ...(error.partialResult?.nonFinite.length && { non_finite: error.partialResult.nonFinite }),
   };
 }
 

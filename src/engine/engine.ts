@@ -2,12 +2,13 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import type { PluginRunnerError } from "../errors.ts";
 import type { LoadedAction } from "../plugin/plugin.ts";
+import type { Carried } from "../util/non-finite.ts";
 import type { WorkerResult } from "../worker/messages.ts";
 
 /** One call of one action. `params` are validated already where `action.validator` could. */
 export interface Task {
   action: LoadedAction;
-  params: JsonObject;
+  params: Carried<JsonObject>;
   env: Readonly<Record<string, string>>;
   jobId: string;
   /** Of the action and the request together. */
@@ -29,7 +30,7 @@ export interface TaskPool {
 export interface JobStart {
   jobId: string;
   action: LoadedAction;
-  params: JsonObject;
+  params: Carried<JsonObject>;
   env: Record<string, string>;
   timeoutMs: number | undefined;
   resources: Resources | undefined;

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type JobSpec, protocolVersion } from "../worker/messages.ts";
 import type { JobStart } from "./engine.ts";
+import { onTheWire } from "./on-the-wire.ts";
 
 /** What the process of every job is held to. */
 export interface JobLimits {
@@ -18,7 +19,7 @@ export function jobSpecOf(job: JobStart, limits: JobLimits, own: Pick<JobSpec, "
     job_id: job.jobId,
     action: job.action.name,
     entrypoint: job.action.entrypoint,
-    params: job.params,
+    ...onTheWire(job.params),
     env: { ...job.env },
     timeout_seconds: job.timeoutMs === undefined ? null : job.timeoutMs / 1000,
     grace_seconds: limits.graceMs / 1000,

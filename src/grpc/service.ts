@@ -144,7 +144,9 @@ function plugins({ runner, limits, startTime }: ServiceOptions) {
 }
 
 function toVerdict({ params, warnings }: ValidParams) {
-  return create(ValidateParamsResponseSchema, { valid: true, params, warnings: [...warnings] });
+  const { value, nonFinite } = params;
+  const shown = { params: value, nonFinite: [...nonFinite], warnings: [...warnings] };
+  return create(ValidateParamsResponseSchema, { valid: true, ...shown });
 }
 
 function checkRequestId(requestId: string): void {
@@ -153,8 +155,9 @@ function checkRequestId(requestId: string): void {
 }
 
 /** A retry has the same content, its maps in whatever order; only the time that is left for it is another one. */
-function contentOf({ plugin, action, params, mode, entrypoint, env, jobId, resources }: RunPluginRequest): string {
-  return fingerprint([plugin, action, params, mode, entrypoint, env, jobId, resources]);
+function contentOf(request: RunPluginRequest): string {
+  const { plugin, action, params, nonFinite, mode, entrypoint, env, jobId, resources } = request;
+  return fingerprint([plugin, action, params, nonFinite, mode, entrypoint, env, jobId, resources]);
 }
 
 function required(jobId: string): string {

@@ -1,5 +1,5 @@
-import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { type Any, anyPack, anyUnpack, durationFromMs } from "@bufbuild/protobuf/wkt";
+import { create, type DescMessage, fromJson, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { type Any, anyPack, anyUnpack, durationFromMs, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { Code } from "../../gen/ts/google/rpc/code_pb.ts";
 import {
   BadRequestSchema,
@@ -8,6 +8,7 @@ import {
   RetryInfoSchema,
 } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { type Status, StatusSchema } from "../../gen/ts/google/rpc/status_pb.ts";
+import { JobErrorSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { PluginRunnerError, Reason, Violation } from "../errors.ts";
 
 /** `domain` of every `google.rpc.ErrorInfo` of this service. */
@@ -48,18 +49,19 @@ const maxMessageLength = 1024;
 const maxValueLength = 1024;
 
 /**
- * The status of an error, with its details. Gives up, in this order, what would not fit into headers: the plugin's stack,
- * then violations from the last, then long metadata.
+ * The status of an error, with its details. Gives up, in this order, what would not fit into headers: what there is of a
+ * result, the plugin's stack, then violations from the last, then long metadata.
  */
 export function toStatus(error: PluginRunnerError): Status {
   const init = { code: codes[error.reason], message: cut(error.message, maxMessageLength) };
-  for (const [stack, violations, value] of [
-    [4096, 50, maxValueLength],
-    [1024, 20, 512],
-    [0, 5, 128],
-    [0, 0, 0],
+  for (const [partial, stack, violations, value] of [
+    [true, 4096, 50, maxValueLength],
+    [false, 4096, 50, maxValueLength],
+    [false, 1024, 20, 512],
+    [false, 0, 5, 128],
+    [false, 0, 0, 0],
   ] as const) {
-    const status = create(StatusSchema, { ...init, details: details(error, stack, violations, value) });
+    const status = create(StatusSchema, { ...init, details: details(error, partial, stack, violations, value) });
     if (toBinary(StatusSchema, status).length <= maxDetailsBytes) return status;
   }
   return create(StatusSchema, init);
@@ -74,10 +76,19 @@ export function findDetail<Desc extends DescMessage>(details: Status, desc: Desc
   return undefined;
 }
 
-function details(error: PluginRunnerError, stackLength: number, violations: number, valueLength: number): Any[] {
+function details(
+  error: PluginRunnerError,
+  partial: boolean,
+  stackLength: number,
+  violations: number,
+  valueLength: number,
+): Any[] {
   const metadata: Record<string, string> = {};
   if (valueLength > 0) {
-    for (const [key, value] of Object.entries(error.metadata)) metadata[key] = cut(value, valueLength);
+    for (const [key, value] of Object.entries(error.metadata)) {
+      metadata[key] = key === "fields" ? cutList(value, valueLength) : cut(value, valueLength);
+    }
+    if (error.partialResult && !partial) metadata.partial_result = "too large to send";
     if (error.exceptionType) metadata.exception_type = cut(error.exceptionType, valueLength);
   }
   const found = [pack(ErrorInfoSchema, { reason: error.reason, domain: errorDomain, metadata })];
@@ -101,6 +112,11 @@ function details(error: PluginRunnerError, stackLength: number, violations: numb
       }),
     );
   }
+  if (error.partialResult && partial) {
+    const { value, nonFinite } = error.partialResult;
+    const partialResult = fromJson(ValueSchema, value);
+    found.push(pack(JobErrorSchema, { reason: error.reason, partialResult, nonFinite: [...nonFinite] }));
+  }
   if (error.retryAfterMs !== undefined) {
     found.push(pack(RetryInfoSchema, { retryDelay: durationFromMs(error.retryAfterMs) }));
   }
@@ -122,6 +138,23 @@ function pack<Desc extends DescMessage>(desc: Desc, init: MessageInitShape<Desc>
 /** Half a surrogate pair, which a cut or the text itself may leave, cannot be encoded. */
 function cut(text: string, length: number): string {
   return (text.length <= length ? text : `${text.slice(0, length - 1)}…`).toWellFormed();
+}
+
+/** The text of a JSON list stays one: it loses its last items instead. */
+function cutList(text: string, length: number): string {
+  if (text.length <= length || !text.startsWith("[")) return cut(text, length);
+  let kept = readList(text);
+  while (kept.length > 0 && JSON.stringify(kept).length > length) kept = kept.slice(0, -1);
+  return JSON.stringify(kept);
+}
+
+function readList(text: string): unknown[] {
+  try {
+    const items: unknown = JSON.parse(text);
+    return Array.isArray(items) ? items : [];
+  } catch {
+    return []; // a plugin's own text
+  }
 }
 
 /** The innermost call stands last in Python's stacks and first in JavaScript's; the ends say most, so keep both. */

@@ -6,6 +6,7 @@ import {
   type WatchJobsRequest,
   WatchJobsResponseSchema,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
+import { summary } from "../job/job-summary.ts";
 import type { Runner } from "../runner/runner.ts";
 import type { Send } from "./call.ts";
 
@@ -56,15 +57,10 @@ export async function sendJobs(
   await send(jobsUpdate({ case: "reconnect", value: {} }));
 }
 
-/** A job whose params and result together are more than a client takes is shown without them. */
+/** A job whose params and result, or what there is of it, together are more than a client takes is shown without them. */
 export function fit(job: Job, maxBytes: number): Job {
-  const mayBeLarge = job.params !== undefined || job.result !== undefined;
-  return mayBeLarge && toBinary(JobSchema, job).length > maxBytes ? summary(job) : job;
-}
-
-function summary(job: Job): Job {
-  const { params: _params, result: _result, ...rest } = job;
-  return rest;
+  const mayBeLarge = job.params ?? job.result ?? job.error?.partialResult;
+  return mayBeLarge !== undefined && toBinary(JobSchema, job).length > maxBytes ? summary(job) : job;
 }
 
 /** Runs `work` until it ends, or until the server leaves. Rejects with the reason of `signal` when the caller is gone. */

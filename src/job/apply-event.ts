@@ -28,15 +28,16 @@ export function applyEvent(job: Job, event: JobEvent): void {
       replaceOrAdd(JobProgressSchema, job.progress, payload.value, { message: "" }, (one) => one.step);
       break;
     case "metrics":
-      replaceOrAdd(JobMetricsSchema, job.metrics, payload.value, { values: {} }, (one) => one.step);
+      replaceOrAdd(JobMetricsSchema, job.metrics, payload.value, { values: {}, nonFinite: [] }, (one) => one.step);
       break;
     case "artifact":
-      replaceOrAdd(JobArtifactSchema, job.artifacts, payload.value, { metadata: {} }, (one) => one.name);
+      replaceOrAdd(JobArtifactSchema, job.artifacts, payload.value, { metadata: {}, nonFinite: [] }, (one) => one.name);
       break;
     case "result":
       job.state = JobState.SUCCEEDED;
       job.stateDetail = "";
       if (payload.value.value) job.result = payload.value.value;
+      job.nonFiniteResult = payload.value.nonFinite;
       if (eventTime) job.endTime = eventTime;
       break;
     case "error":

@@ -2,8 +2,12 @@ import { create, fromJson, type JsonObject, type JsonValue } from "@bufbuild/pro
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { JobLogSchema, JobResultSchema, LogSource } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import { JobArtifactSchema, JobMetricsSchema, JobProgressSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
-import { type ErrorRecord, readErrorRecord } from "../errors.ts";
-import { findJsonFault, isJsonObject, type JsonFault } from "../util/json.ts";
+import { type ErrorRecord, readErrorRecord, toErrorRecord } from "../errors.ts";
+import { isJsonObject } from "../util/json.ts";
+import { usablePointers } from "../util/non-finite.ts";
+import { toPlainJson } from "../util/plain-json.ts";
+import { wellFormed } from "../util/shown-text.ts";
+import { readResult, unsendable } from "../worker/result.ts";
 import type { EventDraft } from "./job-log.ts";
 
 /** What a line of an events file says: an event as it is, or something that the job's life depends on. */
@@ -24,8 +28,8 @@ export function readEventLine(line: Uint8Array): EventLine | undefined {
   const record = parse(line);
   if (!record || (line.length > maxLineBytes && !outcomes.includes(record.type))) return undefined;
   const timeMs = isTime(record.time) ? record.time * 1000 : Date.now();
-  const fault = record.type === "result" ? findJsonFault(record.value ?? null) : undefined;
-  if (fault) return { kind: "error", timeMs, error: resultInvalid(fault) };
+  const fault = record.type === "result" ? unsendable(readResult(record.value ?? null, record.non_finite)) : undefined;
+  if (fault) return { kind: "error", timeMs, error: toErrorRecord(fault) };
   const payload = toPayload(record);
   if (payload) return { kind: "event", draft: { timeMs, payload } };
   switch (record.type) {
@@ -74,7 +78,7 @@ function toPayload(record: JsonObject): EventDraft["payload"] | undefined {
     case "metrics":
       return {
         case: "metrics",
-        value: create(JobMetricsSchema, { step: text(record.step), values: fields(record.values) }),
+        value: create(JobMetricsSchema, metrics(record)),
       };
     case "log":
       return {
@@ -83,10 +87,11 @@ function toPayload(record: JsonObject): EventDraft["payload"] | undefined {
           source: sources[text(record.source)] ?? LogSource.UNSPECIFIED,
           level: text(record.level),
           message: text(record.message),
-          ...(Object.keys(object(record.fields)).length > 0 && { fields: fields(record.fields) }),
+          ...logFields(record),
         }),
       };
-    case "artifact":
+    case "artifact": {
+      const metadata = fields(record.metadata, record.non_finite);
       return {
         case: "artifact",
         value: create(JobArtifactSchema, {
@@ -95,21 +100,31 @@ function toPayload(record: JsonObject): EventDraft["payload"] | undefined {
           mediaType: text(record.media_type),
           sizeBytes: Number.isSafeInteger(record.size_bytes) ? BigInt(number(record.size_bytes)) : 0n,
           sha256: text(record.sha256),
-          metadata: fields(record.metadata),
+          metadata: metadata.value,
+          nonFinite: metadata.nonFinite,
         }),
       };
-    case "result":
+    }
+    case "result": {
+      const value = record.value ?? null;
+      const nonFinite = usablePointers(value, record.non_finite);
       return {
         case: "result",
-        value: create(JobResultSchema, { value: fromJson(ValueSchema, record.value ?? null) }),
+        value: create(JobResultSchema, { value: fromJson(ValueSchema, value), nonFinite }),
       };
+    }
   }
   return undefined;
 }
 
-function resultInvalid({ pointer, description }: JsonFault): ErrorRecord {
-  const message = `The result's ${pointer || "value"} ${description}.`;
-  return readErrorRecord({ reason: "RESULT_INVALID", message, metadata: { field: pointer } });
+function metrics(record: JsonObject) {
+  const { value, nonFinite } = fields(record.values, record.non_finite);
+  return { step: text(record.step), values: value, nonFinite };
+}
+
+function logFields(record: JsonObject) {
+  const { value, nonFinite } = fields(record.fields, record.non_finite);
+  return Object.keys(value).length === 0 ? {} : { fields: value, nonFinite };
 }
 
 function parse(line: Uint8Array): JsonObject | undefined {
@@ -121,15 +136,14 @@ function parse(line: Uint8Array): JsonObject | undefined {
   }
 }
 
-function object(value: JsonValue | undefined): JsonObject {
-  return isJsonObject(value) ? value : {};
+/** What could not be read again, by this service or by clients, has a text in its place. */
+function fields(given: JsonValue | undefined, pointers: JsonValue | undefined) {
+  const { value } = toPlainJson(isJsonObject(given) ? given : {}, { instead: shownInstead, rename: wellFormed });
+  return { value: isJsonObject(value) ? value : {}, nonFinite: usablePointers(value, pointers) };
 }
 
-/** What could not be read again, by this service or by clients, is left out, and that is seen. */
-function fields(value: JsonValue | undefined): JsonObject {
-  const whole = object(value);
-  const fault = findJsonFault(whole);
-  return fault ? { omitted: fault.description } : whole;
+function shownInstead(value: unknown): string {
+  return typeof value === "string" ? wellFormed(value) : "[nested deeper than clients can read]";
 }
 
 function isTime(value: JsonValue | undefined): value is number {
@@ -137,7 +151,7 @@ function isTime(value: JsonValue | undefined): value is number {
 }
 
 function text(value: JsonValue | undefined): string {
-  return typeof value === "string" ? value : "";
+  return typeof value === "string" ? wellFormed(value) : "";
 }
 
 function number(value: JsonValue | undefined): number {

@@ -1,4 +1,4 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, fromJson, toBinary } from "@bufbuild/protobuf";
 import { durationMs, ValueSchema } from "@bufbuild/protobuf/wkt";
 import type { JobEvent } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import { type Job, type JobError, JobErrorSchema, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
@@ -91,7 +91,7 @@ function terminalEvent(
   if (!outcome) return failure(JobState.FAILED, lost(exit), timeMs);
   if ("error" in outcome) {
     const state = outcome.error.reason === "CANCELLED" ? JobState.CANCELLED : JobState.FAILED;
-    return failure(state, outcome.error, timeMs);
+    return failure(state, fitting(outcome.error, maxResultBytes), timeMs);
   }
   const fault = resultFault(outcome.payload, maxResultBytes);
   return fault ? failure(JobState.FAILED, fault, timeMs) : { timeMs, payload: outcome.payload };
@@ -124,9 +124,16 @@ function resultFault({ value }: Result, maxBytes: number): ErrorRecord | undefin
   if (bytes <= maxBytes) return undefined;
   return {
     reason: "RESULT_INVALID",
-    message: `The result takes ${bytes} bytes, and at most ${maxBytes} are allowed: write it to an artifact instead.`,
+    message: `The result takes ${bytes} bytes, and at most ${maxBytes} are allowed: make it an artifact (ctx.artifact).`,
     metadata: { size_bytes: String(bytes), max_result_bytes: String(maxBytes), field: "" },
   };
+}
+
+/** What can be carried of a result is held to the limit of results. */
+function fitting(error: ErrorRecord, maxBytes: number): ErrorRecord {
+  const { partial_result: partial, non_finite: _, ...rest } = error;
+  if (partial === undefined || toBinary(ValueSchema, fromJson(ValueSchema, partial)).length <= maxBytes) return error;
+  return { ...rest, metadata: { ...error.metadata, partial_result: "too large to send" } };
 }
 
 function failure(state: JobState, error: ErrorRecord, timeMs: number): EventDraft {
@@ -142,5 +149,9 @@ function jobError(state: JobState, error: ErrorRecord): JobError {
     exceptionType: error.exception_type ?? "",
     stack: error.stack ?? "",
     violations: error.violations ?? [],
+    ...(error.partial_result !== undefined && {
+      partialResult: fromJson(ValueSchema, error.partial_result),
+      nonFinite: [...(error.non_finite ?? [])],
+    }),
   });
 }

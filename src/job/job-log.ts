@@ -14,6 +14,9 @@ export interface EventDraft {
   payload: JobEvent["payload"];
 }
 
+/** What a job that has ended is known to have been given. */
+const nothingGiven = { params: { value: {}, nonFinite: [] }, env: {} };
+
 /** An oldest part of this share of the limit is removed at a time. */
 const trimShare = 0.1;
 
@@ -82,7 +85,7 @@ export class JobLog {
       if (isTerminal(job.state)) break;
     }
     if (job.oldestSequence === 0n && stored.length > 0) job.oldestSequence = 1n;
-    const next = { ...this.record, job, position, ...(isTerminal(job.state) && { given: { params: {}, env: {} } }) };
+    const next = { ...this.record, job, position, ...(isTerminal(job.state) && { given: nothingGiven }) };
     await this.#store.append(next, stored);
     Object.assign(this.record, next);
     this.#hub.publish(job, stored);

@@ -2,6 +2,8 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { PluginRunnerError, type Violation } from "../errors.ts";
+import { maxMessageLevels } from "../util/json.ts";
+import { isPlainJson } from "../util/plain-json.ts";
 import type { ParamsValidator } from "./plugin.ts";
 import { linearRegExp } from "./regexp.ts";
 import { refuseHostileSchema } from "./schema-limits.ts";
@@ -34,10 +36,11 @@ let metaSchema: Ajv2020 | undefined;
 export function compileParams(schema: JsonObject, owner: string): ParamsValidator {
   const validate = compileSchema(schema, owner);
   const undeclared = findUndeclared(schema) ?? noWarnings;
-  return (params) => {
+  const check = (params: JsonObject) => {
     if (!accepts(validate, params, owner)) throw paramsInvalid(validate, owner);
     return undeclared(params);
   };
+  return Object.assign(check, { fillsNonFinite: !isPlainJson(schema, maxMessageLevels) });
 }
 
 function noWarnings(): readonly Violation[] {

@@ -1,6 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Plugin, Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import type { Violation } from "../errors.ts";
+import type { Carried } from "../util/non-finite.ts";
 import type { Binding, DescribedAction, ScannedAction } from "../worker/messages.ts";
 
 /** What has to be installed before a plugin's code can be loaded. */
@@ -40,16 +41,20 @@ export interface LoadedAction {
   readonly resources: Resources | undefined;
 }
 
-/**
- * Fills in defaults, in place, and returns what the action does not use of the params. Throws PARAMS_INVALID with every
- * violation.
- */
-export type ParamsValidator = (params: JsonObject) => readonly Violation[];
+export interface ParamsValidator {
+  /**
+   * Fills in defaults, in place, and returns what the action does not use of the params. Throws PARAMS_INVALID with every
+   * violation. NaN and infinities stand as numbers in the params.
+   */
+  (params: JsonObject): readonly Violation[];
+  /** Whether a NaN or an infinity is among the defaults. */
+  readonly fillsNonFinite?: boolean;
+}
 
 /** Params that an action takes. */
 export interface ValidParams {
   /** With defaults filled in. */
-  params: JsonObject;
+  params: Carried<JsonObject>;
   /** What the action does not use of them. */
   warnings: readonly Violation[];
 }

@@ -1,10 +1,9 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError } from "../errors.ts";
-import { isJsonObject, maxJsonDepth } from "../util/json.ts";
+import { isJsonObject, listLevels, maxMessageLevels, objectLevels, tooDeep } from "../util/json.ts";
 import { pointerPath } from "../util/json-pointer.ts";
 
-/** A schema is shown to clients as well, so it nests no deeper than other values that they are sent. */
-const limits = { bytes: 256 * 1024, depth: maxJsonDepth, values: 10_000, patterns: 500, steps: 10_000 };
+const limits = { bytes: 256 * 1024, values: 10_000, patterns: 500, steps: 10_000 };
 
 /** Keywords whose schemas apply to the same value as the schema that they stand in. */
 const inPlace = ["$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas"];
@@ -29,12 +28,14 @@ export function refuseHostileSchema(schema: JsonObject, owner: string): void {
 /** All objects in the schema, within limits. Objects that are no schemas do no harm here. */
 function survey(schema: JsonObject, refuse: (problem: string) => never): JsonObject[] {
   const found: JsonObject[] = [];
-  const open: [JsonValue, number][] = [[schema, 0]];
+  // It is shown to clients as well, so it nests no deeper than other values that they are sent.
+  const open: [JsonValue, number][] = [[schema, maxMessageLevels]];
   let patterns = 0;
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const [value, depth] = next;
+    const [value, above] = next;
     if (typeof value !== "object" || value === null) continue;
-    if (depth >= limits.depth) refuse(`it nests deeper than ${limits.depth} levels`);
+    const levels = above - (Array.isArray(value) ? listLevels : objectLevels);
+    if (levels < 0) refuse(`it ${tooDeep}`);
     if (isJsonObject(value)) {
       found.push(value);
       const { $ref, pattern, patternProperties } = value;
@@ -42,7 +43,7 @@ function survey(schema: JsonObject, refuse: (problem: string) => never): JsonObj
       if (isJsonObject(patternProperties)) patterns += Object.keys(patternProperties).length;
       if (typeof $ref === "string" && !$ref.startsWith("#")) refuse(`$ref "${$ref.slice(0, 100)}" is not local`);
     }
-    for (const child of Object.values(value)) open.push([child, depth + 1]);
+    for (const child of Object.values(value)) open.push([child, levels]);
     if (patterns > limits.patterns) refuse(`it has more than ${limits.patterns} patterns`);
     if (open.length + found.length > limits.values) refuse(`it has more than ${limits.values} values`);
   }

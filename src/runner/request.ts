@@ -3,7 +3,9 @@ import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import type { JobFilter } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { PluginRunnerError, requestInvalid } from "../errors.ts";
-import { findJsonFault } from "../util/json.ts";
+import { findFaultBesideNumbers, findJsonFault, isJsonObject } from "../util/json.ts";
+import { type Carried, withNumbers } from "../util/non-finite.ts";
+import { toPlainJson } from "../util/plain-json.ts";
 
 const jobIdPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -18,10 +20,15 @@ export interface ActionRequest {
   plugin: string;
   action: string;
   entrypoint: string;
-  params?: JsonObject | undefined;
 }
 
-/** Throws REQUEST_INVALID or PARAMS_INVALID for what could not even be looked up. */
+/** What such a request gives the action. */
+export interface GivenParams {
+  params?: JsonObject | undefined;
+  nonFinite: string[];
+}
+
+/** Throws REQUEST_INVALID for what could not even be looked up. */
 export function checkActionRequest(request: ActionRequest): void {
   for (const field of ["plugin", "action", "entrypoint"] as const) {
     const value = request[field];
@@ -33,14 +40,31 @@ export function checkActionRequest(request: ActionRequest): void {
   if (request.action === "" && request.entrypoint === "") {
     throw requestInvalid("/action", "is required, unless an entrypoint is given");
   }
-  const fault = request.params && findJsonFault(request.params);
-  if (fault) {
-    const field = `/params${fault.pointer}`;
-    throw new PluginRunnerError("PARAMS_INVALID", `${field} ${fault.description}.`, {
-      violations: [{ field, description: fault.description, rule: "json" }],
-      metadata: { field },
-    });
-  }
+}
+
+/**
+ * The params of a request. A NaN or an infinity that stands as a number among them means the same as one that
+ * `non_finite` names. Throws PARAMS_INVALID for what cannot be passed on, REQUEST_INVALID for a pointer that leads elsewhere.
+ */
+export function paramsOf({ params = {}, nonFinite }: GivenParams): Carried<JsonObject> {
+  if (nonFinite.length === 0 && !findJsonFault(params)) return { value: params, nonFinite };
+  const fault = findFaultBesideNumbers(params);
+  if (fault) throw unusable(`/params${fault.pointer}`, fault.description);
+  const numbers = withNumbers(structuredClone(params), nonFinite, (index) => {
+    throw requestInvalid(
+      `/non_finite/${index}`,
+      'leads to no text "NaN", "Infinity" or "-Infinity" in the params: give JSON pointers to such texts',
+    );
+  });
+  const plain = toPlainJson(numbers);
+  return { value: isJsonObject(plain.value) ? plain.value : {}, nonFinite: plain.nonFinite };
+}
+
+function unusable(field: string, description: string): PluginRunnerError {
+  return new PluginRunnerError("PARAMS_INVALID", `${field} ${description}.`, {
+    violations: [{ field, description, rule: "json" }],
+    metadata: { field },
+  });
 }
 
 export function checkEnv(env: Readonly<Record<string, string>>): void {

@@ -16,8 +16,10 @@ import type { WatchHub } from "../job/watch-hub.ts";
 import { type Watcher, watchJob } from "../job/watch-job.ts";
 import { type JobsUpdate, watchJobs } from "../job/watch-jobs.ts";
 import type { Catalog } from "../plugin/catalog.ts";
+import { checkParams } from "../plugin/check-params.ts";
 import type { LoadedAction, LoadedPlugin, ValidParams } from "../plugin/plugin.ts";
 import type { Log } from "../util/log.ts";
+import type { Carried } from "../util/non-finite.ts";
 import type { WorkerResult } from "../worker/messages.ts";
 import { withDeadline } from "./deadline.ts";
 import { fingerprint } from "./fingerprint.ts";
@@ -30,6 +32,7 @@ import {
   checkJobId,
   checkLabels,
   mergeResources,
+  paramsOf,
   timeoutMs,
 } from "./request.ts";
 
@@ -40,7 +43,7 @@ export interface ParamsInspector {
   /** The params as the code will see them in an environment with `env`. Throws PARAMS_INVALID. */
   validate(
     action: LoadedAction,
-    params: JsonObject,
+    params: Carried<JsonObject>,
     env: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<ValidParams>;
@@ -48,8 +51,6 @@ export interface ParamsInspector {
 
 /** Of one answer. */
 const maxWarnings = 100;
-
-const noWarnings: readonly Violation[] = [];
 
 /** The code of an action is loaded to validate its params. */
 const validateTimeoutMs = 120_000;
@@ -122,10 +123,11 @@ export class Runner {
     const { $unknown: _, ...content } = request;
     const mark = fingerprint(content);
     if (request.jobId !== "" && (await this.#attach(request.jobId, mark))) return request.jobId;
+    const given = paramsOf(request);
     const action = this.#peek(request) ?? (await this.#find(request, signal));
-    const params = request.params ?? {};
-    const shown = await this.#validated(action, params, request.env, signal);
-    const start = this.#jobStart(request, action, params);
+    const known = checkParams(action, given);
+    const shown = await this.#validated(action, known, request.env, signal);
+    const start = this.#jobStart(request, action, known.params);
     this.#options.engine.ready?.();
     const record = this.#record(request, start, shown, mark);
     if (await this.#jobs.submit(record, start)) return start.jobId;
@@ -180,8 +182,9 @@ export class Runner {
     try {
       checkActionRequest(request);
       checkEnv(request.env);
+      const given = paramsOf(request);
       const action = this.#peek(request) ?? (await this.#find(request, signal));
-      return await this.#validated(action, request.params ?? {}, request.env, signal);
+      return await this.#validated(action, checkParams(action, given), request.env, signal);
     } catch (error) {
       if (error instanceof PluginRunnerError && error.reason === "PARAMS_INVALID") {
         return { violations: error.violations };
@@ -205,18 +208,19 @@ export class Runner {
   /** The request's timeout holds for finding the action too; that of its configuration is known only then. */
   #run(request: RunPluginRequest, pool: TaskPool, signal: AbortSignal): Promise<WorkerResult> {
     const asked = timeoutMs(request.timeout);
-    return withDeadline(asked, signal, (own) => this.#runWithin(asked, request, pool, own));
+    const given = paramsOf(request);
+    return withDeadline(asked, signal, (own) => this.#runWithin(asked, request, given, pool, own));
   }
 
   async #runWithin(
     asked: number | undefined,
     request: RunPluginRequest,
+    given: Carried<JsonObject>,
     pool: TaskPool,
     signal: AbortSignal,
   ): Promise<WorkerResult> {
     const action = this.#peek(request) ?? (await this.#find(request, signal));
-    const params = request.params ?? {};
-    const warnings = action.validator?.(params) ?? noWarnings;
+    const { params, warnings } = checkParams(action, given);
     const resources = this.#resources(action, request.resources);
     const task = { action, params, env: request.env, jobId: request.jobId, resources };
     const configured = asked === undefined ? action.timeoutMs : undefined;
@@ -237,20 +241,19 @@ export class Runner {
     return catalog.action(plugin, request.action, request.entrypoint, signal);
   }
 
-  /** The params as the action will see them, which is for people: what it is given is what the request has. */
+  /** The params with the defaults of the action's code as well, for people: the action itself is given `known`. */
   async #validated(
     action: LoadedAction,
-    params: JsonObject,
+    known: ValidParams,
     env: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<ValidParams> {
-    const warnings = action.validator?.(params) ?? noWarnings;
-    if (action.plugin.binding.language !== "python") return { params, warnings };
+    if (action.plugin.binding.language !== "python") return known;
     const { inspector } = this.#options;
     await inspector.prepare(action.plugin, signal);
-    const validate = (own: AbortSignal) => inspector.validate(action, params, env, own);
+    const validate = (own: AbortSignal) => inspector.validate(action, known.params, env, own);
     const byCode = await withDeadline(validateTimeoutMs, signal, validate, () => tooSlow(action));
-    return { ...byCode, warnings: merged(warnings, byCode.warnings) };
+    return { ...byCode, warnings: merged(known.warnings, byCode.warnings) };
   }
 
   #resources(action: LoadedAction, asked: Resources | undefined): Resources | undefined {
@@ -273,7 +276,7 @@ export class Runner {
     );
   }
 
-  #jobStart(request: SubmitJobRequest, action: LoadedAction, params: JsonObject): JobStart {
+  #jobStart(request: SubmitJobRequest, action: LoadedAction, params: Carried<JsonObject>): JobStart {
     return {
       jobId: request.jobId || randomUUID(),
       action,
@@ -291,7 +294,8 @@ export class Runner {
       plugin: request.plugin,
       action: start.action.name,
       entrypoint: start.action.entrypoint,
-      params: shown.params,
+      params: shown.params.value,
+      nonFiniteParams: [...shown.params.nonFinite],
       warnings: [...shown.warnings],
       envNames: Object.keys(request.env).sort(),
       labels: request.labels,

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import type { EventRecord } from "../worker/messages.ts";
-import { encodeFields } from "./encode.ts";
+import { encodeFields, pointersOf } from "./encode.ts";
 
 /** How an action speaks with whoever runs it. Every member may be taken out by destructuring. */
 export interface ActionContext {
@@ -125,8 +125,10 @@ export class RunContext implements ActionContext {
   }
 
   get setMetrics(): ActionContext["setMetrics"] {
-    return (values, step = "") =>
-      this.#options.sink({ type: "metrics", time: now(), step, values: encodeFields(values) });
+    return (values, step = "") => {
+      const fields = encodeFields(values);
+      this.#options.sink({ type: "metrics", time: now(), step, values: fields.value, ...pointersOf(fields) });
+    };
   }
 
   get log(): ActionContext["log"] {
@@ -158,7 +160,8 @@ export class RunContext implements ActionContext {
 
   #log(level: LogLevel, message: string, fields: object): void {
     const record = { source: "LOGGER", level: levelNames[level] ?? String(level), message: String(message) } as const;
-    this.#options.sink({ type: "log", time: now(), ...record, fields: encodeFields(fields) });
+    const encoded = encodeFields(fields);
+    this.#options.sink({ type: "log", time: now(), ...record, fields: encoded.value, ...pointersOf(encoded) });
   }
 
   async #artifact(path: string, options: ArtifactOptions): Promise<string> {

@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { PluginRunnerError, toErrorRecord } from "../errors.ts";
+import { isJsonObject } from "../util/json.ts";
+import { withNumbers } from "../util/non-finite.ts";
 import type { Binding, DescribedAction } from "../worker/messages.ts";
 import { type Action, isAction } from "./define-action.ts";
 import { encode } from "./encode.ts";
@@ -68,8 +70,9 @@ function undescribed(name: string, entrypoint: string): DescribedAction {
 
 function schema(entrypoint: string, part: string, declared: unknown): JsonObject | null {
   if (declared === undefined) return null;
-  const encoded = encode(declared);
-  if (encoded !== null && typeof encoded === "object" && !Array.isArray(encoded)) return encoded;
+  const { value, nonFinite } = encode(declared);
+  const encoded = withNumbers(value, nonFinite);
+  if (isJsonObject(encoded)) return encoded;
   throw new PluginRunnerError("PLUGIN_INVALID", `${part} of ${entrypoint} is not a JSON Schema: write an object.`, {
     metadata: { entrypoint, part },
   });

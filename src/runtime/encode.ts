@@ -1,159 +1,67 @@
-import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { JsonObject } from "@bufbuild/protobuf";
 import { PluginRunnerError } from "../errors.ts";
+import { isJsonObject } from "../util/json.ts";
+import type { Carried } from "../util/non-finite.ts";
+import { type PlainJson, type PlainJsonFault, toPlainJson } from "../util/plain-json.ts";
+import { shownText, wellFormed } from "../util/shown-text.ts";
 
-/** Deeper values are refused before they exhaust the stack of this process or of a reader. */
-const maxDepth = 500;
+/** An error lists no more places. */
+const maxFields = 100;
+
+/** What to do about a value that is refused, by its type. */
+const hints: Readonly<Record<string, string>> = {
+  "integer beyond 2^53": "return it as a string",
+  "text with half a surrogate pair": "return it without, or its bytes",
+  "name that occurs twice as text": "two keys are equal as JSON's names, which are texts",
+  "nesting deeper than clients can read": "return less of it, or make it an artifact (ctx.artifact)",
+  cycle: "it contains itself",
+  function: "leave it out",
+  symbol: "leave it out, or return its description",
+  Promise: "await it",
+};
+const otherHint = "return what it holds: a plain object, a list, a text or a number";
 
 /**
- * Turns what an action returned into JSON, as docs/protocol.md lists it. A value that is plain JSON is returned as it is,
- * without a copy. Throws RESULT_INVALID with a JSON pointer (`field`) and a word for what stands there (`type`).
+ * Turns what an action returned into JSON, as docs/values.md lists it. A value that is plain JSON is returned as it is,
+ * without a copy. Throws RESULT_INVALID with every place that JSON cannot carry, and with the rest of the result.
  */
-export function encode(value: unknown): JsonValue {
-  return isJson(value, 0) ? value : encodeValue(value, undefined, "", refuse);
+export function encode(value: unknown): Carried {
+  const plain = toPlainJson(value, { absent: null });
+  if (plain.faults.length === 0) return plain;
+  throw resultInvalid(plain);
 }
 
-/** The same for metrics and log fields, where nothing is refused: what JSON cannot say becomes its `String()`. */
-export function encodeFields(fields: object): JsonObject {
-  const keys = Object.keys(fields).filter((key) => key !== "__proto__");
-  return Object.fromEntries(keys.map((key) => [key, encodeField(fields, key)]));
+/** The same for metrics, log fields and metadata, where nothing is refused: what JSON cannot carry becomes a text. */
+export function encodeFields(fields: object): Carried<JsonObject> {
+  const { value, nonFinite } = toPlainJson(fields, { absent: null, instead: shownText, rename: wellFormed });
+  if (isJsonObject(value)) return { value, nonFinite };
+  return { value: { value }, nonFinite: nonFinite.map((pointer) => `/value${pointer}`) };
 }
 
-function encodeField(fields: object, key: string): JsonValue {
-  try {
-    return encodeValue(Reflect.get(fields, key), undefined, "", stringify);
-  } catch {
-    return "[unreadable]"; // a getter, a toJSON or a toString of the plugin that throws
-  }
+/** The pointers to its numbers, as records have them. */
+export function pointersOf({ nonFinite }: Carried): { non_finite?: readonly string[] } {
+  return nonFinite.length === 0 ? {} : { non_finite: nonFinite };
 }
 
-/** Whether a value is plain JSON. A cycle ends at the depth limit, and `encodeValue` then says what is wrong. */
-function isJson(value: unknown, depth: number): value is JsonValue {
-  if (typeof value === "string" || typeof value === "boolean" || value === null) return true;
-  if (typeof value === "number") return Number.isFinite(value);
-  if (typeof value !== "object" || depth > maxDepth) return false;
-  return Array.isArray(value) ? isJsonArray(value, depth) : isJsonObject(value, depth);
-}
-
-function isJsonArray(array: readonly unknown[], depth: number): boolean {
-  for (let index = 0; index < array.length; index++) if (!isJson(array[index], depth + 1)) return false;
-  return true;
-}
-
-function isJsonObject(object: object, depth: number): boolean {
-  if (!isPlain(object)) return false;
-  for (const key in object) if (key === "__proto__" || !isJson(object[key], depth + 1)) return false;
-  return true;
-}
-
-/** A container that is being encoded, and where it stands: the way back to the root is the JSON pointer. */
-interface Frame {
-  parent: Frame | undefined;
-  key: string | number;
-  value: object;
-  depth: number;
-}
-
-type OnFault = (parent: Frame | undefined, key: string | number, type: string, value: unknown) => JsonValue;
-
-function encodeValue(value: unknown, parent: Frame | undefined, key: string | number, fault: OnFault): JsonValue {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-      return value;
-    case "number":
-      return Number.isFinite(value) ? value : fault(parent, key, String(value), value);
-    case "undefined":
-      return null;
-    case "object":
-      return value === null ? null : encodeObject(value, parent, key, fault);
-    case "bigint":
-      if (Number.isSafeInteger(Number(value))) return Number(value);
-      return fault(parent, key, "integer beyond 2^53", value);
-    default:
-      return fault(parent, key, typeof value, value);
-  }
-}
-
-function encodeObject(value: object, parent: Frame | undefined, key: string | number, fault: OnFault): JsonValue {
-  const depth = parent === undefined ? 0 : parent.depth + 1;
-  if (depth > maxDepth) return fault(parent, key, `nesting beyond ${maxDepth} levels`, value);
-  for (let above = parent; above !== undefined; above = above.parent) {
-    if (above.value === value) return fault(parent, key, "cycle", value);
-  }
-  const frame: Frame = { parent, key, value, depth };
-  if (Array.isArray(value)) return encodeList(value, frame, fault);
-  if (isPlain(value) && !hasToJson(value)) return encodeEntries(Object.entries(value), frame, fault);
-  return encodeInstance(value, frame, fault);
-}
-
-function encodeList(items: Iterable<unknown>, frame: Frame, fault: OnFault): JsonValue {
-  return Array.from(items, (item, index) => encodeValue(item, frame, index, fault));
-}
-
-function encodeEntries(entries: Iterable<[string, unknown]>, frame: Frame, fault: OnFault): JsonValue {
-  const object: JsonObject = {};
-  for (const [key, item] of entries) {
-    if (key === "__proto__") return fault(frame, key, "forbidden key", item);
-    object[key] = encodeValue(item, frame, key, fault);
-  }
-  return object;
-}
-
-function encodeInstance(value: object, frame: Frame, fault: OnFault): JsonValue {
-  const { parent, key } = frame;
-  if (value instanceof Date && Number.isNaN(value.getTime())) return fault(parent, key, "invalid Date", value);
-  if (value instanceof Set) return encodeList(value, frame, fault);
-  if (value instanceof Map) return encodeMap(value, frame, fault);
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return encodeBinary(value, frame, fault);
-  if (hasToJson(value)) return encodeValue(value.toJSON(), frame, "", fault);
-  const tag = Object.prototype.toString.call(value).slice("[object ".length, -1);
-  return tag === "Object" ? encodeEntries(Object.entries(value), frame, fault) : fault(parent, key, tag, value);
-}
-
-function encodeMap(map: ReadonlyMap<unknown, unknown>, frame: Frame, fault: OnFault): JsonValue {
-  const entries: [string, unknown][] = [];
-  for (const [key, item] of map) {
-    if (typeof key !== "string" && !Number.isSafeInteger(key)) {
-      return fault(frame.parent, frame.key, `Map with a key of type ${typeof key}`, map);
-    }
-    entries.push([String(key), item]);
-  }
-  return encodeEntries(entries, frame, fault);
-}
-
-/** Arrays of numbers are lists, as NumPy's are in Python; bytes have no place in JSON. */
-function encodeBinary(value: ArrayBufferView | ArrayBuffer, frame: Frame, fault: OnFault): JsonValue {
-  if (isNumbers(value)) return encodeList(value, frame, fault);
-  return fault(frame.parent, frame.key, value.constructor.name, value);
-}
-
-function isNumbers(value: ArrayBufferView | ArrayBuffer): value is ArrayBufferView & Iterable<number | bigint> {
-  return Symbol.iterator in value && !(value instanceof Uint8Array);
-}
-
-function refuse(parent: Frame | undefined, key: string | number, type: string): never {
-  const field = pointer(parent, key);
-  const where = field === "" ? "" : ` at ${field}`;
-  throw new PluginRunnerError("RESULT_INVALID", `The result cannot be said in JSON: ${type}${where}.`, {
-    metadata: { field, type },
+function resultInvalid({ value, nonFinite, faults }: PlainJson): PluginRunnerError {
+  const fields = faults.map(({ pointer }) => pointer);
+  const [first] = faults;
+  const message = `The result has no JSON: ${first ? describe(first) : ""}${more(faults.length - 1)}`;
+  return new PluginRunnerError("RESULT_INVALID", message, {
+    metadata: {
+      field: first?.pointer ?? "",
+      fields: JSON.stringify(fields.slice(0, maxFields)),
+      type: first?.type ?? "",
+    },
+    ...(!fields.includes("") && { partialResult: { value, nonFinite } }),
   });
 }
 
-function stringify(_parent: Frame | undefined, _key: string | number, _type: string, value: unknown): string {
-  return String(value);
+function describe({ pointer, type, detail }: PlainJsonFault): string {
+  const what = detail === undefined ? type : `${type} (${detail})`;
+  return `${pointer === "" ? "it" : pointer} is ${what}: ${hints[type] ?? otherHint}.`;
 }
 
-/** RFC 6901. The root's own key is not part of it. */
-function pointer(parent: Frame | undefined, key: string | number): string {
-  if (parent === undefined) return "";
-  return `${pointer(parent.parent, parent.key)}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
-}
-
-function hasToJson(value: object): value is { toJSON(): unknown } {
-  return "toJSON" in value && typeof value.toJSON === "function";
-}
-
-function isPlain(value: object): value is Record<string, unknown> {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+function more(count: number): string {
+  return count < 1 ? "" : ` ${count} more ${count === 1 ? "place is" : "places are"} named in the error's \`fields\`.`;
 }

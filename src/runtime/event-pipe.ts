@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { jsonText } from "../util/json-text.ts";
 import type { EventRecord } from "../worker/messages.ts";
 import { cutText } from "./cut-text.ts";
 
@@ -21,7 +22,7 @@ export class EventPipe {
   }
 
   readonly write = (record: EventRecord): void => {
-    const line = JSON.stringify(this.#bounded(record));
+    const line = jsonText(this.#bounded(record));
     const bytes = Buffer.from(`${line}\n`);
     for (let at = 0; at < bytes.length; ) at += this.#writeSome(bytes, at);
   };

@@ -1,10 +1,11 @@
 /** The child of a job process: `node job-child.ts <dir>`. Runs the action, and reports on file descriptor 3. */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError, toErrorRecord } from "../errors.ts";
+import { type Carried, withNumbers } from "../util/non-finite.ts";
 import type { EventRecord, JobSpec } from "../worker/messages.ts";
 import { blockOnOutput } from "./blocking-output.ts";
+import { pointersOf } from "./encode.ts";
 import { EventPipe } from "./event-pipe.ts";
 import { loadAction } from "./load-action.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
@@ -32,8 +33,9 @@ run().then(
   (thrown) => finish(() => failure(PluginRunnerError.from(thrown))),
 );
 
-async function run(): Promise<JsonValue> {
-  const { action, params, job_id: jobId, work_dir: workDir } = spec;
+async function run(): Promise<Carried> {
+  const { action, job_id: jobId, work_dir: workDir, non_finite: nonFinite = [] } = spec;
+  const params = withNumbers(spec.params, nonFinite);
   const code = await loadAction(spec.binding, spec.entrypoint);
   if (cancel.signal.aborted) throw cancelled();
   const env = { ...spec.binding.env, ...spec.env };
@@ -49,9 +51,10 @@ function finish(outcome: () => EventRecord): void {
   process.exit(record.type === "result" ? 0 : 1);
 }
 
-function success(value: JsonValue): EventRecord {
-  const bytes = Buffer.byteLength(JSON.stringify(value));
-  return bytes <= spec.result_limit_bytes ? { type: "result", time: now(), value } : failure(tooLarge(bytes));
+function success(result: Carried): EventRecord {
+  const bytes = Buffer.byteLength(JSON.stringify(result.value));
+  if (bytes > spec.result_limit_bytes) return failure(tooLarge(bytes));
+  return { type: "result", time: now(), value: result.value, ...pointersOf(result) };
 }
 
 function failure(error: PluginRunnerError): EventRecord {
@@ -61,7 +64,7 @@ function failure(error: PluginRunnerError): EventRecord {
 
 function tooLarge(bytes: number): PluginRunnerError {
   const limit = spec.result_limit_bytes;
-  const message = `The result has ${bytes} bytes, and ${limit} are allowed: make it an artifact.`;
+  const message = `The result has ${bytes} bytes, and ${limit} are allowed: make it an artifact (ctx.artifact).`;
   return new PluginRunnerError("RESULT_INVALID", message, {
     metadata: { field: "", size_bytes: String(bytes), max_result_bytes: String(limit) },
   });

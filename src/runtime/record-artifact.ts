@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { pathToFileURL } from "node:url";
 import type { EventRecord } from "../worker/messages.ts";
 import type { ArtifactOptions } from "./action-context.ts";
-import { encodeFields } from "./encode.ts";
+import { encodeFields, pointersOf } from "./encode.ts";
 
 type ArtifactRecord = Omit<Extract<EventRecord, { type: "artifact" }>, "time">;
 
@@ -17,6 +17,7 @@ export async function recordArtifact(workDir: string, path: string, options: Art
   if (!info.isFile()) throw new TypeError(`${path} is not a file: an artifact is a single file.`);
   const name = options.name ?? basename(given);
   const file = await within(workDir, given);
+  const metadata = encodeFields(options.metadata ?? {});
   return {
     type: "artifact",
     name,
@@ -24,7 +25,8 @@ export async function recordArtifact(workDir: string, path: string, options: Art
     media_type: options.mediaType ?? "",
     size_bytes: info.size,
     sha256: await sha256(file),
-    metadata: encodeFields(options.metadata ?? {}),
+    metadata: metadata.value,
+    ...pointersOf(metadata),
   };
 }
 

@@ -1,5 +1,5 @@
-import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError } from "../errors.ts";
+import type { Carried } from "../util/non-finite.ts";
 import { type ContextOptions, RunContext } from "./action-context.ts";
 import { encode } from "./encode.ts";
 import type { ActionCode } from "./load-action.ts";
@@ -8,7 +8,7 @@ import { actionFailed } from "./plugin-failure.ts";
 /** One call of an action's code. `params` are validated and complete, `env` is what `ctx.env` shows. */
 export interface ActionCall extends ContextOptions {
   readonly action: string;
-  readonly params: JsonObject;
+  readonly params: unknown;
 }
 
 /**
@@ -16,7 +16,7 @@ export interface ActionCall extends ContextOptions {
  * JSON cannot say. When the action ends by the abort of `call.signal`, throws the signal's reason if that is a
  * PluginRunnerError, and else CANCELLED.
  */
-export async function runAction(code: ActionCode, call: ActionCall): Promise<JsonValue> {
+export async function runAction(code: ActionCode, call: ActionCall): Promise<Carried> {
   const context = new RunContext(call);
   try {
     const returned = code.run(call.params, context);

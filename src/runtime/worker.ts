@@ -5,8 +5,10 @@
 import { once } from "node:events";
 import { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
-import type { JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError, toErrorRecord } from "../errors.ts";
+import { jsonText } from "../util/json-text.ts";
+import { type Carried, withNumbers } from "../util/non-finite.ts";
+import { toPlainJson } from "../util/plain-json.ts";
 import type {
   Binding,
   RunRequest,
@@ -17,7 +19,7 @@ import type {
   WorkerRequest,
 } from "../worker/messages.ts";
 import { describeActions } from "./describe-actions.ts";
-import { encode } from "./encode.ts";
+import { pointersOf } from "./encode.ts";
 import { type ActionCode, loadAction } from "./load-action.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
 import { overlayEnv } from "./overlay-env.ts";
@@ -73,7 +75,8 @@ async function answer(request: Pending): Promise<WorkerAnswer> {
   const { id } = request;
   const signal = cancellations.get(id)?.signal ?? AbortSignal.abort();
   try {
-    return { id, ok: true, value: await handle(request, signal) };
+    const answer = await handle(request, signal);
+    return { id, ok: true, value: answer.value, ...pointersOf(answer) };
   } catch (thrown) {
     const error = PluginRunnerError.from(thrown);
     if (error.cause !== undefined) process.stderr.write(`${describeThrown(error.cause).stack}\n`);
@@ -83,14 +86,14 @@ async function answer(request: Pending): Promise<WorkerAnswer> {
   }
 }
 
-async function handle(request: WorkerRequest, signal: AbortSignal): Promise<JsonValue> {
+async function handle(request: WorkerRequest, signal: AbortSignal): Promise<Carried> {
   const bound = bindingFor(request);
   switch (request.type) {
     case "describe":
-      return encode(await guard.run("describe", () => describeActions(bound, request.entrypoints)));
+      return toPlainJson(await guard.run("describe", () => describeActions(bound, request.entrypoints)));
     case "validate": // the service has validated: a schema is all that a JavaScript action says of its params
       await guard.run("validate", () => validate(bound, request));
-      return request.params;
+      return { value: request.params, nonFinite: request.non_finite ?? [] };
     case "run":
       return guard.run(request.action, () => run(bound, request, signal));
     default:
@@ -107,8 +110,9 @@ async function validate(bound: Binding, request: ValidateRequest): Promise<void>
   }
 }
 
-async function run(bound: Binding, request: RunRequest, signal: AbortSignal): Promise<JsonValue> {
-  const { action, params, job_id: jobId } = request;
+async function run(bound: Binding, request: RunRequest, signal: AbortSignal): Promise<Carried> {
+  const { action, job_id: jobId, non_finite: nonFinite = [] } = request;
+  const params = withNumbers(request.params, nonFinite);
   const restore = overlayEnv(request.env);
   try {
     const code = await load(bound, request.entrypoint);
@@ -137,7 +141,7 @@ function bindingFor(request: WorkerRequest): Binding {
 
 /** Waits until the message has left: a plugin that blocks the event loop next must not hold it back. */
 async function send(message: WorkerOutput): Promise<void> {
-  if (!service.write(`${JSON.stringify(message)}\n`)) await once(service, "drain");
+  if (!service.write(`${jsonText(message)}\n`)) await once(service, "drain");
 }
 
 /** Cuts what arrives into lines. */

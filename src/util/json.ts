@@ -4,8 +4,16 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Decoders of `google.protobuf.Value` refuse messages nested deeper than 100, and a level of JSON takes two. */
-export const maxJsonDepth = 45;
+/**
+ * Decoders of Protobuf's messages refuse those that are nested deeper than 100. An object takes three levels (`Struct`, the
+ * entry of its map, `Value`), a list two, and the events of a job take five before their value starts.
+ */
+export const maxMessageLevels = 95;
+export const objectLevels = 3;
+export const listLevels = 2;
+
+/** What to say of a value that nests deeper. */
+export const tooDeep = `is nested deeper than clients can read: ${Math.floor(maxMessageLevels / objectLevels)} objects or ${Math.floor(maxMessageLevels / listLevels)} lists in each other`;
 
 /** What is wrong with a value that is to travel as `google.protobuf.Value`: where (JSON pointer), and what. */
 export interface JsonFault {
@@ -14,20 +22,38 @@ export interface JsonFault {
 }
 
 /** The first reason why a value cannot be passed on safely; undefined when it can. */
-export function findJsonFault(value: JsonValue, depth = 0): JsonFault | undefined {
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : fault(`is ${value}, which is not JSON`);
+export function findJsonFault(value: JsonValue): JsonFault | undefined {
+  return valueFault(value, maxMessageLevels, Number.isFinite);
+}
+
+/** The same for a value in which NaN and infinities may stand as numbers. */
+export function findFaultBesideNumbers(value: JsonValue): JsonFault | undefined {
+  return valueFault(value, maxMessageLevels, () => true);
+}
+
+function valueFault(value: JsonValue, levels: number, accepts: AcceptsNumber): JsonFault | undefined {
+  if (typeof value === "number") return accepts(value) ? undefined : fault(`is ${value}, which is not JSON`);
   if (typeof value !== "object" || value === null) return isOther(value) ? fault("is not JSON") : undefined;
-  if (depth >= maxJsonDepth) return fault(`is nested deeper than ${maxJsonDepth} levels`);
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) {
-      const found = findJsonFault(value[index] ?? null, depth + 1);
-      if (found) return below(String(index), found);
-    }
-    return undefined;
+  if (Array.isArray(value)) return listFault(value, levels - listLevels, accepts);
+  return objectFault(value, levels - objectLevels, accepts);
+}
+
+type AcceptsNumber = (value: number) => boolean;
+
+function listFault(list: readonly JsonValue[], levels: number, accepts: AcceptsNumber): JsonFault | undefined {
+  if (levels < 0) return fault(tooDeep);
+  for (let index = 0; index < list.length; index++) {
+    const found = valueFault(list[index] ?? null, levels, accepts);
+    if (found) return below(String(index), found);
   }
-  for (const key in value) {
-    if (key === "__proto__") return below(key, { pointer: "", description: "is a name that is not allowed" });
-    const found = findJsonFault(value[key] ?? null, depth + 1);
+  return undefined;
+}
+
+function objectFault(object: JsonObject, levels: number, accepts: AcceptsNumber): JsonFault | undefined {
+  if (levels < 0) return fault(tooDeep);
+  for (const key in object) {
+    if (key === "__proto__") return below(key, fault("is a name that is not allowed"));
+    const found = valueFault(object[key] ?? null, levels, accepts);
     if (found) return below(key, found);
   }
   return undefined;

@@ -1,6 +1,14 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import { pointerPath } from "./json-pointer.ts";
 
+/** A value as it travels. */
+export interface Carried<Value extends JsonValue = JsonValue> {
+  /** JSON, in which some of the texts "NaN", "Infinity" and "-Infinity" stand for these numbers: */
+  readonly value: Value;
+  /** the ones at these places, as JSON pointers (RFC 6901). */
+  readonly nonFinite: readonly string[];
+}
+
 /** The texts that stand for the numbers that JSON has no literal for, as in Protobuf's own JSON mapping. */
 const numbers: ReadonlyMap<unknown, number> = new Map([
   ["NaN", Number.NaN],
@@ -28,6 +36,18 @@ export function withNumbers(
     else Reflect.set(parent, key, number);
   }
   return root.value;
+}
+
+/** Those of the pointers that lead to texts which may stand for numbers: what else a process said of its value is no use. */
+export function usablePointers(value: JsonValue, pointers: unknown): string[] {
+  if (!Array.isArray(pointers) || pointers.length === 0) return [];
+  const root = { value };
+  return pointers.filter((pointer) => typeof pointer === "string" && isNumberText(root, pointer));
+}
+
+function isNumberText(root: { value: JsonValue }, pointer: string): boolean {
+  if (pointer !== "" && !pointer.startsWith("/")) return false;
+  return numbers.has(["value", ...pointerPath(pointer)].reduce<unknown>(member, root));
 }
 
 /** What stands at a key or an index; undefined where there is no such place. */

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import { escapePointer } from "./json.ts";
+import { escapePointer, listLevels, maxMessageLevels, objectLevels } from "./json.ts";
 
 /** A value as JSON, and what had to be said beside it. */
 export interface PlainJson {
@@ -17,20 +17,18 @@ export interface PlainJsonFault {
   pointer: string;
   /** What stands there, for example `function` or `integer beyond 2^53`. */
   type: string;
+  /** More of it in words, where the type alone does not say what is meant. */
+  detail?: string;
 }
 
 export interface PlainJsonOptions {
   /** What stands at the place of a fault. Default: null. */
   instead?: (value: unknown) => JsonValue;
+  /** What stands for a member that is undefined. Default: it is left out. */
+  absent?: null;
+  /** What a member is called whose name has half a surrogate pair. Default: it is a fault. */
+  rename?: (name: string) => string;
 }
-
-/**
- * Decoders of Protobuf's messages refuse those that are nested deeper than 100. An object takes three levels (`Struct`, the
- * entry of its map, `Value`), a list two, and the events of a job take five before their value starts.
- */
-export const maxMessageLevels = 95;
-const objectLevels = 3;
-const listLevels = 2;
 
 /**
  * Turns a value of a program into plain JSON, without loss: what has no JSON is a fault, and everything else is there.
@@ -38,9 +36,9 @@ const listLevels = 2;
  * `JSON.stringify` does; a Date is ISO 8601, a Set or another iterable a list, a Map an object, bytes base64, other typed
  * arrays lists; `toJSON` is asked; instances give their own properties.
  */
-export function toPlainJson(value: unknown, { instead = () => null }: PlainJsonOptions = {}): PlainJson {
+export function toPlainJson(value: unknown, options: PlainJsonOptions = {}): PlainJson {
   if (isPlainNow(value)) return { value, nonFinite: [], faults: [] };
-  const encoder = new Encoder(instead);
+  const encoder = new Encoder(options);
   const encoded = encoder.encode(value, undefined, "");
   return { value: encoded ?? null, nonFinite: encoder.nonFinite, faults: encoder.faults };
 }
@@ -94,10 +92,10 @@ type Encoded = JsonValue | undefined;
 class Encoder {
   readonly nonFinite: string[] = [];
   readonly faults: PlainJsonFault[] = [];
-  readonly #instead: (value: unknown) => JsonValue;
+  readonly #options: PlainJsonOptions;
 
-  constructor(instead: (value: unknown) => JsonValue) {
-    this.#instead = instead;
+  constructor(options: PlainJsonOptions) {
+    this.#options = options;
   }
 
   encode(value: unknown, parent: Frame | undefined, key: string | number): Encoded {
@@ -109,14 +107,14 @@ class Encoder {
       case "number":
         return this.#number(value, parent, key);
       case "undefined":
-        return undefined;
+        return this.#options.absent;
       case "object":
         return value === null ? null : this.#object(value, parent, key);
       case "bigint":
         if (Number.isSafeInteger(Number(value))) return Number(value);
         return this.#fault(parent, key, "integer beyond 2^53", value);
       default:
-        return this.#fault(parent, key, typeof value, value);
+        return this.#fault(parent, key, value === unreadable ? unreadableType : typeof value, value);
     }
   }
 
@@ -135,7 +133,7 @@ class Encoder {
       if (Array.isArray(value)) return this.#list(value, frame);
       return isPlain(value) && !hasToJson(value) ? this.#entries(value, frame) : this.#instance(value, frame);
     } catch {
-      return this.#fault(parent, key, "value that throws when it is read", value); // a getter or a toJSON of its author
+      return this.#fault(parent, key, unreadableType, unreadable); // a toJSON or an iterator of its author
     }
   }
 
@@ -147,17 +145,17 @@ class Encoder {
 
   /** The own properties of an object, as JSON's members. */
   #entries(object: object, frame: Frame): JsonValue {
-    return this.#members(Object.entries(object), frame);
+    return this.#members(entriesOf(object), frame);
   }
 
   #members(entries: Iterable<readonly [string, unknown]>, { parent, key, value, levels }: Frame): JsonValue {
     const frame: Frame = { parent, key, value, levels: levels - objectLevels };
     if (frame.levels < 0) return this.#tooDeep(frame);
     const object: JsonObject = {};
-    for (const [name, item] of entries) {
+    for (const [given, item] of entries) {
+      const name = given.isWellFormed() ? given : (this.#options.rename?.(given) ?? given);
       if (name === "__proto__") this.#fault(frame, name, "name that is not allowed", item);
       else if (!name.isWellFormed()) this.#fault(frame, name, "name with half a surrogate pair", item);
-      else if (Object.hasOwn(object, name)) this.#fault(frame, name, "name that occurs twice as text", item);
       else {
         const encoded = this.encode(item, frame, name);
         if (encoded !== undefined) object[name] = encoded;
@@ -192,14 +190,21 @@ class Encoder {
   }
 
   #map(pairs: Iterable<readonly [unknown, unknown]>, frame: Frame): JsonValue {
-    const entries: [string, unknown][] = [];
+    const entries = new Map<string, unknown>();
+    const keys = new Map<string, unknown>();
     for (const [key, item] of pairs) {
       const name = nameOf(key);
       if (name === undefined) {
         const type = key === null ? "null" : typeof key;
         return this.#fault(frame.parent, frame.key, `Map with a key of type ${type}`, frame.value);
       }
-      entries.push([name, item]);
+      if (keys.has(name)) {
+        const detail = `${keyInWords(keys.get(name))} and ${keyInWords(key)}`;
+        this.#fault(frame, name, "name that occurs twice as text", item, detail);
+      } else {
+        keys.set(name, key);
+        entries.set(name, item);
+      }
     }
     return this.#members(entries, frame);
   }
@@ -208,10 +213,32 @@ class Encoder {
     return this.#fault(parent, key, "nesting deeper than clients can read", value);
   }
 
-  #fault(parent: Frame | undefined, key: string | number, type: string, value: unknown): JsonValue {
-    this.faults.push({ pointer: pointerTo(parent, key), type });
-    return this.#instead(value);
+  #fault(parent: Frame | undefined, key: string | number, type: string, value: unknown, detail?: string): JsonValue {
+    this.faults.push({ pointer: pointerTo(parent, key), type, ...(detail !== undefined && { detail }) });
+    return this.#options.instead?.(value === unreadable ? "[unreadable]" : value) ?? null;
   }
+}
+
+/** Stands for what a getter of the value's author throws instead of giving it. */
+const unreadable = Symbol("unreadable");
+const unreadableType = "value that throws when it is read";
+
+function* entriesOf(object: object): Iterable<readonly [string, unknown]> {
+  for (const name of Object.keys(object)) yield [name, read(object, name)];
+}
+
+function read(object: object, name: string): unknown {
+  try {
+    return Reflect.get(object, name);
+  } catch {
+    return unreadable;
+  }
+}
+
+/** The key 1 and the key "1" are the same text. */
+function keyInWords(key: unknown): string {
+  const kind = typeof key === "object" && key !== null ? tagOf(key) : typeof key;
+  return typeof key === "string" ? JSON.stringify(key) : `${String(key)} (${kind})`;
 }
 
 /** RFC 6901. The root's own key is not part of it. */

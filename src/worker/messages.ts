@@ -9,6 +9,12 @@ export const protocolVersion = 1;
 
 export type Language = "python" | "javascript";
 
+/**
+ * JSON pointers to the texts "NaN", "Infinity" and "-Infinity" that stand for numbers in the value beside this. Absent when
+ * there are none.
+ */
+export type NonFinite = readonly string[];
+
 /** What code to load. */
 export interface Binding {
   language: Language;
@@ -42,6 +48,7 @@ export interface ValidateRequest {
   type: "validate";
   entrypoint: string;
   params: JsonObject;
+  non_finite?: NonFinite;
   /** Laid over the binding's, as for a run. */
   env: Record<string, string>;
 }
@@ -51,6 +58,7 @@ export interface RunRequest {
   action: string;
   entrypoint: string;
   params: JsonObject;
+  non_finite?: NonFinite;
   env: Record<string, string>;
   job_id: string;
 }
@@ -77,6 +85,7 @@ export type WorkerAnswer = ({ id: number; ok: true } & WorkerResult) | { id: num
 /** What a request came to. */
 export interface WorkerResult {
   value: JsonValue;
+  non_finite?: NonFinite;
   /** What the action does not use of the params. */
   warnings?: Violation[];
 }
@@ -109,6 +118,7 @@ export interface JobSpec {
   action: string;
   entrypoint: string;
   params: JsonObject;
+  non_finite?: NonFinite;
   env: Record<string, string>;
   timeout_seconds: number | null;
   grace_seconds: number;
@@ -135,8 +145,15 @@ export type LogSourceName = "STDOUT" | "STDERR" | "LOGGER" | "SERVICE";
 export type EventRecord = { time: number } & (
   | { type: "started"; pid: number }
   | { type: "progress"; step: string; current: number; total: number; message: string }
-  | { type: "metrics"; step: string; values: JsonObject }
-  | { type: "log"; source: LogSourceName; level: string; message: string; fields: JsonObject }
+  | { type: "metrics"; step: string; values: JsonObject; non_finite?: NonFinite }
+  | {
+      type: "log";
+      source: LogSourceName;
+      level: string;
+      message: string;
+      fields: JsonObject;
+      non_finite?: NonFinite;
+    }
   | {
       type: "artifact";
       name: string;
@@ -145,8 +162,9 @@ export type EventRecord = { time: number } & (
       size_bytes: number;
       sha256: string;
       metadata: JsonObject;
+      non_finite?: NonFinite;
     }
-  | { type: "result"; value: JsonValue }
+  | { type: "result"; value: JsonValue; non_finite?: NonFinite }
   | { type: "error"; error: ErrorRecord }
   | { type: "exit"; code: number | null; signal: string | null; timed_out: boolean; stderr_tail: string }
 );

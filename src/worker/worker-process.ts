@@ -2,12 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { Duplex, type Readable } from "node:stream";
 import type { JsonValue } from "@bufbuild/protobuf";
-import { fromErrorRecord, PluginRunnerError, readErrorRecord, readViolations } from "../errors.ts";
+import { fromErrorRecord, PluginRunnerError, readErrorRecord } from "../errors.ts";
 import { isJsonObject } from "../util/json.ts";
+import { jsonText } from "../util/json-text.ts";
 import { LineSplitter } from "../util/lines.ts";
 import type { Log } from "../util/log.ts";
 import { kill, killByEnvironment, killGroup } from "../util/process.ts";
 import type { Binding, Language, WorkerAnswer, WorkerInput, WorkerRequest, WorkerResult } from "./messages.ts";
+import { readResult } from "./result.ts";
 
 /** Set for every worker to a value of its own, so that what a plugin leaves behind is found. */
 export const scopeVariable = "PLUGIN_RUNNER_SCOPE";
@@ -133,7 +135,7 @@ export class WorkerProcess {
   }
 
   #send(message: WorkerInput): void {
-    if (this.#pipe.writable) this.#pipe.write(`${JSON.stringify(message)}\n`);
+    if (this.#pipe.writable) this.#pipe.write(`${jsonText(message)}\n`);
   }
 
   /** The process has the grace to answer the cancelled request that it is at. */
@@ -249,10 +251,10 @@ function drain(stream: Readable | null, take: (chunk: Buffer) => void): void {
 function parseOutput(line: Buffer): WorkerAnswer | "ready" {
   const message: JsonValue = JSON.parse(line.toString("utf8"));
   if (isJsonObject(message)) {
-    const { type, id, ok, value, warnings, error } = message;
+    const { type, id, ok, value, non_finite: nonFinite, warnings, error } = message;
     if (type === "ready") return "ready";
     if (typeof id === "number" && ok === true && value !== undefined) {
-      return warnings === undefined ? { id, ok, value } : { id, ok, value, warnings: readViolations(warnings) };
+      return { id, ok, ...readResult(value, nonFinite, warnings) };
     }
     if (typeof id === "number" && ok === false && isJsonObject(error)) return { id, ok, error: readErrorRecord(error) };
   }

@@ -29,7 +29,7 @@ export function recordOf(jobId: string, job: MessageInitShape<typeof JobSchema> 
   const known = { jobId, plugin: "p", action: "a", state: JobState.PENDING, createTime: timestampFromMs(1000) };
   return {
     job: create(JobSchema, { ...known, ...job }),
-    given: { params: {}, env: {} },
+    given: { params: { value: {}, nonFinite: [] }, env: {} },
     fingerprint: "mark",
     position: 0,
   };

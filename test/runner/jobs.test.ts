@@ -255,7 +255,7 @@ function startOf(jobId: string): JobStart {
   const plugin = { info: create(PluginSchema), binding, requirements: undefined };
   const rest = { validator: undefined, timeoutMs: undefined, resources: undefined };
   const action = { plugin, name: "a", entrypoint: "", ...rest };
-  return { jobId, action, params: {}, env: {}, timeoutMs: undefined, resources: undefined };
+  return { jobId, action, params: { value: {}, nonFinite: [] }, env: {}, timeoutMs: undefined, resources: undefined };
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -12,6 +12,7 @@ import {
   checkJobId,
   checkLabels,
   mergeResources,
+  paramsOf,
   timeoutMs,
 } from "../../src/runner/request.ts";
 
@@ -35,7 +36,7 @@ test("a request names a plugin and an action, or an entrypoint", () => {
 test("params that could not travel are refused, and the pointer says where", () => {
   const hostile = JSON.parse('{"a":[{"__proto__":1}]}');
   assert.throws(
-    () => checkActionRequest({ plugin: "p", action: "a", entrypoint: "", params: hostile }),
+    () => paramsOf({ params: hostile, nonFinite: [] }),
     isInvalid("/params/a/0/__proto__", "PARAMS_INVALID"),
   );
 });

@@ -1,120 +1,121 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { runInThisContext } from "node:vm";
+import type { JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError } from "../../src/errors.ts";
 import { encode, encodeFields } from "../../src/runtime/encode.ts";
 
-test("a value that is plain JSON is returned as it is", () => {
-  const value = { a: [1, "two", null, true, { b: {} }], c: Object.create(null) };
-  assert.equal(encode(value), value);
-});
-
-const time = { a: "1970-01-01T00:00:00.000Z" };
-
-const converted: [string, unknown, unknown][] = [
-  ["undefined", undefined, null],
-  ["undefined in objects, arrays and holes", { a: undefined, b: sparse() }, { a: null, b: [null, null, 1] }],
-  ["a Date", [new Date(0)], ["1970-01-01T00:00:00.000Z"]],
-  ["a Set", new Set([1, new Set(["x"])]), [1, ["x"]]],
-  [
-    "a Map with string and integer keys",
-    new Map<unknown, unknown>([
-      ["a", 1],
-      [2, new Map()],
-    ]),
-    { a: 1, 2: {} },
-  ],
-  ["a BigInt that a number can hold", 2n ** 53n - 1n, 9007199254740991],
-  ["an array of numbers", { weights: new Float32Array([0.5, 1]) }, { weights: [0.5, 1] }],
-  ["what has a toJSON", new URL("http://a/b"), "http://a/b"],
-  [
-    "an instance of a class",
-    new (class Point {
-      x = 1;
-      y = new Date(0);
-    })(),
-    { x: 1, y: "1970-01-01T00:00:00.000Z" },
-  ],
-  ["the same object twice, which is no cycle", twice({ a: new Date(0) }), { one: time, two: time }],
-];
-
-for (const [what, value, expected] of converted) {
-  test(`${what} becomes JSON`, () => assert.deepEqual(encode(value), expected));
+/** A value that an action returns, and what becomes of it: contract/values.json. */
+interface Row {
+  name: string;
+  javascript?: string;
+  json: JsonValue;
+  non_finite?: string[];
+  refused?: { field: string; type?: string; fields?: string[] };
 }
 
-const refused: [string, unknown, string, string][] = [
-  ["NaN", { loss: [1, Number.NaN] }, "/loss/1", "NaN"],
-  ["infinity", -Infinity, "", "-Infinity"],
-  ["bytes", { a: { "b/c~d": Buffer.from("x") } }, "/a/b~1c~0d", "Buffer"],
-  ["an ArrayBuffer", [new ArrayBuffer(1)], "/0", "ArrayBuffer"],
-  ["an array of numbers with NaN", { a: new Float64Array([1, Number.NaN]) }, "/a/1", "NaN"],
-  ["a cycle", cycle(), "/list/0", "cycle"],
-  ["a BigInt beyond 2^53", { n: 2n ** 60n }, "/n", "integer beyond 2^53"],
-  ["a function", { run: () => 1 }, "/run", "function"],
-  ["a symbol", [Symbol("s")], "/0", "symbol"],
-  ["a promise", { later: Promise.resolve(1) }, "/later", "Promise"],
-  ["a regular expression", /x/, "", "RegExp"],
-  ["an invalid Date", [new Date(Number.NaN)], "/0", "invalid Date"],
-  ["a Map with other keys", { m: new Map([[{}, 1]]) }, "/m", "Map with a key of type object"],
-  ["a key __proto__", JSON.parse('{"a":{"__proto__":{"x":1}}}'), "/a/__proto__", "forbidden key"],
-];
+const table: { results: Row[] } = JSON.parse(
+  readFileSync(new URL("../../contract/values.json", import.meta.url), "utf8"),
+);
 
-for (const [what, value, field, type] of refused) {
-  test(`${what} is refused, with a pointer to it`, () => {
-    assert.throws(
-      () => encode(value),
-      (error) => {
-        assert.ok(error instanceof PluginRunnerError);
-        assert.equal(error.reason, "RESULT_INVALID");
-        assert.deepEqual(error.metadata, { field, type });
-        return true;
-      },
-    );
+for (const { name, javascript, json, non_finite: nonFinite = [], refused } of table.results) {
+  if (javascript === undefined) continue;
+  test(`${name} ${refused ? "is refused, and the rest is kept" : "becomes JSON"}`, () => {
+    const value: unknown = runInThisContext(`(${javascript})`);
+    const carried = { value: json, nonFinite };
+    if (!refused) return assert.deepEqual(pick(encode(value)), carried);
+    const error = refusal(value);
+    assert.equal(error.metadata.field, refused.field);
+    if (refused.type !== undefined) assert.equal(error.metadata.type, refused.type);
+    assert.deepEqual(JSON.parse(error.metadata.fields ?? ""), refused.fields ?? [refused.field]);
+    assert.deepEqual(error.partialResult, carried);
   });
 }
 
-test("nesting that would exhaust the stack is refused", () => {
-  let value: unknown = 1;
-  for (let depth = 0; depth < 100_000; depth++) value = [value];
-  assert.throws(() => encode(value), /nesting beyond 500 levels/);
+test("a value that is plain JSON is returned as it is", () => {
+  const value = { a: [1, "two", null, true, { b: {} }], c: Object.create(null) };
+  assert.equal(encode(value).value, value);
 });
 
-test("metrics and fields refuse nothing", () => {
+test("the same object twice is no cycle", () => {
+  const one = { a: new Date(0) };
+  assert.deepEqual(encode({ one, two: one }).value, { one: { a: one.a.toJSON() }, two: { a: one.a.toJSON() } });
+});
+
+test("a refusal names the place, what stands there and what to do, and how many more there are", () => {
+  const value = { model: { run: () => 1 }, later: [Promise.resolve(1), /x/] };
+  const { message } = refusal(value);
+  assert.equal(
+    message,
+    "The result has no JSON: /model/run is function: leave it out. 2 more places are named in the error's `fields`.",
+  );
+  const keys: [unknown, number][] = [[1, 1], ["1", 2]]; // biome-ignore format: a row
+  assert.match(refusal(new Map(keys)).message, /\/1 is name that occurs twice as text \(1 \(number\) and "1"\)/);
+  assert.match(
+    refusal(5n ** 50n).message,
+    /^The result has no JSON: it is integer beyond 2\^53: return it as a string/,
+  );
+});
+
+test("nothing is kept of a result that is refused as a whole", () => {
+  assert.equal(refusal(() => 1).partialResult, undefined);
+});
+
+test("nesting that clients cannot read is refused, and what is above it is kept", () => {
+  let value: unknown = 1;
+  for (let depth = 0; depth < 100_000; depth++) value = [value];
+  const error = refusal(value);
+  assert.match(error.message, /is nesting deeper than clients can read: return less of it, or make it an artifact/);
+  assert.match(JSON.stringify(error.partialResult?.value), /^\[{47}null\]{47}$/);
+});
+
+test("metrics and fields refuse nothing, and lose nothing but a name that cannot be", () => {
+  const list: unknown[] = [];
+  list.push(list);
   const fields = {
     nan: Number.NaN,
     minus: -Infinity,
     big: 2n ** 60n,
     deep: [{ f: Symbol("s"), when: new Date(0) }],
-    cycle: cycle(),
+    cycle: { list },
+    half: "a\ud800",
+    "name\udfff": 1,
+    train() {},
     get throws() {
       return assert.fail("no");
     },
     alsoThrows: { toJSON: () => assert.fail("no") },
   };
+  Object.defineProperty(fields, "__proto__", { value: 1, enumerable: true });
   assert.deepEqual(encodeFields(fields), {
-    nan: "NaN",
-    minus: "-Infinity",
-    big: "1152921504606846976",
-    deep: [{ f: "Symbol(s)", when: "1970-01-01T00:00:00.000Z" }],
-    cycle: { list: ["[object Object]"] },
-    throws: "[unreadable]",
-    alsoThrows: "[unreadable]",
+    value: {
+      nan: "NaN",
+      minus: "-Infinity",
+      big: "1152921504606846976",
+      deep: [{ f: "Symbol(s)", when: "1970-01-01T00:00:00.000Z" }],
+      cycle: { list: [""] },
+      half: "a\\ud800",
+      "name\\udfff": 1,
+      train: "[function train]",
+      throws: "[unreadable]",
+      alsoThrows: "[unreadable]",
+    },
+    nonFinite: ["/nan", "/minus"],
   });
 });
 
-function twice(value: object): object {
-  return { one: value, two: value };
+function pick({ value, nonFinite }: ReturnType<typeof encode>) {
+  return { value: JSON.parse(JSON.stringify(value)), nonFinite };
 }
 
-/** Its second item is a hole. */
-function sparse(): unknown[] {
-  const list: unknown[] = [undefined];
-  list[2] = 1;
-  return list;
-}
-
-function cycle(): object {
-  const list: unknown[] = [];
-  const value = { list };
-  list.push(value);
-  return value;
+function refusal(value: unknown): PluginRunnerError {
+  try {
+    encode(value);
+  } catch (error) {
+    assert.ok(error instanceof PluginRunnerError);
+    assert.equal(error.reason, "RESULT_INVALID");
+    return error;
+  }
+  assert.fail("it was not refused");
 }

@@ -18,7 +18,11 @@ test("a job's events, output and result are in its events file, exit last", asyn
   const events = await run();
   assert.equal(events[0]?.type, "started");
   assert.deepEqual(without(find(events, "progress")), { step: "train", current: 1, total: 4, message: "first" });
-  assert.deepEqual(without(find(events, "metrics")), { step: "train", values: { loss: 0.5, worst: "Infinity" } });
+  assert.deepEqual(without(find(events, "metrics")), {
+    step: "train",
+    values: { loss: 0.5, worst: "Infinity" },
+    non_finite: ["/worst"],
+  });
   assert.deepEqual(logs(events), [
     ["LOGGER", "WARNING", "noted"],
     ["STDERR", "", "complained"],

@@ -49,20 +49,10 @@ async function failure(promise: Promise<unknown>): Promise<PluginRunnerError> {
 
 test("params and a sync or async result pass through", async (t) => {
   const params = { a: [1] };
-  assert.equal(
-    await runAction(
-      code((given) => given),
-      call(t, { params }).call,
-    ),
-    params,
-  );
-  assert.equal(
-    await runAction(
-      code(async () => 5),
-      call(t).call,
-    ),
-    5,
-  );
+  const echo = code((given) => given);
+  assert.equal((await runAction(echo, call(t, { params }).call)).value, params);
+  const five = code(async () => 5);
+  assert.equal((await runAction(five, call(t).call)).value, 5);
 });
 
 test("progress out of range is the author's error", async (t) => {
@@ -111,19 +101,14 @@ test("the work folder is made when it is asked for", async (t) => {
     options,
   );
   assert.equal(existsSync(options.workDir), false);
-  assert.equal(
-    await runAction(
-      code((_, ctx) => existsSync(ctx.workDir)),
-      options,
-    ),
-    true,
-  );
+  const exists = code((_, ctx) => existsSync(ctx.workDir));
+  assert.equal((await runAction(exists, options)).value, true);
 });
 
 test("an artifact from outside the work folder is copied into it", async (t) => {
   const { base, events, call: options } = call(t);
   writeFileSync(join(base, "outside.txt"), "content");
-  const uri = await runAction(
+  const { value: uri } = await runAction(
     code((_, ctx) => ctx.artifact(join(base, "outside.txt"), { name: "given" })),
     options,
   );
@@ -178,13 +163,8 @@ test("another exception of a cancelled action is its own failure, and a result s
     throw new SyntaxError("other");
   });
   assert.equal((await failure(runAction(broken, call(t, { signal }).call))).reason, "ACTION_FAILED");
-  assert.equal(
-    await runAction(
-      code(() => "kept"),
-      call(t, { signal }).call,
-    ),
-    "kept",
-  );
+  const kept = code(() => "kept");
+  assert.equal((await runAction(kept, call(t, { signal }).call)).value, "kept");
 });
 
 test("the stack is the plugin's alone", async (t) => {

@@ -80,11 +80,17 @@ for (const [action, type, message] of [
   });
 }
 
-test("a result that is not JSON is answered with a pointer to the fault", async () => {
+test("a result that has no JSON is answered with the pointers to its faults, and with the rest of it", async () => {
   await using worker = bound();
-  const error = errorOf(await worker.run("bytes"));
+  const error = errorOf(await worker.run("halfUsable"));
   assert.equal(error.reason, "RESULT_INVALID");
-  assert.deepEqual(error.metadata, { field: "/deep/0/raw", type: "Uint8Array" });
+  assert.deepEqual(error.metadata, {
+    field: "/deep/0/run",
+    fields: '["/deep/0/run","/later"]',
+    type: "function",
+  });
+  assert.deepEqual(error.partial_result, { deep: [{ run: null, loss: "NaN" }], later: null });
+  assert.deepEqual(error.non_finite, ["/deep/0/loss"]);
 });
 
 test("a cancel aborts the run that it names", async () => {

@@ -75,12 +75,15 @@ const refused: [string, unknown, string, string][] = [
   ["a key __proto__", JSON.parse('{"a":{"__proto__":{"x":1}}}'), "/a/__proto__", "name that is not allowed"],
   ["half a surrogate pair", { x: "a\ud800" }, "/x", "text with half a surrogate pair"],
   ["a name with one", { "a\ud800": 1 }, "/a\ufffd", "name with half a surrogate pair"],
-  ["a getter that throws", { a: { get b() { throw new Error("no"); } } }, "/a", "value that throws when it is read"], // biome-ignore format: a row
+  ["a getter that throws", { a: { get b() { throw new Error("no"); } } }, "/a/b", "value that throws when it is read"], // biome-ignore format: a row
 ];
 
 for (const [what, value, pointer, type] of refused) {
   test(`${what} is a fault, with a pointer to it`, () => {
-    assert.deepEqual(toPlainJson(value).faults, [{ pointer, type }]);
+    assert.deepEqual(
+      toPlainJson(value).faults.map((fault) => [fault.pointer, fault.type]),
+      [[pointer, type]],
+    );
   });
 }
 

@@ -2,10 +2,12 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { readErrorRecord } from "../../errors.ts";
 import type { Inspector, LoadedAction, LoadedPlugin, ValidParams } from "../../plugin/plugin.ts";
 import { isJsonObject } from "../../util/json.ts";
+import { type Carried, withNumbers } from "../../util/non-finite.ts";
 import type { Launcher } from "../../worker/launcher.ts";
-import type { DescribedAction, ScannedAction } from "../../worker/messages.ts";
+import type { DescribedAction, ScannedAction, WorkerResult } from "../../worker/messages.ts";
 import { WorkerPool, type WorkerSource } from "../../worker/worker-pool.ts";
 import type { WorkerProcess } from "../../worker/worker-process.ts";
+import { onTheWire } from "../on-the-wire.ts";
 import type { Environments } from "./environment.ts";
 
 /** Workers that only look at plugins are few and soon gone. */
@@ -36,7 +38,7 @@ export class EmbeddedInspector implements Inspector {
 
   async scan(root: string, module: string, signal: AbortSignal): Promise<ScannedAction[]> {
     const found = await this.#scanners.request(scanner, { type: "scan", root, module }, signal);
-    return list(found.value).map((one) => ({
+    return list(found).map((one) => ({
       name: text(one.name),
       description: text(one.description),
       entrypoint: text(one.entrypoint),
@@ -50,8 +52,7 @@ export class EmbeddedInspector implements Inspector {
     signal: AbortSignal,
   ): Promise<DescribedAction[]> {
     const request = { type: "describe", entrypoints: { ...entrypoints } } as const;
-    const { value } = await this.#pool.request(plugin, request, signal);
-    return list(value).map(toDescribed);
+    return list(await this.#pool.request(plugin, request, signal)).map(toDescribed);
   }
 
   /** Builds what the plugin's code needs, so that no time limit of loading it covers the build. */
@@ -65,13 +66,17 @@ export class EmbeddedInspector implements Inspector {
    */
   async validate(
     action: LoadedAction,
-    params: JsonObject,
+    params: Carried<JsonObject>,
     env: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<ValidParams> {
-    const request = { type: "validate", entrypoint: action.entrypoint, params, env: { ...env } } as const;
-    const { value, warnings = [] } = await this.#pool.request(action.plugin, request, signal);
-    return { params: isJsonObject(value) ? value : params, warnings };
+    const request = { type: "validate", entrypoint: action.entrypoint, ...onTheWire(params), env: { ...env } } as const;
+    const {
+      value,
+      non_finite: nonFinite = [],
+      warnings = [],
+    } = await this.#pool.request(action.plugin, request, signal);
+    return { params: isJsonObject(value) ? { value, nonFinite } : params, warnings };
   }
 
   async close(signal: AbortSignal): Promise<void> {
@@ -90,7 +95,9 @@ function toDescribed(one: JsonObject): DescribedAction {
   };
 }
 
-function list(value: JsonValue): JsonObject[] {
+/** Numbers stand as such in the schemas that code tells of. */
+function list({ value: carried, non_finite: nonFinite = [] }: WorkerResult): JsonObject[] {
+  const value = withNumbers(carried, nonFinite);
   return Array.isArray(value) ? value.filter(isJsonObject) : [];
 }
 

@@ -6,6 +6,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { requestInvalid } from "../../errors.ts";
+import { jsonText } from "../../util/json-text.ts";
 import type { Log } from "../../util/log.ts";
 import { kill, killByEnvironment, killGroup, startTime } from "../../util/process.ts";
 import type { Launcher } from "../../worker/launcher.ts";
@@ -205,7 +206,7 @@ export class EmbeddedJobEngine implements JobEngine {
 /** The spec may hold secrets, and must never be seen half written. */
 async function writeSpec(dir: string, spec: JobSpec): Promise<void> {
   const draft = join(dir, `${files.spec}.${randomUUID()}`);
-  await writeFile(draft, JSON.stringify(spec), { mode: 0o600 });
+  await writeFile(draft, jsonText(spec), { mode: 0o600 });
   await rename(draft, join(dir, files.spec));
 }
 

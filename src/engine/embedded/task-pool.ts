@@ -2,6 +2,7 @@ import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import type { WorkerResult } from "../../worker/messages.ts";
 import { WorkerPool, type WorkerPoolOptions, type WorkerSource } from "../../worker/worker-pool.ts";
 import type { Task, TaskPool } from "../engine.ts";
+import { onTheWire } from "../on-the-wire.ts";
 
 /** Runs tasks on the worker processes of this machine, a pool of them for each version of a plugin. */
 export class EmbeddedTaskPool implements TaskPool {
@@ -13,7 +14,8 @@ export class EmbeddedTaskPool implements TaskPool {
 
   run({ action, params, env, jobId }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const { name, entrypoint, plugin } = action;
-    const request = { type: "run", action: name, entrypoint, params, env: { ...env }, job_id: jobId } as const;
+    const given = { ...onTheWire(params), env: { ...env }, job_id: jobId };
+    const request = { type: "run", action: name, entrypoint, ...given } as const;
     return this.#pool.request(plugin, request, signal);
   }
 

@@ -5,6 +5,7 @@ import type { LoadedAction } from "../../plugin/plugin.ts";
 import { type ActionCode, loadAction } from "../../runtime/load-action.ts";
 import { runAction } from "../../runtime/run-action.ts";
 import { stderrSink } from "../../runtime/stderr-sink.ts";
+import { withNumbers } from "../../util/non-finite.ts";
 import type { WorkerResult } from "../../worker/messages.ts";
 import type { Environments } from "../embedded/environment.ts";
 import type { Task, TaskPool } from "../engine.ts";
@@ -44,16 +45,16 @@ export class InProcess implements TaskPool {
   async #run({ action, params, env, jobId }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const code = this.#loaded.get(action) ?? (await this.#load(action, signal));
     const pluginEnv = action.plugin.binding.env;
-    const value = await runAction(code, {
+    const { value, nonFinite } = await runAction(code, {
       action: action.name,
-      params,
+      params: withNumbers(params.value, params.nonFinite),
       env: { ...pluginEnv, ...env },
       jobId,
       workDir: this.#workDir,
       sink: stderrSink,
       signal,
     });
-    return { value };
+    return nonFinite.length === 0 ? { value } : { value, non_finite: nonFinite };
   }
 
   async #load(action: LoadedAction, signal: AbortSignal): Promise<ActionCode> {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
+import { jsonText } from "../../util/json-text.ts";
 import type { JobSpec } from "../../worker/messages.ts";
 import type { JobStart } from "../engine.ts";
 import { type JobLimits, jobSpecOf } from "../job-spec.ts";
@@ -52,7 +53,7 @@ export async function prepareSubmission(
   const { plugin } = job.action;
   const { resources } = job;
   const environment = runtimeEnvOf(plugin);
-  const spec = JSON.stringify(specOf(job, options));
+  const spec = jsonText(specOf(job, options));
   const [code, library, node, own] = await Promise.all([
     packages.plugin(plugin, signal),
     packages.library(signal),

@@ -1,10 +1,13 @@
 import { Agent, type Dispatcher } from "undici";
 import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
-import { fromErrorRecord, PluginRunnerError, readViolations, shuttingDown } from "../../errors.ts";
+import { fromErrorRecord, PluginRunnerError, readErrorRecord, shuttingDown } from "../../errors.ts";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import { abortable } from "../../util/abortable.ts";
+import { jsonText } from "../../util/json-text.ts";
 import type { WorkerAnswer, WorkerResult } from "../../worker/messages.ts";
+import { readResult } from "../../worker/result.ts";
 import type { Task, TaskPool } from "../engine.ts";
+import { onTheWire } from "../on-the-wire.ts";
 import type { Gateway, GatewayAddress } from "./gateway.ts";
 import { actorOptions } from "./gateway-actor.ts";
 import { GatewayPulse } from "./gateway-pulse.ts";
@@ -87,8 +90,8 @@ export class RayTaskPool implements TaskPool {
 
   async #run({ action, params, env, jobId, resources }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const { name, entrypoint, plugin } = action;
-    const request = { type: "run", action: name, entrypoint, params, env, job_id: jobId };
-    const line = JSON.stringify(request);
+    const request = { type: "run", action: name, entrypoint, ...onTheWire(params), env, job_id: jobId };
+    const line = jsonText(request);
     let known = true;
     for (let attempt = 1; ; attempt++) {
       const spec = await this.#spec(plugin, resources, known, signal);
@@ -197,13 +200,9 @@ function isAnswer(value: unknown): value is WorkerAnswer {
 }
 
 function resultOf(answer: WorkerAnswer): WorkerResult {
-  if (answer.ok) return readResult(answer);
-  const error = fromErrorRecord(answer.error);
+  if (answer.ok) return readResult(answer.value, answer.non_finite, answer.warnings);
+  const error = fromErrorRecord(readErrorRecord(answer.error));
   throw error.reason === "ENGINE_UNAVAILABLE" ? unavailable(error.message) : error;
-}
-
-function readResult({ value, warnings }: WorkerResult): WorkerResult {
-  return warnings === undefined ? { value } : { value, warnings: readViolations(warnings) };
 }
 
 function neverConnected(error: unknown): boolean {

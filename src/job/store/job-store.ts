@@ -1,9 +1,10 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Job, JobFilter } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
+import type { Carried } from "../../util/non-finite.ts";
 
 /** The part of a submission that only the action sees. */
 export interface Given {
-  params: JsonObject;
+  params: Carried<JsonObject>;
   env: Record<string, string>;
 }
 

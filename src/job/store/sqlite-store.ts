@@ -4,8 +4,10 @@ import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSy
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Job, type JobFilter, JobSchema } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
+import { jsonText } from "../../util/json-text.ts";
 import { isTerminal, unfinishedStates } from "../job-state.ts";
-import type { JobPage, JobRecord, JobStore, StoredEvent } from "./job-store.ts";
+import { summary } from "../job-summary.ts";
+import type { Given, JobPage, JobRecord, JobStore, StoredEvent } from "./job-store.ts";
 
 const schema = `
   CREATE TABLE IF NOT EXISTS jobs (
@@ -90,9 +92,9 @@ class SqliteStore implements JobStore {
       JSON.stringify(job.labels),
       job.createTime ? timestampMs(job.createTime) : 0,
       job.endTime ? timestampMs(job.endTime) : null,
-      summary(job),
-      only(job, "params"),
-      job.result ? only(job, "result") : null,
+      toBinary(JobSchema, summary(job)),
+      paramsOf(job),
+      resultOf(job) ?? null,
       given(record),
       record.fingerprint,
       record.position,
@@ -113,7 +115,8 @@ class SqliteStore implements JobStore {
       }
       this.#save(record);
       if (isTerminal(job.state)) this.#run("UPDATE jobs SET given = ? WHERE job_id = ?", given(record), job.jobId);
-      if (job.result) this.#run("UPDATE jobs SET result = ? WHERE job_id = ?", only(job, "result"), job.jobId);
+      const result = resultOf(job);
+      if (result) this.#run("UPDATE jobs SET result = ? WHERE job_id = ?", result, job.jobId);
     });
   }
 
@@ -187,7 +190,7 @@ class SqliteStore implements JobStore {
       "UPDATE jobs SET state = ?, end_time = ?, summary = ?, position = ? WHERE job_id = ?",
       job.state,
       job.endTime ? timestampMs(job.endTime) : null,
-      summary(job),
+      toBinary(JobSchema, summary(job)),
       position,
       job.jobId,
     );
@@ -237,19 +240,25 @@ function conditions(filter: JobFilter | undefined, cursor: number | undefined) {
   return { where: parts.length > 0 ? `WHERE ${parts.join(" AND ")}` : "", values };
 }
 
-function given(record: JobRecord): string {
-  return JSON.stringify(record.given);
+function given({ given: { params, env } }: JobRecord): string {
+  return jsonText({ params: params.value, non_finite: params.nonFinite, env });
 }
 
-/** The job without what may be large. */
-function summary(job: Job): Uint8Array {
-  const { params, result, ...rest } = job;
-  return toBinary(JobSchema, rest);
+function readGiven(written: string): Given {
+  const { params, non_finite: nonFinite = [], env } = JSON.parse(written);
+  return { params: { value: params, nonFinite }, env };
 }
 
-function only(job: Job, field: "params" | "result"): Uint8Array {
-  const value = job[field];
-  return toBinary(JobSchema, create(JobSchema, value ? { [field]: value } : {}));
+function paramsOf({ params, nonFiniteParams }: Job): Uint8Array {
+  return toBinary(JobSchema, create(JobSchema, { ...(params && { params }), nonFiniteParams }));
+}
+
+/** What the job gave, all of it or what can be carried. Undefined where it gave nothing. */
+function resultOf({ result, nonFiniteResult, error }: Job): Uint8Array | undefined {
+  if (result) return toBinary(JobSchema, create(JobSchema, { result, nonFiniteResult }));
+  const { partialResult, nonFinite } = error ?? {};
+  if (!partialResult || !nonFinite) return undefined;
+  return toBinary(JobSchema, create(JobSchema, { error: { partialResult, nonFinite } }));
 }
 
 /** Fields of one message may be divided over several encodings: read one after another they make the whole. */
@@ -257,7 +266,7 @@ function toRecord(row: Record<string, SQLOutputValue>): JobRecord {
   const parts = [blob(row, "summary"), blob(row, "params"), ...(row.result === null ? [] : [blob(row, "result")])];
   return {
     job: fromBinary(JobSchema, Buffer.concat(parts)),
-    given: JSON.parse(text(row, "given")),
+    given: readGiven(text(row, "given")),
     fingerprint: text(row, "fingerprint"),
     position: number(row, "position"),
   };

@@ -165,7 +165,14 @@ function engineOf(t: TestContext, options: { dir?: string; maxRunning?: number }
       const entrypoint = `./actions.ts#${name}`;
       const configured = { validator: undefined, timeoutMs: undefined, resources: undefined };
       const action = { plugin: loaded, name, entrypoint, ...configured };
-      return { jobId, action, params, env: {}, timeoutMs: undefined, resources: undefined };
+      return {
+        jobId,
+        action,
+        params: { value: params, nonFinite: [] },
+        env: {},
+        timeoutMs: undefined,
+        resources: undefined,
+      };
     };
   return {
     dir,

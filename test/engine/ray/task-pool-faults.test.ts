@@ -44,7 +44,8 @@ async function poolWith(...reactions: Reaction[]) {
   };
   const limits = { maxWorkers: 1, maxQueued: 1, idleMs: 1000, graceMs: 100, pulseMs: 20 };
   const pool = new RayTaskPool({ gateway, packages, nodePackages: async () => "", env: {}, ...limits });
-  const run = (signal = forever) => pool.run({ action, params: {}, env: {}, jobId: "" }, signal);
+  const run = (signal = forever) =>
+    pool.run({ action, params: { value: {}, nonFinite: [] }, env: {}, jobId: "" }, signal);
   const close = async () => {
     await pool.close(AbortSignal.abort());
     await server[Symbol.asyncDispose]();

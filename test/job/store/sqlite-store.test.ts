@@ -13,7 +13,7 @@ test("a record comes back as it was kept, also from a file that is opened again"
   const file = storeFile(t);
   const first = openSqliteStore(file);
   const record = recordOf("job", { params: { a: [1, { b: null }] }, labels: { team: "red" } });
-  record.given = { params: { a: 1 }, env: { TOKEN: "s3cret" } };
+  record.given = { params: { value: { a: "NaN", b: -0 }, nonFinite: ["/a"] }, env: { TOKEN: "s3cret" } };
   assert.equal(await first.insert(record), true);
   assert.equal(await first.insert(recordOf("job")), false);
   await first.append({ ...record, position: 7 }, [{ sequence: 1n, bytes: new Uint8Array([1]) }]);

@@ -1,0 +1,12 @@
+import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+
+/** A job without what may be large: its params, and its result or what can be carried of it. */
+export function summary(job: Job): Job {
+  const { params: _params, result: _result, ...rest } = job;
+  return { ...rest, nonFiniteParams: [], nonFiniteResult: [], ...(job.error && { error: withoutPartial(job.error) }) };
+}
+
+function withoutPartial(error: NonNullable<Job["error"]>): NonNullable<Job["error"]> {
+  const { partialResult: _, ...rest } = error;
+  return { ...rest, nonFinite: [] };
+}
