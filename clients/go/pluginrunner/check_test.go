@@ -21,7 +21,7 @@ import (
 func checkError(t *testing.T, err error, expected *expectedError) {
 	t.Helper()
 	e := runnerErrorOf(t, err)
-	actual := []string{classOf(err), e.Reason, code.Code(e.Code).String(), code.Code(status.Code(err)).String()}
+	actual := []string{classOf(err), string(e.Reason), code.Code(e.Code).String(), code.Code(status.Code(err)).String()}
 	if !slices.Equal(actual, []string{expected.Class, expected.Reason, expected.Code, expected.Code}) {
 		t.Errorf("the error is of %v: %v", actual, err)
 	}

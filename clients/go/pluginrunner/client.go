@@ -11,10 +11,12 @@ import (
 
 // Client is a connection to a service. Its methods may be called from several goroutines at once.
 type Client struct {
-	address string
-	conn    *grpc.ClientConn
-	stub    pluginrunnerv1.PluginRunnerClient
-	closed  atomic.Bool
+	address   string
+	transport transport
+	warned    func(Warning)
+	conn      *grpc.ClientConn
+	stub      pluginrunnerv1.PluginRunnerClient
+	closed    atomic.Bool
 
 	heartbeatTimeout time.Duration
 	retryFor         time.Duration
@@ -30,10 +32,12 @@ func Connect(options ...Option) (*Client, error) {
 	}
 	conn, err := grpc.NewClient(s.address, s.dialOptions()...)
 	if err != nil {
-		return nil, localError("The client cannot be made: "+err.Error(), err)
+		return nil, misuse("/address", "The client cannot be made: "+err.Error(), err)
 	}
 	return &Client{
 		address:          s.address,
+		transport:        transport{s.address, s.tls, s.hostPort},
+		warned:           s.warned,
 		conn:             conn,
 		stub:             pluginrunnerv1.NewPluginRunnerClient(conn),
 		heartbeatTimeout: s.heartbeatTimeout,

@@ -48,15 +48,42 @@ func TestConnectFallsBackToLoopback(t *testing.T) {
 }
 
 func TestConnectRefusesWhatCannotWork(t *testing.T) {
-	for said, option := range map[string]pluginrunner.Option{
-		"The token has characters":   pluginrunner.WithToken("secret\n"),
-		"authorities cannot be read": pluginrunner.WithTLSFiles("nowhere.pem", "", ""),
-		"There is no certificate in": pluginrunner.WithTLSFiles("connect_test.go", "", ""),
-		"certificate cannot be read": pluginrunner.WithTLSFiles("", "nowhere.pem", "nowhere.key"),
-		"The client cannot be made":  pluginrunner.WithAddress("\x00"),
+	for _, one := range []struct {
+		option      pluginrunner.Option
+		field, said string
+	}{
+		{pluginrunner.WithToken("secret\n"), "/token", "has characters"},
+		{pluginrunner.WithTLSFiles("nowhere.pem", "", ""), "/tls/ca", "nowhere.pem"},
+		{pluginrunner.WithTLSFiles("connect_test.go", "", ""), "/tls/ca", "There is no certificate in"},
+		{pluginrunner.WithTLSFiles("", "nowhere.pem", "nowhere.key"), "/tls/cert", "nowhere.pem"},
+		{pluginrunner.WithTLSFiles("", "", "nowhere.key"), "/tls/cert", "go together"},
+		{pluginrunner.WithAddress("\x00"), "/address", "host:port"},
+		{pluginrunner.WithAddress("https://there:1"), "/address", `is a URL: give "there:1", WithTLS(nil)`},
+		{pluginrunner.WithAddress("http://there:1/"), "/address", `is a URL: give "there:1", without WithTLS`},
+		{pluginrunner.WithAddress("there:http"), "/address", `the port "http"`},
+		{pluginrunner.WithAddress("there:65536"), "/address", "the port"},
+		{pluginrunner.WithAddress("there:1/path"), "/address", "host:port"},
 	} {
-		if _, err := pluginrunner.Connect(option); err == nil || !strings.Contains(err.Error(), said) {
-			t.Errorf("%v does not say %q", err, said)
+		_, err := pluginrunner.Connect(one.option)
+		e := runnerErrorOf(t, err)
+		if e.Reason != pluginrunner.ReasonRequestInvalid || e.Violations[0].Field != one.field ||
+			!strings.Contains(e.Message, one.said) || strings.Contains(e.Message, "secret") {
+			t.Errorf("%v does not say %q of %s", err, one.said, one.field)
+		}
+	}
+}
+
+func TestAnAddressWithoutAPortHasTheDefaultOne(t *testing.T) {
+	for address, expected := range map[string]string{
+		"localhost": "localhost:50151",
+		"::1":       "[::1]:50151",
+		"[::1]":     "[::1]:50151",
+		"[::1]:7":   "[::1]:7",
+		"there:7":   "there:7",
+		"unix:/x":   "unix:/x",
+	} {
+		if found := connect(t, pluginrunner.WithAddress(address)).Address(); found != expected {
+			t.Errorf("%s is %s", address, found)
 		}
 	}
 }
@@ -75,7 +102,7 @@ func TestCallsOfAClosedClientFail(t *testing.T) {
 
 func checkClosed(t *testing.T, err error) {
 	t.Helper()
-	if e := runnerErrorOf(t, err); e.Reason != "INTERNAL" || e.Message != "This client is closed." {
+	if e := runnerErrorOf(t, err); e.Reason != "REQUEST_INVALID" || !strings.Contains(e.Message, "This client is closed") {
 		t.Error(err)
 	}
 }

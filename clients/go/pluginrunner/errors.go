@@ -1,6 +1,8 @@
 package pluginrunner
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -20,9 +22,8 @@ type ExecutionError struct{ *RunnerError }
 
 // RunnerError is what the three classes of errors carry. [errors.As] finds it in each of them.
 type RunnerError struct {
-	// Reason is the stable word for what went wrong, as docs/errors.md lists them; UNAVAILABLE where no service
-	// answered. It may be one that is newer than this client.
-	Reason string
+	// Reason is the stable word for what went wrong. It may be one that is newer than this client.
+	Reason Reason
 	// Message says it for a person.
 	Message string
 	// Code is the status of gRPC; Unknown for what ended a job.
@@ -35,11 +36,27 @@ type RunnerError struct {
 	ExceptionType string
 	// Stack is the plugin's own stack; empty when the action raised nothing.
 	Stack string
+	// PartialResult is what could be kept of a result that is [ReasonResultInvalid]: nil stands at the places that
+	// Metadata lists. Nil where nothing was kept.
+	PartialResult any
 	// RetryAfter says when a retry may succeed, from now; 0 when the service does not say.
 	RetryAfter time.Duration
 
 	cause error
+	// final says that another try would end as this one did.
+	final finality
 }
+
+type finality int
+
+const (
+	// mayPass is what another try may mend.
+	mayPass finality = iota
+	// unlessHeard is final for a call, and for a watch of a server that has never answered.
+	unlessHeard
+	// certain is final for every call and watch.
+	certain
+)
 
 // Violation is one fault of one value.
 type Violation struct {
@@ -51,9 +68,13 @@ type Violation struct {
 	Rule string
 }
 
-// Error returns the reason and the message.
+// Error returns the reason, the message and, in the lines below, the plugin's stack where there is one.
 func (e *RunnerError) Error() string {
-	return e.Reason + ": " + e.Message
+	said := string(e.Reason) + ": " + e.Message
+	if e.Stack == "" {
+		return said
+	}
+	return said + "\nThe plugin's stack:\n" + strings.TrimRight(e.Stack, "\n")
 }
 
 // Unwrap returns what made the error: the status of gRPC that a call failed with, or nil.
@@ -82,21 +103,48 @@ func (e *ExecutionError) Unwrap() error { return e.RunnerError }
 // classify gives an error the class of its reason.
 func classify(e *RunnerError) error {
 	switch e.Reason {
-	case "PLUGIN_NOT_FOUND", "ACTION_NOT_FOUND":
+	case ReasonPluginNotFound, ReasonActionNotFound:
 		return &ActionNotFoundError{e}
-	case "PARAMS_INVALID", "REQUEST_INVALID":
+	case ReasonParamsInvalid, ReasonRequestInvalid:
 		return &ValidationError{e}
 	default:
 		return &ExecutionError{e}
 	}
 }
 
-// localError is a mistake in the use of this client.
+// localError is what this client alone cannot do.
 func localError(message string, cause error) error {
-	return classify(&RunnerError{Reason: "INTERNAL", Message: message, Code: codes.Internal, cause: cause})
+	return classify(&RunnerError{Reason: ReasonInternal, Message: message, Code: codes.Internal, cause: cause})
+}
+
+// misuse is a mistake in the use of this client; field names the setting or argument.
+func misuse(field, message string, cause error) error {
+	return classify(&RunnerError{
+		Reason:     ReasonRequestInvalid,
+		Message:    message,
+		Code:       codes.InvalidArgument,
+		Violations: []Violation{{Field: field, Description: message, Rule: "request"}},
+		cause:      cause,
+	})
+}
+
+// invalidRequest is what cannot be sent; the description says what its field, a JSON pointer, is or has.
+func invalidRequest(field, description string, cause error) error {
+	return classify(&RunnerError{
+		Reason:     ReasonRequestInvalid,
+		Message:    fmt.Sprintf("The request is invalid: %s %s.", field, description),
+		Code:       codes.InvalidArgument,
+		Violations: []Violation{{Field: field, Description: description, Rule: "request"}},
+		cause:      cause,
+	})
+}
+
+// closedError is a call of a client that was closed.
+func closedError(cause error) error {
+	return misuse("/client", "This client is closed: connect another.", cause)
 }
 
 // cut is a call or a stream that was cut, by the connection, a proxy or this client, and that is worth another try.
 func cut(message string) error {
-	return classify(&RunnerError{Reason: "UNAVAILABLE", Message: message, Code: codes.Unavailable})
+	return classify(&RunnerError{Reason: ReasonUnavailable, Message: message, Code: codes.Unavailable})
 }

@@ -2,18 +2,21 @@ package pluginrunner_test
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/plugin-runner/plugin-runner/clients/go/pluginrunner"
 	pluginrunnerv1 "github.com/plugin-runner/plugin-runner/gen/go/pluginrunner/v1"
 )
 
 func TestAStatusWithoutDetailsIsNotTheServices(t *testing.T) {
-	for code, reason := range map[codes.Code]string{
+	for code, reason := range map[codes.Code]pluginrunner.Reason{
 		codes.Canceled:         "UNAVAILABLE",
 		codes.Unknown:          "UNAVAILABLE",
 		codes.Internal:         "UNAVAILABLE",
@@ -66,10 +69,35 @@ func TestAReasonThatIsNewerThanTheClient(t *testing.T) {
 	}
 }
 
+func TestWhatIsLeftOfAResultIsInTheError(t *testing.T) {
+	left := &pluginrunnerv1.JobError{
+		PartialResult: structpb.NewListValue(&structpb.ListValue{Values: []*structpb.Value{
+			structpb.NewNullValue(), structpb.NewStringValue("NaN"),
+		}}),
+		NonFinite: []string{"/1"},
+	}
+	said, err := status.New(codes.Unknown, "The result has no JSON.").WithDetails(
+		&errdetails.ErrorInfo{Domain: "pluginrunner.v1.PluginRunner", Reason: "RESULT_INVALID"}, left)
+	must(t, err)
+	_, err = failing(said.Err()).serve(t).RunPlugin(t.Context(), "any", "any", nil)
+	if e := runnerErrorOf(t, err); !same(e.PartialResult, []any{nil, math.NaN()}) {
+		t.Error(e.PartialResult)
+	}
+}
+
 func failing(err error) *fakeServer {
 	return &fakeServer{
 		runPlugin: func(context.Context, *pluginrunnerv1.RunPluginRequest) (*pluginrunnerv1.RunPluginResponse, error) {
 			return nil, err
 		},
 	}
+}
+
+// notFound is the service's word that there is no such job.
+func notFound(t *testing.T) error {
+	t.Helper()
+	said, err := status.New(codes.NotFound, "There is no job.").WithDetails(
+		&errdetails.ErrorInfo{Domain: "pluginrunner.v1.PluginRunner", Reason: "JOB_NOT_FOUND"})
+	must(t, err)
+	return said.Err()
 }

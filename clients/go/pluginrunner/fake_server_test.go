@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/plugin-runner/plugin-runner/clients/go/pluginrunner"
 	pluginrunnerv1 "github.com/plugin-runner/plugin-runner/gen/go/pluginrunner/v1"
@@ -26,6 +27,20 @@ type fakeServer struct {
 	submitJob func(*pluginrunnerv1.SubmitJobRequest, grpc.ServerStreamingServer[pluginrunnerv1.SubmitJobResponse]) error
 	watchJob  func(*pluginrunnerv1.WatchJobRequest, watchJobStream) error
 	watchJobs func(*pluginrunnerv1.WatchJobsRequest, watchJobsStream) error
+	deleteJob func(*pluginrunnerv1.DeleteJobRequest) (*pluginrunnerv1.DeleteJobResponse, error)
+
+	// note is told of the lists of numbers that are not finite.
+	note func([]string)
+	env  map[string]string
+}
+
+// echoExactly answers with the params and their numbers that are not finite.
+func echoExactly(
+	_ context.Context, request *pluginrunnerv1.RunPluginRequest,
+) (*pluginrunnerv1.RunPluginResponse, error) {
+	return &pluginrunnerv1.RunPluginResponse{
+		Result: structpb.NewStructValue(request.GetParams()), NonFinite: request.GetNonFinite(),
+	}, nil
 }
 
 // serve starts the server and returns a client of it; both end with the test.
@@ -45,7 +60,27 @@ func (f *fakeServer) serve(t *testing.T, options ...pluginrunner.Option) *plugin
 func (f *fakeServer) RunPlugin(
 	ctx context.Context, request *pluginrunnerv1.RunPluginRequest,
 ) (*pluginrunnerv1.RunPluginResponse, error) {
+	if f.note != nil {
+		f.note(request.GetNonFinite())
+	}
 	return f.runPlugin(ctx, request)
+}
+
+func (f *fakeServer) ValidateParams(
+	_ context.Context, request *pluginrunnerv1.ValidateParamsRequest,
+) (*pluginrunnerv1.ValidateParamsResponse, error) {
+	f.note(request.GetNonFinite())
+	f.env = request.GetEnv()
+	return &pluginrunnerv1.ValidateParamsResponse{
+		Valid: true, Params: request.GetParams(), NonFinite: request.GetNonFinite(),
+		Warnings: []*pluginrunnerv1.FieldViolation{{Field: "/params/epoch", Description: "is not used"}},
+	}, nil
+}
+
+func (f *fakeServer) DeleteJob(
+	_ context.Context, request *pluginrunnerv1.DeleteJobRequest,
+) (*pluginrunnerv1.DeleteJobResponse, error) {
+	return f.deleteJob(request)
 }
 
 func (f *fakeServer) GetJob(
@@ -63,6 +98,12 @@ func (f *fakeServer) ListJobs(
 func (f *fakeServer) SubmitJob(
 	request *pluginrunnerv1.SubmitJobRequest, stream grpc.ServerStreamingServer[pluginrunnerv1.SubmitJobResponse],
 ) error {
+	if f.submitJob == nil {
+		f.note(request.GetNonFinite())
+		return stream.Send(&pluginrunnerv1.SubmitJobResponse{Update: &pluginrunnerv1.SubmitJobResponse_Snapshot{
+			Snapshot: &pluginrunnerv1.Job{JobId: request.GetJobId()},
+		}})
+	}
 	return f.submitJob(request, stream)
 }
 

@@ -9,8 +9,9 @@ import (
 
 // JobHandle is a job by its id. The job goes on whatever becomes of the handle, the client and the program.
 type JobHandle struct {
-	client *Client
-	id     string
+	client   *Client
+	id       string
+	warnings []Violation
 }
 
 // Job returns the handle of a job that was submitted before. It makes no call.
@@ -21,6 +22,11 @@ func (c *Client) Job(id string) *JobHandle {
 // ID returns the job's id.
 func (j *JobHandle) ID() string {
 	return j.id
+}
+
+// Warnings returns what the action does not use of the params, where this handle submitted the job.
+func (j *JobHandle) Warnings() []Violation {
+	return j.warnings
 }
 
 // Events yields every event of the job, from the first to the last; live once it has caught up. It resumes as
@@ -50,7 +56,7 @@ func (j *JobHandle) Result(ctx context.Context) (any, error) {
 		return nil, fromJobError(j.id, job.GetError())
 	}
 	if job.GetResult() != nil {
-		return plain(job.GetResult()), nil
+		return JobResult(job), nil
 	}
 	after := job.GetLastSequence()
 	if isTerminal(job.GetState()) {
@@ -63,7 +69,7 @@ func (j *JobHandle) Result(ctx context.Context) (any, error) {
 		}
 		switch payload := update.Event.GetPayload().(type) {
 		case *pluginrunnerv1.JobEvent_Result:
-			return plain(payload.Result.GetValue()), nil
+			return ResultValue(payload.Result), nil
 		case *pluginrunnerv1.JobEvent_Error:
 			return nil, fromJobError(j.id, payload.Error)
 		}

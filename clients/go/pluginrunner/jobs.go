@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 
+	"google.golang.org/grpc"
+
 	pluginrunnerv1 "github.com/plugin-runner/plugin-runner/gen/go/pluginrunner/v1"
 )
 
@@ -33,7 +35,18 @@ func (c *Client) CancelJob(ctx context.Context, id string) (*pluginrunnerv1.Job,
 
 // DeleteJob deletes the record, the events and the files of a job that has ended.
 func (c *Client) DeleteJob(ctx context.Context, id string) error {
-	_, err := call(ctx, c, c.stub.DeleteJob, &pluginrunnerv1.DeleteJobRequest{JobId: id})
+	tries := 0
+	counted := func(
+		ctx context.Context, request *pluginrunnerv1.DeleteJobRequest, options ...grpc.CallOption,
+	) (*pluginrunnerv1.DeleteJobResponse, error) {
+		tries++
+		return c.stub.DeleteJob(ctx, request, options...)
+	}
+	_, err := call(ctx, c, counted, &pluginrunnerv1.DeleteJobRequest{JobId: id})
+	if e := asRunnerError(err); e != nil && e.Reason == ReasonJobNotFound && tries > 1 {
+		// The try before has deleted it, and its answer was lost.
+		return nil
+	}
 	return err
 }
 

@@ -23,7 +23,8 @@ const (
 // Option changes how Connect connects.
 type Option func(*settings) error
 
-// WithAddress names the service: host:port, or another target of gRPC's. Empty: as without this option.
+// WithAddress names the service: host:port, host alone for port 50151, or another target of gRPC's. Empty: as without
+// this option.
 func WithAddress(address string) Option {
 	return func(s *settings) error {
 		if address != "" {
@@ -44,7 +45,7 @@ func WithToken(token string) Option {
 // WithTLS encrypts the connection. A nil config trusts the system's certificate authorities.
 func WithTLS(config *tls.Config) Option {
 	return func(s *settings) error {
-		s.transport = credentials.NewTLS(config)
+		s.useTLS(config)
 		return nil
 	}
 }
@@ -57,7 +58,7 @@ func WithTLSFiles(ca, cert, key string) Option {
 		if err != nil {
 			return err
 		}
-		s.transport = credentials.NewTLS(config)
+		s.useTLS(config)
 		return nil
 	}
 }
@@ -89,7 +90,10 @@ func WithDialOptions(options ...grpc.DialOption) Option {
 // settings are what the options come to.
 type settings struct {
 	address          string
+	hostPort         string
 	token            string
+	tls              *tls.Config
+	warned           func(Warning)
 	transport        credentials.TransportCredentials
 	heartbeatTimeout time.Duration
 	retryFor         time.Duration
@@ -103,6 +107,7 @@ func settingsOf(options []Option) (*settings, error) {
 		transport:        insecure.NewCredentials(),
 		heartbeatTimeout: defaultHeartbeatTimeout,
 		retryFor:         defaultRetryFor,
+		warned:           logWarning,
 	}
 	if address := os.Getenv("PLUGIN_RUNNER_ADDRESS"); address != "" {
 		s.address = address
@@ -112,7 +117,22 @@ func settingsOf(options []Option) (*settings, error) {
 			return nil, err
 		}
 	}
+	hostPort, err := hostPortOf(s.address)
+	if err != nil {
+		return nil, err
+	}
+	if s.hostPort = hostPort; hostPort != "" {
+		s.address = hostPort
+	}
 	return s, checkToken(s.token)
+}
+
+func (s *settings) useTLS(config *tls.Config) {
+	if config == nil {
+		config = &tls.Config{}
+	}
+	s.tls = config
+	s.transport = credentials.NewTLS(config)
 }
 
 func (s *settings) dialOptions() []grpc.DialOption {
@@ -120,8 +140,9 @@ func (s *settings) dialOptions() []grpc.DialOption {
 		grpc.WithTransportCredentials(s.transport),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
-			Time:                20 * time.Second,
-			Timeout:             20 * time.Second,
+			// A dead connection is known before a watch on it counts as silent, so that the watch goes on over another one.
+			Time:                min(20*time.Second, s.heartbeatTimeout*6/10),
+			Timeout:             min(10*time.Second, s.heartbeatTimeout*3/10),
 			PermitWithoutStream: true,
 		}),
 		// Retries are this client's own: it knows what is safe to repeat.
@@ -135,8 +156,11 @@ func (s *settings) dialOptions() []grpc.DialOption {
 				Jitter:     0.2,
 				MaxDelay:   500 * time.Millisecond,
 			},
-			MinConnectTimeout: 20 * time.Second,
+			MinConnectTimeout: connectTimeout,
 		}),
+	}
+	if isLoopback(s.hostPort) {
+		options = append(options, grpc.WithNoProxy())
 	}
 	if s.token != "" {
 		options = append(options, grpc.WithPerRPCCredentials(bearer(s.token)))

@@ -21,6 +21,15 @@ func (c *Client) GetPlugin(ctx context.Context, plugin string) (*pluginrunnerv1.
 	return response.GetPlugin(), err
 }
 
+// ModesOf returns the modes that a server accepts.
+func ModesOf(info *pluginrunnerv1.GetServerInfoResponse) []Mode {
+	modes := make([]Mode, len(info.GetModes()))
+	for at, mode := range info.GetModes() {
+		modes[at] = Mode(mode)
+	}
+	return modes
+}
+
 // ServerInfo returns what this server is and what it offers.
 func (c *Client) ServerInfo(ctx context.Context) (*pluginrunnerv1.GetServerInfoResponse, error) {
 	return call(ctx, c, c.stub.GetServerInfo, &pluginrunnerv1.GetServerInfoRequest{})

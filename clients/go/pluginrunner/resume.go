@@ -59,7 +59,7 @@ func resuming[M message, R receiver[M]](
 					return
 				}
 			}
-			if !isCut(cause) {
+			if !isCut(cause, heard) {
 				yield(none, cause)
 				return
 			}
@@ -132,8 +132,13 @@ func untilSilent[M message, R receiver[M]](
 
 // isCut says whether a watch goes on after an error. No watch has a deadline or cancels itself, so these too are the
 // doing of a proxy or of a server that stops.
-func isCut(err error) bool {
-	reasons := []string{"UNAVAILABLE", "ENGINE_UNAVAILABLE", "OVERLOADED", "DEADLINE", "CANCELLED"}
+func isCut(err error, heard bool) bool {
+	reasons := []Reason{
+		ReasonUnavailable, ReasonEngineUnavailable, ReasonOverloaded, ReasonDeadline, ReasonCancelled,
+	}
 	e := asRunnerError(err)
-	return e != nil && slices.Contains(reasons, e.Reason)
+	if e == nil || e.final == certain || e.final == unlessHeard && !heard {
+		return false
+	}
+	return slices.Contains(reasons, e.Reason)
 }

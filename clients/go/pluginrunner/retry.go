@@ -21,7 +21,7 @@ func retrying[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	for failures := 1; ; failures++ {
 		answer, err := call()
 		e := asRunnerError(err)
-		if e == nil || e.Code != codes.Unavailable || failures >= maxTries {
+		if e == nil || e.Code != codes.Unavailable || e.final != mayPass || failures >= maxTries {
 			return answer, err
 		}
 		if err := pause(ctx, failures, e.RetryAfter); err != nil {

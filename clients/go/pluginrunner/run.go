@@ -54,9 +54,9 @@ type runOptions struct {
 
 // RunPlugin runs one action and returns its result; in [ModeJob] the job's id, as soon as the service has recorded it.
 //
-// Params are whatever package json makes an object of, or nil. A result is nil, a bool, a string, an int64 for a number
-// without a fraction, else a float64, an []any or a map[string]any: see [RunPluginAs] for types of your own. Numbers
-// travel as doubles, so an integer beyond 2^53 keeps its digits only as a string.
+// Params are whatever package json makes an object of, or nil; NaN and the infinities may be among their numbers, and
+// a time.Duration is a text of ISO 8601. What would change on the way, such as an integer beyond ±(2^53-1), is refused
+// with its place. A result is as [Value] returns it: see [RunPluginAs] for types of your own.
 //
 // A context that ends also ends the run. A call that the service has not taken is repeated a few times.
 func (c *Client) RunPlugin(ctx context.Context, plugin, action string, params any, options ...RunOption) (any, error) {
@@ -79,7 +79,8 @@ func (c *Client) RunPlugin(ctx context.Context, plugin, action string, params an
 	if err != nil {
 		return nil, err
 	}
-	return plain(response.GetResult()), nil
+	c.warn(plugin, action, response.GetWarnings())
+	return Value(response.GetResult(), response.GetNonFinite()), nil
 }
 
 // RunPluginAs runs one action as [Client.RunPlugin] does, and decodes its result into a T as package json does.
@@ -99,11 +100,14 @@ func runRequest(plugin, action string, params any, run runOptions) (*pluginrunne
 		ModeLocal: pluginrunnerv1.RunMode_RUN_MODE_LOCAL,
 		ModeTask:  pluginrunnerv1.RunMode_RUN_MODE_TASK,
 	}
+	if run.mode == "" {
+		run.mode = ModeLocal
+	}
 	mode, known := modes[run.mode]
 	if !known {
-		return nil, localError(fmt.Sprintf("There is no mode %q.", run.mode), nil)
+		return nil, invalidRequest("/mode", fmt.Sprintf("is %q, not one of local, task, job", run.mode), nil)
 	}
-	fields, err := structOf(params)
+	fields, nonFinite, err := encodeParams(params)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +115,7 @@ func runRequest(plugin, action string, params any, run runOptions) (*pluginrunne
 		Plugin:     plugin,
 		Action:     action,
 		Params:     fields,
+		NonFinite:  nonFinite,
 		Mode:       mode,
 		Entrypoint: run.entrypoint,
 		Env:        run.env,

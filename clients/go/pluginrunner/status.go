@@ -3,12 +3,10 @@ package pluginrunner
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"strings"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -25,12 +23,16 @@ func (c *Client) failed(ctx context.Context, err error) error {
 		return ended
 	}
 	if c.closed.Load() {
-		return localError("This client is closed.", err)
+		return closedError(err)
 	}
 	if asRunnerError(err) != nil {
 		return err
 	}
-	return fromStatus(status.Convert(err), err, c.address)
+	from := status.Convert(err)
+	if e := fromService(from, err); e != nil {
+		return classify(e)
+	}
+	return classify(c.transport.diagnosed(ctx, from, err))
 }
 
 // endOf returns the context's error; the service's word about the context's deadline may come before it.
@@ -41,7 +43,8 @@ func endOf(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func fromStatus(from *status.Status, cause error, address string) error {
+// fromService returns the error that a status of the service means, or nil where somebody else sent it.
+func fromService(from *status.Status, cause error) *RunnerError {
 	e := &RunnerError{Message: from.Message(), Code: from.Code(), cause: cause}
 	for _, detail := range from.Details() {
 		switch detail := detail.(type) {
@@ -49,7 +52,7 @@ func fromStatus(from *status.Status, cause error, address string) error {
 			if detail.GetDomain() != errorDomain {
 				continue
 			}
-			e.Reason = detail.GetReason()
+			e.Reason = Reason(detail.GetReason())
 			e.Metadata = maps.Clone(detail.GetMetadata())
 			e.ExceptionType = e.Metadata["exception_type"]
 			delete(e.Metadata, "exception_type")
@@ -61,43 +64,14 @@ func fromStatus(from *status.Status, cause error, address string) error {
 			e.Stack = strings.Join(detail.GetStackEntries(), "\n")
 		case *errdetails.RetryInfo:
 			e.RetryAfter = detail.GetRetryDelay().AsDuration()
+		case *pluginrunnerv1.JobError:
+			e.PartialResult = Value(detail.GetPartialResult(), detail.GetNonFinite())
 		}
 	}
 	if e.Reason == "" {
-		return fromTransport(from, cause, address)
+		return nil
 	}
-	return classify(e)
-}
-
-// fromTransport returns what a status means that the service did not send: the connection, a proxy or gRPC itself did.
-func fromTransport(from *status.Status, cause error, address string) error {
-	reason := transportReason(from.Code())
-	what := "The call failed at"
-	if reason == "UNAVAILABLE" {
-		what = "No answer from"
-	}
-	return classify(&RunnerError{
-		Reason:   reason,
-		Message:  fmt.Sprintf("%s %s: %s", what, address, from.Message()),
-		Code:     from.Code(),
-		Metadata: map[string]string{"address": address, "status": code.Code(from.Code()).String()},
-		cause:    cause,
-	})
-}
-
-func transportReason(c codes.Code) string {
-	switch c {
-	case codes.Unavailable, codes.Canceled, codes.Unknown, codes.Internal:
-		return "UNAVAILABLE"
-	case codes.DeadlineExceeded:
-		return "DEADLINE"
-	case codes.Unauthenticated:
-		return "UNAUTHENTICATED"
-	case codes.PermissionDenied:
-		return "FORBIDDEN"
-	default:
-		return "INTERNAL"
-	}
+	return e
 }
 
 // fromJobError returns the error that ended a job, of the same classes as those of a failed call.
@@ -106,13 +80,14 @@ func fromJobError(jobID string, from *pluginrunnerv1.JobError) error {
 	maps.Copy(metadata, from.GetMetadata())
 	delete(metadata, "exception_type")
 	return classify(&RunnerError{
-		Reason:        from.GetReason(),
+		Reason:        Reason(from.GetReason()),
 		Message:       from.GetMessage(),
 		Code:          codes.Unknown,
 		Metadata:      metadata,
 		Violations:    violationsOf(from.GetViolations()),
 		ExceptionType: from.GetExceptionType(),
 		Stack:         from.GetStack(),
+		PartialResult: Value(from.GetPartialResult(), from.GetNonFinite()),
 	})
 }
 

@@ -39,7 +39,7 @@ func (c *Client) SubmitJob(
 func (c *Client) submit(
 	ctx context.Context, plugin, action string, params any, submit submitOptions,
 ) (*JobHandle, error) {
-	fields, err := structOf(params)
+	fields, nonFinite, err := encodeParams(params)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +47,7 @@ func (c *Client) submit(
 		Plugin:     plugin,
 		Action:     action,
 		Params:     fields,
+		NonFinite:  nonFinite,
 		Entrypoint: submit.entrypoint,
 		Env:        submit.env,
 		JobId:      orNewID(submit.jobID),
@@ -76,7 +77,8 @@ func (c *Client) submitOnce(ctx context.Context, request *pluginrunnerv1.SubmitJ
 			return nil, c.failed(ctx, err)
 		}
 		if snapshot := message.GetSnapshot(); snapshot != nil {
-			return c.Job(snapshot.GetJobId()), nil
+			c.warn(request.GetPlugin(), request.GetAction(), snapshot.GetWarnings())
+			return &JobHandle{client: c, id: snapshot.GetJobId(), warnings: violationsOf(snapshot.GetWarnings())}, nil
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 // targets are the servers that the cases of every client run against: see test/clients/README.md.
 type targets struct {
 	Cases  string
+	Values string
 	Plain  string
 	Secure struct{ Address, CA, Token string }
 	Mutual struct{ Address, CA, Cert, Key string }

@@ -21,7 +21,7 @@ func (bearer) RequireTransportSecurity() bool {
 func checkToken(token string) error {
 	unprintable := func(r rune) bool { return r < ' ' || r > '~' }
 	if strings.ContainsFunc(token, unprintable) {
-		return localError("The token has characters that a header cannot carry.", nil)
+		return misuse("/token", "The token has characters that a header cannot carry.", nil)
 	}
 	return nil
 }

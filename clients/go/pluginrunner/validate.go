@@ -10,18 +10,20 @@ import (
 type Verdict struct {
 	// Valid says whether the action would accept the params.
 	Valid bool
-	// Params are the params with defaults filled in, where it would.
+	// Params are the params as they were given, with defaults filled in, where it would.
 	Params map[string]any
 	// Violations are the faults of the params, where it would not.
 	Violations []Violation
+	// Warnings are what the action would not use of the params, such as a misspelt name.
+	Warnings []Violation
 }
 
 // ValidateParams validates params as a run would, without running anything: violations are data here. Of the options
-// [WithEntrypoint] counts.
+// [WithEntrypoint] and [WithEnv] count.
 func (c *Client) ValidateParams(
 	ctx context.Context, plugin, action string, params any, options ...ActionOption,
 ) (*Verdict, error) {
-	fields, err := structOf(params)
+	fields, nonFinite, err := encodeParams(params)
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +35,8 @@ func (c *Client) ValidateParams(
 		Plugin:     plugin,
 		Action:     action,
 		Params:     fields,
+		NonFinite:  nonFinite,
+		Env:        validate.env,
 		Entrypoint: validate.entrypoint,
 	})
 	if err != nil {
@@ -40,7 +44,8 @@ func (c *Client) ValidateParams(
 	}
 	return &Verdict{
 		Valid:      verdict.GetValid(),
-		Params:     plainStruct(verdict.GetParams()),
+		Params:     Fields(verdict.GetParams(), verdict.GetNonFinite()),
 		Violations: violationsOf(verdict.GetViolations()),
+		Warnings:   violationsOf(verdict.GetWarnings()),
 	}, nil
 }
