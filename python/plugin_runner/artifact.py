@@ -30,7 +30,7 @@ def make_known(
     file = (folder / path).resolve(strict=True)
     if not file.is_file():
         raise IsADirectoryError(f"{file} is no file; an artifact is one file, so pack a folder first")
-    name = name or Path(path).name
+    name = str(name) if name else Path(path).name
     if artifacts_dir:
         file = _copied(file, Path(artifacts_dir))
     elif folder not in file.parents:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from plugin_runner.cancellation import Cancellation, Cancelled
+from plugin_runner.encode import shown_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +82,12 @@ class Context:
         if self.cancelled:
             raise Cancelled("The action was cancelled.")
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """For another process, which logs and reports as this one does. It does not hear of a cancel."""
+        told = Cancellation()
+        told.requested = self._cancellation.requested
+        return None, {**{name: getattr(self, name) for name in self.__slots__}, "_logger": None, "_cancellation": told}
+
     def set_progress(
         self,
         current: float,
@@ -102,32 +109,33 @@ class Context:
         Raises:
             ValueError: `total` is not above 0, or `current` not within 0 and `total`.
         """
+        current, total = _number("current", current), _number("total", total)
         if not 0 < total < float("inf"):
             raise ValueError(f"total must be a number above 0, got {total}")
         if not 0 <= current <= total:
             raise ValueError(f"current must be within 0 and {total}, got {current}")
-        self._sink.progress(step or category or "", current, total, message)
+        self._sink.progress(_text(category if step is None else step), current, total, _text(message))
 
     def set_metrics(self, value: dict[str, Any], step: str = "") -> None:
         """Reports measurements. Raises TypeError when `value` is no dict."""
         if not isinstance(value, dict):
             raise TypeError(f"metrics must be a dict, got {type(value).__name__}")
-        self._sink.metrics(str(step), value)
+        self._sink.metrics(_text(step), value)
 
     def log_metric(self, category: str, key: str, value: float, **metrics: float) -> None:
         """Reports `value` as the measurement `key` of the step `category`, and `metrics` with it."""
-        self._sink.metrics(category, {key: value, **metrics})
+        self._sink.metrics(_text(category), {key: value, **metrics})
 
     def log(self, event: str, data: dict[str, Any] | None = None, file: str | None = None) -> None:
         """Logs an event with data, and the path of a file that belongs to it."""
         fields = dict(data or {})
         if file is not None:
             fields["file"] = file
-        self._sink.log("INFO", event, fields)
+        self._sink.log("INFO", _text(event), fields)
 
     def log_message(self, message: str, level: str = "info", **fields: Any) -> None:
         """Logs a message for people, at a level such as "debug", "info", "warning" or "error"."""
-        self._sink.log(str(getattr(level, "value", level)).upper(), str(message), fields)
+        self._sink.log(level, _text(message), fields)
 
     @property
     def logger(self) -> logging.Logger:
@@ -163,3 +171,18 @@ class Context:
         from plugin_runner.artifact import make_known
 
         return make_known(self._sink, self.work_dir, self._artifacts_dir, path, name, media_type, metadata)
+
+
+def _text(text: object) -> str:
+    if type(text) is str:
+        return text
+    return "" if text is None else shown_text(text)
+
+
+def _number(name: str, value: Any) -> float:
+    if type(value) in (int, float):
+        return value  # type: ignore[no-any-return]
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}") from None

@@ -5,23 +5,61 @@ from __future__ import annotations
 import re
 from json import JSONDecoder
 
+from plugin_runner.errors import RunnerError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 _MAX_INTEGER = 2**53
-_LONG_NUMBER = re.compile(r"\d{16}")
+# A long number, and a minus zero, which has to stay one.
+_UNUSUAL = re.compile(r"\d{16}|-0(?![.\d])")
+
+_NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
 def decode(text: str) -> Any:
     """The value of a JSON text."""
-    # Asking for every integer would make all texts slower for the few that have a long one.
-    return (_exact if _LONG_NUMBER.search(text) else _plain)(text)
+    # Asking for every integer would make all texts slower for the few that have such a one.
+    return (_exact if _UNUSUAL.search(text) else _plain)(text)
+
+
+def params_of(message: dict[str, Any]) -> dict[str, Any]:
+    """The params of a request or a job, with NaN and infinities at the places that stand beside them.
+
+    Raises REQUEST_INVALID.
+    """
+    params: dict[str, Any] = message["params"]
+    for index, pointer in enumerate(message.get("non_finite", ())):
+        try:
+            _place_number(params, pointer)
+        except LookupError:
+            said = f"/non_finite/{index} leads to no text of NaN, Infinity or -Infinity: {pointer}"
+            raise RunnerError("REQUEST_INVALID", said, {"field": f"/non_finite/{index}"}) from None
+    return params
+
+
+def _place_number(holder: Any, pointer: str) -> None:
+    parents = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    last = parents.pop()
+    for part in parents:
+        holder = holder[_key(holder, part)]
+    key = _key(holder, last)
+    text = holder[key]
+    holder[key] = _NUMBERS[text if isinstance(text, str) else ""]
+
+
+def _key(holder: Any, part: str) -> Any:
+    if isinstance(holder, dict):
+        return part
+    if isinstance(holder, list) and part.isdecimal():
+        return int(part)
+    raise LookupError
 
 
 def _integer(digits: str) -> int | float:
     value = int(digits)
-    return value if abs(value) < _MAX_INTEGER else float(digits)
+    return float(digits) if abs(value) >= _MAX_INTEGER or digits == "-0" else value
 
 
 _plain = JSONDecoder().decode

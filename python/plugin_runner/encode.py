@@ -1,12 +1,8 @@
-"""Python values as JSON, as docs/protocol.md has it."""
+"""Python values as JSON, as docs/values.md and docs/protocol.md have it."""
 
 from __future__ import annotations
 
-import sys
 from json.encoder import JSONEncoder
-from math import isfinite
-
-from plugin_runner.errors import RunnerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,11 +10,21 @@ if TYPE_CHECKING:
 
     Path = Union[tuple["Path", Union[str, int]], None]
 
-RESULT_LIMIT = 16 * 1024 * 1024
-LARGEST_INTEGER = 2**53
+LARGEST_INTEGER = 2**53 - 1
 
-# The depth that Protobuf's decoders accept is below this; it stops recursion long before Python does.
-_DEEPEST = 100
+# Decoders of Protobuf refuse messages nested deeper than 100. Of those a value may use this many: an object takes three
+# (Struct, its map's entry, Value), a list two. The same numbers stand in contract/limits.json.
+MESSAGE_LEVELS = 95
+OBJECT_LEVELS = 3
+LIST_LEVELS = 2
+
+FAULTS_LIMIT = 100
+
+# Steps from a rich type to plain JSON: a tensor to an array to a list. More never end.
+_LONGEST_CHAIN = 8
+_INFINITY = float("inf")
+# The service refuses it: it is no name but a command to many readers of JavaScript.
+_FORBIDDEN = "__proto__"
 
 _dumps = JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -33,28 +39,192 @@ class Unencodable(Exception):
         self.kind = kind
 
 
-def encode_result(value: object, limit: int = RESULT_LIMIT) -> bytes:
-    """The JSON of an action's return value. Raises RESULT_INVALID with the pointer to what has none."""
-    try:
-        text = _dumps(plain(value)).encode()
-    except Unencodable as fault:
-        field = pointer(fault.path)
-        raise RunnerError(
-            "RESULT_INVALID",
-            f"The action's result has no JSON: {field or 'the value'} {fault.what}.",
-            {"field": field, "type": fault.kind},
-        ) from None
-    if len(text) > limit:
-        raise RunnerError(
-            "RESULT_INVALID",
-            f"The action's result has {len(text)} bytes of JSON; {limit} is the limit. Return a file's path instead.",
-            {"field": "", "type": type(value).__name__, "size_bytes": str(len(text)), "max_result_bytes": str(limit)},
-        )
-    return text
+class TooLarge(Exception):
+    """A value with more items than the limit has bytes."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class Walk:
+    """One walk over a value, which makes plain JSON of it and notes what JSON cannot say.
+
+    At a place without JSON stands null, or with `lenient` a text for people. NaN and infinities become texts, whose
+    places are `non_finite`, unless `keep_floats`.
+    """
+
+    __slots__ = (
+        "_checks_text",
+        "_items_limit",
+        "_keeps_floats",
+        "_lenient",
+        "_open",
+        "fault_count",
+        "faults",
+        "places",
+    )
+
+    def __init__(
+        self,
+        lenient: bool = False,
+        keep_floats: bool = False,
+        check_text: bool = True,
+        items_limit: int | None = None,
+    ) -> None:
+        self._lenient = lenient
+        self._keeps_floats = keep_floats
+        self._checks_text = check_text or lenient
+        self._items_limit = items_limit
+        self._open: set[int] = set()
+        self.faults: list[Unencodable] = []
+        self.fault_count = 0
+        self.places: list[Path] = []
+
+    @property
+    def non_finite(self) -> list[str]:
+        """JSON pointers to the texts that stand for a number."""
+        return [pointer(path) for path in self.places]
+
+    def value(self, value: Any, path: Path = None, room: int = MESSAGE_LEVELS) -> Any:
+        """The value as None, bool, int, float, str, list and dict alone."""
+        kind = type(value)
+        if value is None or kind is bool:
+            return value
+        if kind is str:
+            return self._text(value, path) if self._checks_text else value
+        if kind is int:
+            if -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+                return value
+            return self._fault(value, path, "is an integer beyond 2^53: return it as a string", "int")
+        if kind is float:
+            return value if -_INFINITY < value < _INFINITY else self._non_finite(value, path)
+        if kind is dict:
+            return self._object(value, path, room - OBJECT_LEVELS)
+        if kind is list or kind is tuple:
+            return self._list(value, path, room - LIST_LEVELS)
+        return self._other(value, path, room)
+
+    def _list(self, items: Any, path: Path, room: int) -> Any:
+        if room < 0 or id(items) in self._open:
+            return self._endless(items, path, room)
+        self._open.add(id(items))
+        value = self.value
+        made = [value(item, (path, index), room) for index, item in enumerate(items)]
+        self._open.discard(id(items))
+        return made
+
+    def _object(self, fields: Any, path: Path, room: int) -> Any:
+        if room < 0 or id(fields) in self._open:
+            return self._endless(fields, path, room)
+        self._open.add(id(fields))
+        made: dict[str, Any] = {}
+        originals: dict[str, object] = {}
+        # A copy: another thread of the plugin may still change it.
+        for key, item in list(fields.items()):
+            name = key if type(key) is str and not self._checks_text else self._key(key, path)
+            if name in originals:
+                name = self._doubled(name, key, originals[name], path, made)
+            elif name == _FORBIDDEN:
+                name = self._fault(None, (path, name), "is a name that is not allowed", "str") and None
+            if name is not None:
+                originals[name] = key
+                made[name] = self.value(item, (path, name), room)
+        self._open.discard(id(fields))
+        return made
+
+    def _doubled(self, name: str, key: object, other: object, path: Path, made: dict[str, Any]) -> str | None:
+        """Two keys with one text: nothing can stand there; for people both do."""
+        if self._lenient:
+            return f"{name} ({type(key).__name__})"
+        made[name] = self._fault(None, (path, name), f"stands for two keys, {other!r} and {key!r}", type(key).__name__)
+        return None
+
+    def _key(self, key: object, path: Path) -> str | None:
+        """A key's text; None after a fault."""
+        text: Any = key
+        try:
+            if type(text) is not str:
+                from plugin_runner.simplify import key_text
+
+                text = key_text(key)
+            text.encode()
+        except UnicodeEncodeError:
+            if self._lenient:
+                return shown_text(text)
+            self._fault(None, (path, shown_text(text)), "is a key that is not valid Unicode", "str")
+            return None
+        except Exception as fault:
+            if self._lenient:
+                return shown_text(key)
+            what = (
+                str(fault) if isinstance(fault, Unencodable) else f"has a key that cannot be read ({shown_text(fault)})"
+            )
+            self._fault(None, (path, shown_text(key)), what, type(key).__name__)
+            return None
+        return text  # type: ignore[no-any-return]
+
+    def _other(self, value: Any, path: Path, room: int) -> Any:
+        """A richer type: made simpler, step by step, until JSON knows it."""
+        from plugin_runner.simplify import PLAIN, simpler
+
+        if id(value) in self._open:
+            return self._endless(value, path, room)
+        simple = value
+        self._open.add(id(value))
+        try:
+            for _ in range(_LONGEST_CHAIN):
+                simple = simpler(simple, self._items_limit)
+                if type(simple) in PLAIN:
+                    return self.value(simple, path, room)
+            return self._fault(value, path, f"is of type {type(value).__name__}", type(value).__name__)
+        except TooLarge:
+            if self._items_limit is not None:
+                raise
+            return self._fault(value, path, "is too large", type(value).__name__)
+        except Unencodable as fault:
+            return self._fault(value, path, fault.what, fault.kind)
+        except Exception as fault:  # the value's own code
+            said = f"cannot be read ({type(fault).__name__}: {shown_text(fault)})"
+            return self._fault(value, path, said, type(value).__name__)
+        finally:
+            self._open.discard(id(value))
+
+    def _text(self, value: str, path: Path) -> Any:
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            if self._lenient:
+                return shown_text(value)
+            at = f"U+{ord(value[error.start]):04X} at {error.start}"
+            return self._fault(value, path, f"is text that is not valid Unicode ({at})", "str")
+        return value
+
+    def _non_finite(self, value: float, path: Path) -> Any:
+        if self._keeps_floats:
+            return value
+        self.places.append(path)
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+    def _endless(self, value: object, path: Path, room: int) -> Any:
+        what = "contains itself" if id(value) in self._open else _TOO_DEEP
+        return self._fault(value, path, what, type(value).__name__)
+
+    def _fault(self, value: object, path: Path, what: str, kind: str) -> Any:
+        self.fault_count += 1
+        if len(self.faults) < FAULTS_LIMIT:
+            self.faults.append(Unencodable(path, what, kind))
+        return shown_text(value) if self._lenient else None
+
+
+_TOO_DEEP = (
+    f"is nested deeper than clients can read: {MESSAGE_LEVELS // OBJECT_LEVELS} objects or "
+    f"{MESSAGE_LEVELS // LIST_LEVELS} lists in each other"
+)
 
 
 def dumps(value: object) -> str:
-    """The JSON text of what `plain` or `lenient` returned."""
+    """The JSON text of what a walk returned."""
     return _dumps(value)
 
 
@@ -67,131 +237,43 @@ def pointer(path: Path) -> str:
     return "".join("/" + part for part in reversed(parts))
 
 
-def plain(value: object, path: Path = None, depth: int = 0) -> Any:
-    """The value as None, bool, int, float, str, list and dict alone. Raises `Unencodable`."""
-    kind = type(value)
-    if value is None or kind is bool:
-        return value
-    if kind is str:
-        return _checked_text(value, path)
-    if kind is int:
-        if -LARGEST_INTEGER <= value <= LARGEST_INTEGER:  # type: ignore[operator]
-            return value
-        raise Unencodable(path, "is an integer beyond 2^53: return it as a string", "int")
-    if kind is float:
-        if isfinite(value):  # type: ignore[arg-type]
-            return value
-        raise Unencodable(path, f"is {value}", "float")
-    if depth > _DEEPEST:
-        raise Unencodable(path, f"is nested deeper than {_DEEPEST} levels, or contains itself", kind.__name__)
-    if isinstance(value, dict):
-        return {_key(key, path): plain(item, (path, key), depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item, (path, index), depth + 1) for index, item in enumerate(value)]
-    return plain(_simpler(value, path), path, depth + 1)
+def plain(value: object) -> Any:
+    """The value as None, bool, int, float, str, list and dict alone; NaN and infinities as they are.
+
+    Raises the first `Unencodable`.
+    """
+    walk = Walk(keep_floats=True)
+    made = walk.value(value)
+    if walk.faults:
+        raise walk.faults[0]
+    return made
 
 
 def lenient(value: object) -> Any:
-    """As `plain`, for what must not fail: NaN and infinity become words, and what has no JSON its `str()`."""
+    """As `plain`, for what must not fail: NaN and infinities become texts, and what has no JSON its `str()`."""
+    return Walk(lenient=True).value(value)
+
+
+def lenient_fields(fields: object) -> tuple[dict[str, Any], list[str]]:
+    """The fields of a record, where nothing fails, and the pointers to the texts that stand for a number.
+
+    A value that is no dict becomes the field `value`.
+    """
+    walk = Walk(lenient=True)
+    return walk.value(dict(fields) if isinstance(fields, dict) else {"value": fields}), walk.non_finite
+
+
+def record_text(record: object) -> bytes:
+    """The JSON of a record of ours, such as an error: what it quotes of a plugin may be no valid Unicode."""
     try:
-        return _lenient(value, 0)
-    except RecursionError:  # it contains itself
-        return _replaced_text(value)
+        return _dumps(record).encode()
+    except (UnicodeEncodeError, ValueError):
+        return _dumps(lenient(record)).encode()
 
 
-def lenient_object(fields: object) -> dict[str, Any]:
-    """As `lenient`, for the fields of a record; a value that is no dict becomes the field `value`."""
-    items = fields.items() if isinstance(fields, dict) else [("value", fields)]
-    return {_replaced_text(key): lenient(item) for key, item in items}
-
-
-def _lenient(value: object, depth: int) -> Any:
-    kind = type(value)
-    if value is None or kind is bool:
-        return value
-    if kind is str:
-        return _replaced_text(value)
-    if isinstance(value, float) and not isfinite(value):
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-    if kind is int or kind is float:
-        return value if abs(value) <= LARGEST_INTEGER or kind is float else str(value)  # type: ignore[arg-type]
-    if depth > _DEEPEST:
-        raise RecursionError
-    if isinstance(value, dict):
-        return {_replaced_text(key): _lenient(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_lenient(item, depth + 1) for item in value]
-    try:
-        return _lenient(_simpler(value, None), depth + 1)
-    except Unencodable:
-        return _replaced_text(value)
-
-
-def _checked_text(value: Any, path: Path) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise Unencodable(path, "is text that is not valid Unicode", "str") from None
-    return value  # type: ignore[no-any-return]
-
-
-def _replaced_text(value: object) -> str:
+def shown_text(value: object) -> str:
+    """The `str()` of anything as valid Unicode, for people. Never raises."""
     try:
         return str(value).encode("utf-8", "backslashreplace").decode()
     except Exception as fault:  # a plugin's __str__ may raise anything
         return f"<{type(value).__name__}: {type(fault).__name__}>"
-
-
-def _key(key: object, path: Path) -> str:
-    if isinstance(key, str):
-        return _checked_text(str.__str__(key), path)
-    if isinstance(key, int) and not isinstance(key, bool):
-        return str(int(key))
-    raise Unencodable((path, str(key)), f"has a key of type {type(key).__name__}", type(key).__name__)
-
-
-def _simpler(value: object, path: Path) -> object:
-    """One step from a richer type towards JSON."""
-    if isinstance(value, (set, frozenset)):
-        return _ordered(value, path)
-    if _is_a(value, "enum", "Enum"):
-        return value.value  # type: ignore[attr-defined]
-    for base in (bool, int, float, str):
-        if isinstance(value, base):
-            return base(value)
-    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
-    if _is_a(value, "pydantic", "BaseModel"):
-        return _dumped(value, path)
-    if _is_a(value, "numpy", "ndarray") or _is_a(value, "numpy", "generic"):
-        return value.tolist()  # type: ignore[attr-defined]
-    if any(_is_a(value, "datetime", name) for name in ("date", "time")):
-        return value.isoformat()  # type: ignore[attr-defined]
-    if _is_a(value, "uuid", "UUID") or _is_a(value, "decimal", "Decimal"):
-        return str(value)
-    if hasattr(value, "__fspath__"):
-        path_text = value.__fspath__()
-        if isinstance(path_text, str):
-            return path_text
-    raise Unencodable(path, f"is of type {type(value).__name__}", type(value).__name__)
-
-
-def _dumped(model: Any, path: Path) -> object:
-    try:
-        return model.model_dump(mode="json")
-    except Exception as fault:  # pydantic's own error, or that of the author's serialiser
-        raise Unencodable(path, f"cannot be dumped by its model ({fault})", type(model).__name__) from None
-
-
-def _ordered(value: set[Any] | frozenset[Any], path: Path) -> list[Any]:
-    try:
-        return sorted(value)
-    except TypeError:
-        return sorted(value, key=lambda item: _dumps(plain(item, path)))
-
-
-def _is_a(value: object, module: str, name: str) -> bool:
-    """Whether a value is of a class whose module somebody else has imported."""
-    loaded = sys.modules.get(module)
-    kind = getattr(loaded, name, None)
-    return isinstance(kind, type) and isinstance(value, kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypedDict
+    from typing import Any, TypedDict
 
     class Violation(TypedDict):
         field: str
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         violations: list[Violation]
         exception_type: str
         stack: str
+        partial_result: Any
+        non_finite: list[str]
 
 
 class RunnerError(Exception):
@@ -39,10 +41,14 @@ class RunnerError(Exception):
         self.violations = violations or []
         self.exception_type = exception_type
         self.stack = stack
+        self.partial_result: Any = None
+        """What can be carried of a result that is invalid; None when nothing of it can."""
+        self.non_finite: list[str] = []
+        """JSON pointers to the texts in `partial_result` that stand for a number."""
 
     def record(self) -> ErrorRecord:
         """The error as docs/protocol.md has it."""
-        return {
+        record: ErrorRecord = {
             "reason": self.reason,
             "message": self.message,
             "metadata": self.metadata,
@@ -50,6 +56,11 @@ class RunnerError(Exception):
             "exception_type": self.exception_type,
             "stack": self.stack,
         }
+        if self.partial_result is not None:
+            record["partial_result"] = self.partial_result
+        if self.non_finite:
+            record["non_finite"] = self.non_finite
+        return record
 
 
 def nearest(name: str, known: list[str]) -> str:

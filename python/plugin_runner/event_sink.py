@@ -6,67 +6,98 @@ import os
 from _thread import allocate_lock, start_new_thread
 from time import sleep, time
 
-from plugin_runner.encode import dumps, lenient_object
+from plugin_runner.encode import dumps, lenient_fields, record_text, shown_text
+from plugin_runner.log_level import level_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from plugin_runner.errors import ErrorRecord
+    from plugin_runner.process_lock import ProcessLock
+    from plugin_runner.result import Encoded
 
 FIELDS_LIMIT = 256 * 1024
 
+# A process that the job forked may end without a word: so much of its progress is written without waiting.
+_AT_ONCE = 256
+_FORK_WAIT_SECONDS = 10
+
 
 class EventSink:
-    """Each record is one whole line. Thread-safe.
+    """Each record is one whole line. Thread-safe, and safe in processes that the job forks or spawns.
 
     Of progress that comes in quick succession the newest of each step is written: every 10 ms at first, and ever more
     rarely the longer the job runs, up to once a second. So a tight loop costs next to nothing, and its progress does
     not eat up the limit of the job's output.
+
+    Several processes may write to the pipe, which takes no more than 4 KiB at once: with the first fork a lock between
+    the processes comes into being.
     """
 
     keeps_artifacts = True
 
-    def __init__(self, fd: int, line_limit: int) -> None:
+    def __init__(
+        self, fd: int, line_limit: int, started: float | None = None, shared: ProcessLock | None = None
+    ) -> None:
         self._fd = fd
         self._line_limit = line_limit
-        self._started = time()
+        self._started = time() if started is None else started
+        self._shared = shared
+        self._torn = False
+        self._at_once = 0 if shared is None else _AT_ONCE
+        self._hooked = False
         self._flushed = 0.0
-        self._pending: dict[str, tuple[float, float, float, str]] = {}
-        self._flush_is_due = False
         self._has_flusher = False
+        self._flush_is_due = False
+        self._pending: dict[str, tuple[float, float, float, str]] = {}
         self._renew_locks()
-        os.register_at_fork(after_in_child=self._renew_locks)
+        os.register_at_fork(
+            before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._after_fork_in_child
+        )
+
+    def __reduce__(self) -> tuple[Callable[..., EventSink], tuple[Any, ...]]:
+        """For a spawned process, which opens what this process has open."""
+        from plugin_runner.process_lock import reopened_sink
+
+        with self._lock:
+            shared = self._share()
+        return reopened_sink, (os.getpid(), self._fd, shared.fd, self._line_limit, self._started)
 
     def progress(self, step: str, current: float, total: float, message: str) -> None:
         now = time()
         with self._lock:
             self._pending[step] = (now, current, total, message)
-            if now - self._flushed >= self._interval(now):
+            if self._at_once or now - self._flushed >= self._interval(now):
+                self._at_once = max(self._at_once - 1, 0)
                 self._flush()
             elif not self._flush_is_due:
                 self._flush_is_due = True
                 self._flush_later()
 
     def metrics(self, step: str, values: dict[str, Any]) -> None:
-        self._record("metrics", f'"step":{dumps(step)},"values":{_object(values)}')
+        self._record("metrics", f'"step":{self._text(step)},{_object("values", values)}')
 
     def log(self, level: str, message: str, fields: dict[str, Any]) -> None:
-        text = dumps(cut(message.encode("utf-8", "backslashreplace"), self._line_limit))
-        said = f'"level":{dumps(level)},"message":{text},"fields":{_object(fields)}'
+        said = f'"level":{self._text(level_name(level))},"message":{self._text(message)},{_object("fields", fields)}'
         self._record("log", f'"source":"LOGGER",{said}')
 
     def artifact(self, artifact: dict[str, Any]) -> None:
-        metadata = _object(artifact["metadata"])
-        known = {key: value for key, value in artifact.items() if key != "metadata"}
-        self._record("artifact", f'{dumps(known)[1:-1]},"metadata":{metadata}')
+        said = [f'"{key}":{self._text(artifact[key])}' for key in ("name", "uri", "media_type", "sha256")]
+        said.append(f'"size_bytes":{artifact["size_bytes"]}')
+        self._record("artifact", f"{','.join(said)},{_object('metadata', artifact['metadata'])}")
 
-    def result(self, value: bytes) -> None:
+    def result(self, value: Encoded) -> None:
         """Writes the result, which is JSON already."""
-        self._record("result", f'"value":{value.decode()}')
+        self._record("result", value.keys().decode())
 
     def error(self, record: ErrorRecord) -> None:
-        self._record("error", f'"error":{dumps(record)}')
+        self._record("error", f'"error":{record_text(record).decode()}')
+
+    def flush(self) -> None:
+        """Writes the progress that waits."""
+        with self._lock:
+            self._flush()
 
     def _record(self, kind: str, keys: str) -> None:
         line = f'{{"time":{time():.6f},"type":"{kind}",{keys}}}\n'.encode()
@@ -79,15 +110,38 @@ class EventSink:
 
     def _flush(self) -> None:
         if self._pending:
-            lines = [_progress(step, *said) for step, said in self._pending.items()]
+            lines = [self._progress_line(step, *said) for step, said in self._pending.items()]
             self._pending.clear()
             self._flushed = time()
             self._write("".join(lines).encode())
 
+    def _progress_line(self, step: str, when: float, current: float, total: float, message: str) -> str:
+        said = f'"current":{current!r},"total":{total!r},"message":{self._text(message)}'
+        return f'{{"time":{when:.6f},"type":"progress","step":{self._text(step)},{said}}}\n'
+
+    def _text(self, text: object) -> str:
+        """A text of the plugin as JSON: valid Unicode, and not longer than a line of its output."""
+        return dumps(cut(shown_text(text).encode(), self._line_limit))
+
     def _write(self, lines: bytes) -> None:
-        rest = memoryview(lines)
+        if self._shared is None:
+            self._write_whole(lines)
+            return
+        with self._shared:
+            # Another process may have been killed while it wrote: what is left of its line ends here.
+            self._write_whole(b"\n" + lines)
+
+    def _write_whole(self, lines: bytes) -> None:
+        rest = memoryview(b"\n" + lines if self._torn else lines)
+        self._torn = True
         while rest:
-            rest = rest[os.write(self._fd, rest) :]
+            try:
+                rest = rest[os.write(self._fd, rest) :]
+            except BlockingIOError:  # the plugin made the pipe non-blocking
+                from select import select
+
+                select((), (self._fd,), ())
+        self._torn = False
 
     def _flush_later(self) -> None:
         if not self._has_flusher:
@@ -97,12 +151,41 @@ class EventSink:
 
     def _run_flusher(self) -> None:
         wake, lock = self._wake, self._lock
-        while True:
-            wake.acquire()
-            sleep(self._interval(time()))
+        try:
+            while True:
+                wake.acquire()
+                sleep(self._interval(time()))
+                with lock:
+                    self._flush_is_due = False
+                    self._flush()
+        except Exception:  # the plugin closed the pipe; who writes next is told
             with lock:
-                self._flush_is_due = False
-                self._flush()
+                self._has_flusher = False
+
+    def _share(self) -> ProcessLock:
+        if self._shared is None:
+            from plugin_runner.process_lock import ProcessLock
+
+            self._shared = ProcessLock()
+        return self._shared
+
+    def _before_fork(self) -> None:
+        """No record may be half written while the process becomes two."""
+        self._holds = self._lock.acquire(True, _FORK_WAIT_SECONDS)
+        self._share()
+        self._flush()
+        if not self._hooked:
+            from plugin_runner.process_lock import flush_at_end_of_children
+
+            self._hooked = flush_at_end_of_children(self)
+
+    def _after_fork(self) -> None:
+        if self._holds:
+            self._lock.release()
+
+    def _after_fork_in_child(self) -> None:
+        self._renew_locks()
+        self._at_once = _AT_ONCE
 
     def _renew_locks(self) -> None:
         """A forked process has neither the flusher nor whoever held a lock."""
@@ -118,18 +201,13 @@ def cut(line: bytes, limit: int) -> str:
     """A line as text; what is beyond the limit is cut, and the cut is seen."""
     if len(line) <= limit:
         return line.decode("utf-8", "replace")
-    return f"{line[:limit].decode('utf-8', 'replace')}… [+{len(line) - limit} bytes]"
+    return f"{line[:limit].decode('utf-8', 'ignore')}… [+{len(line) - limit} bytes]"
 
 
-def _progress(step: str, when: float, current: float, total: float, message: str) -> str:
-    said = f'"current":{_number(current)},"total":{_number(total)},"message":{dumps(str(message))}'
-    return f'{{"time":{when:.6f},"type":"progress","step":{dumps(str(step))},{said}}}\n'
-
-
-def _number(value: float) -> str:
-    return repr(value if type(value) in (int, float) else float(value))
-
-
-def _object(fields: dict[str, Any]) -> str:
-    text = dumps(lenient_object(fields))
-    return text if len(text) <= FIELDS_LIMIT else f'{{"truncated":"{len(text)} characters"}}'
+def _object(name: str, fields: dict[str, Any]) -> str:
+    made, non_finite = lenient_fields(fields)
+    text = dumps(made)
+    if len(text) > FIELDS_LIMIT:
+        return f'"{name}":{{"truncated":"{len(text)} characters"}}'
+    more = f',"non_finite":{dumps(non_finite)}' if non_finite else ""
+    return f'"{name}":{text}{more}'

@@ -9,11 +9,12 @@ import sys
 from _thread import start_new_thread
 
 from plugin_runner.cancellation import Cancellation
-from plugin_runner.encode import encode_result
+from plugin_runner.decode import params_of
 from plugin_runner.errors import RunnerError
 from plugin_runner.event_sink import EventSink
 from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork
 from plugin_runner.process_tree import SCOPE_VARIABLE
+from plugin_runner.result import encode_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def run_child(spec: dict[str, Any], stdout: int, stderr: int, records: int, life
         sink.result(value)
         code = 0
     except RunnerError as error:
+        if os.getpid() != own_process:
+            leave_fork(error)
         sink.error(error.record())
     except BaseException as error:
         cancellation.close()
@@ -65,7 +68,7 @@ def _run(spec: dict[str, Any], sink: EventSink, cancellation: Cancellation) -> A
     ctx = Context(sink, cancellation, variables, spec["job_id"], spec["work_dir"], spec["artifacts_dir"])
     action = load_entrypoint(spec["entrypoint"], binding["root"])
     ctx.raise_if_cancelled()
-    return action.run(spec["params"], ctx)
+    return action.run(params_of(spec), ctx)
 
 
 def _take_over_output(stdout: int, stderr: int) -> None:

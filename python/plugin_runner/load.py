@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable
 
 from plugin_runner.authoring import BaseAction, class_action_name, first_paragraph
+from plugin_runner.encode import Walk
 from plugin_runner.errors import RunnerError
 from plugin_runner.hints import ShapeOf, is_record, resolved_hints
 from plugin_runner.shape import Definitions, Faults, Shape
@@ -48,11 +49,17 @@ class LoadedAction:
         return None if self._result is None else root_schema(self._result)
 
     def validated(self, params: dict[str, Any], warnings: list[Violation] | None = None) -> Any:
-        """The JSON of the params as the code will see them. Raises PARAMS_INVALID.
+        """The params as they were given, with defaults filled in. Raises PARAMS_INVALID.
 
-        What the action does not use of them is added to `warnings`.
+        What the action does not use of them is added to `warnings`, and defaults without JSON.
         """
-        return self._params.dump(self._converted(params, warnings))
+        given = Walk(keep_floats=True).value(params)  # a copy: a model's validator may change what it is given
+        converted = self._converted(params, warnings)
+        faults = Faults()
+        shown = self._params.shown(given, converted, (None, "params"), faults)
+        if warnings is not None:
+            warnings += faults.warnings
+        return shown
 
     def run(self, params: dict[str, Any], ctx: Context, warnings: list[Violation] | None = None) -> Any:
         """What the action returns, awaited. Raises PARAMS_INVALID, and whatever the action raises.

@@ -135,7 +135,8 @@ class EventStream:
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             self._rest += line
-            self._relay(bytes(self._rest))
+            if self._rest or self._overlong:  # an empty line sets off what a killed process wrote half
+                self._relay(bytes(self._rest))
             self._rest.clear()
             self._overlong = False
         if len(self._rest) + len(rest) > self._limit:

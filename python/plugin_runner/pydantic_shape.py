@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable
 
 from plugin_runner.errors import RunnerError
+from plugin_runner.pydantic_defaults import with_defaults
 from plugin_runner.shape import Definitions, Faults, Shape
 
 if TYPE_CHECKING:
@@ -51,9 +52,8 @@ class PydanticShape(Shape):
             for error in refused.errors(include_url=False, include_context=False, include_input=False):
                 faults.add(_field(value, error["loc"], error["type"], path), _said(error), error["type"])
 
-    def dump(self, converted: Any) -> Any:
-        """The JSON of what `convert` returned, under the names that it takes."""
-        return self._adapter.dump_python(converted, mode="json", by_alias=True)
+    def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
+        return with_defaults(given, converted, path, faults)
 
 
 def _field(value: Any, location: tuple[str | int, ...], kind: str, path: Path) -> Path:

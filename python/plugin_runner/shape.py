@@ -5,10 +5,9 @@ Conversion is as lax as pydantic's: "5" is accepted for an int and arrives as 5.
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Callable
 
-from plugin_runner.encode import Unencodable, plain, pointer
+from plugin_runner.encode import Walk, pointer
 from plugin_runner.errors import nearest
 
 if TYPE_CHECKING:
@@ -33,11 +32,13 @@ class Faults:
 
     def ignored(self, path: Path, known: Iterable[str]) -> None:
         """Warns of a name that none of the known ones is."""
+        like = nearest(str(path[1] if path else ""), list(known))
+        hint = f' Did you mean "{like}"?' if like else ""
+        self.warn(path, f"is not known to the action and was ignored.{hint}", "ignored")
+
+    def warn(self, path: Path, description: str, rule: str) -> None:
         if len(self.warnings) < WARNINGS_LIMIT:
-            like = nearest(str(path[1] if path else ""), list(known))
-            hint = f' Did you mean "{like}"?' if like else ""
-            said = f"is not known to the action and was ignored.{hint}"
-            self.warnings.append({"field": pointer(path), "description": said, "rule": "ignored"})
+            self.warnings.append({"field": pointer(path), "description": description, "rule": rule})
 
 
 class Definitions:
@@ -59,9 +60,9 @@ class Shape:
         """The converted value. A fault is added to `faults`, and what is returned then means nothing."""
         return value
 
-    def dump(self, converted: Any) -> Any:
-        """The JSON of what `convert` returned, such that `convert` would take it again."""
-        return plain(converted)
+    def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
+        """What was given, with defaults filled in: `convert` makes the same of it. `converted` is what it made."""
+        return given
 
 
 class Scalar(Shape):
@@ -94,7 +95,9 @@ class Choice(Shape):
 
     def convert(self, value: Any, path: Path, faults: Faults) -> Any:
         for given, meant in self._choices:
-            if type(given) is type(value) and given == value:
+            # 1.0 arrives as 1: JSON has no other; and NaN is unequal to itself.
+            same = given == value or (given != given and value != value)
+            if same and isinstance(given, bool) == isinstance(value, bool):
                 return meant
         faults.add(path, f"must be one of {', '.join(map(repr, (given for given, _ in self._choices)))}", "enum")
 
@@ -128,6 +131,12 @@ class Sequence(Shape):
         except TypeError:
             return faults.add(path, "must hold values that can be members of a set", "type")
 
+    def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
+        if not isinstance(converted, (list, tuple)):  # a set has no order, and takes no records
+            return given
+        pairs = enumerate(zip(given, converted))
+        return [self._item.shown(item, made, (path, index), faults) for index, (item, made) in pairs]
+
 
 class FixedTuple(Shape):
     """A tuple with a shape for each place."""
@@ -150,6 +159,10 @@ class FixedTuple(Shape):
         pairs = enumerate(zip(self._items, value))
         return tuple(shape.convert(item, (path, index), faults) for index, (shape, item) in pairs)
 
+    def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
+        parts = enumerate(zip(self._items, given, converted))
+        return [shape.shown(item, made, (path, index), faults) for index, (shape, item, made) in parts]
+
 
 class Dictionary(Shape):
     """A dict with any keys of one shape."""
@@ -168,10 +181,19 @@ class Dictionary(Shape):
     def convert(self, value: Any, path: Path, faults: Faults) -> Any:
         if not isinstance(value, dict):
             return faults.add(path, "must be an object", "type")
-        return {
-            self._key.convert(key, (path, key), faults): self._item.convert(item, (path, key), faults)
-            for key, item in value.items()
-        }
+        made: dict[Any, Any] = {}
+        names: dict[Any, str] = {}
+        for name, item in value.items():
+            before = len(faults.violations)
+            key = self._key.convert(name, (path, name), faults)
+            if len(faults.violations) == before and names.setdefault(key, name) != name:
+                faults.add((path, name), f"is the same key as {names[key]!r}", "uniqueKeys")
+            made[key] = self._item.convert(item, (path, name), faults)
+        return made
+
+    def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
+        pairs = zip(given.items(), converted.values())
+        return {name: self._item.shown(item, made, (path, name), faults) for (name, item), made in pairs}
 
 
 class Union(Shape):
@@ -206,6 +228,14 @@ class Union(Shape):
             said = [tried.violations[0]["description"] for tried in refused]
             faults.add(path, ", or ".join(dict.fromkeys(said)), "anyOf" if len(said) > 1 else "type")
 
+    def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
+        for option in self._options:
+            tried = Faults()
+            made = option.convert(given, path, tried)
+            if not tried.violations and type(made) is type(converted):
+                return option.shown(given, converted, path, faults)
+        return given
+
 
 class Annotation(Shape):
     """A shape with a description."""
@@ -219,6 +249,9 @@ class Annotation(Shape):
 
     def convert(self, value: Any, path: Path, faults: Faults) -> Any:
         return self._shape.convert(value, path, faults)
+
+    def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
+        return self._shape.shown(given, converted, path, faults)
 
 
 class Field:
@@ -238,10 +271,7 @@ class Field:
         if self.description:
             schema["description"] = self.description
         if self.default is not None:
-            try:
-                schema["default"] = plain(self.default())
-            except Unencodable:
-                pass  # a default that has no JSON is for the code alone
+            put_default(schema, "default", self.default(), None, Faults())
         return schema
 
 
@@ -312,21 +342,30 @@ class Record(Shape):
         except (ValueError, TypeError, AssertionError) as error:
             return faults.add(path, str(error) or type(error).__name__, "value_error")
 
-    def dump(self, converted: Any) -> Any:
-        values = converted if isinstance(converted, dict) else vars_of(converted, self.fields)
-        dumped = {}
-        for name, value in values.items():
-            shape = self.fields[name].shape if name in self.fields else Shape()
-            try:
-                dumped[name] = shape.dump(value)
-            except Unencodable:
-                pass  # bytes, or a default that is for the code alone: the code finds it again
-        return dumped
+    def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
+        shown = dict(given)
+        for name, field in self.fields.items():
+            if name in given:
+                made = converted.get(name) if isinstance(converted, dict) else getattr(converted, name, None)
+                shown[name] = field.shape.shown(given[name], made, (path, name), faults)
+            elif field.default is not None:
+                put_default(shown, name, field.default(), (path, name), faults)
+        return shown
 
 
-def vars_of(instance: object, names: Iterable[str]) -> dict[str, Any]:
-    """The attributes of these names that an object has."""
-    return {name: getattr(instance, name) for name in names if hasattr(instance, name)}
+def put_default(holder: dict[str, Any], name: str, value: Any, path: Path, faults: Faults) -> None:
+    """Shows a default under a name: as text, with a warning, where it has no JSON; a secret not at all."""
+    if hasattr(value, "get_secret_value"):
+        return
+    if isinstance(value, bytes):  # params of this type are given as text
+        value = value.decode("utf-8", "backslashreplace")
+    walk = Walk(lenient=True, keep_floats=True)
+    holder[name] = walk.value(value, path)
+    for fault in walk.faults:
+        said = (
+            f"has a default without JSON ({fault.what}): it is shown as text, and the action gets the default itself."
+        )
+        faults.warn(fault.path, said, "default")
 
 
 def to_int(value: Any) -> int:
@@ -341,10 +380,7 @@ def to_int(value: Any) -> int:
 
 
 def to_float(value: Any) -> float:
-    number = float(value if isinstance(value, str) else _number(value))
-    if not isfinite(number):
-        raise ValueError
-    return number
+    return float(value if isinstance(value, str) else _number(value))
 
 
 def to_bool(value: Any) -> bool:

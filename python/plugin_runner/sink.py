@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 
+from plugin_runner.encode import shown_text
+from plugin_runner.log_level import level_name
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Sink(Protocol):
-        """Takes validated records. Every method may be called from any thread."""
+        """Takes validated records. Every method may be called from any thread, and fails for no value."""
 
         keeps_artifacts: bool
 
@@ -31,8 +34,11 @@ class PlainRunSink:
         pass
 
     def log(self, level: str, message: str, fields: dict[str, Any]) -> None:
-        more = "".join(f" {key}={value}" for key, value in fields.items())
-        print(f"{level} {message}{more}", file=sys.stderr)
+        more = "".join(f" {shown_text(key)}={shown_text(value)}" for key, value in fields.items())
+        try:
+            print(f"{shown_text(level_name(level))} {shown_text(message)}{more}", file=sys.stderr)
+        except (OSError, ValueError, AttributeError):  # the plugin closed or replaced it
+            pass
 
     def artifact(self, artifact: dict[str, Any]) -> None:
         pass

@@ -7,12 +7,13 @@ import sys
 
 from plugin_runner.cancellation import Cancellation
 from plugin_runner.context import Context
-from plugin_runner.decode import decode
-from plugin_runner.encode import dumps, encode_result
+from plugin_runner.decode import decode, params_of
+from plugin_runner.encode import dumps, record_text
 from plugin_runner.errors import RunnerError
 from plugin_runner.failure import exception_type
 from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork, remove_directory
 from plugin_runner.process_state import ProcessState
+from plugin_runner.result import encode_lenient, encode_result
 from plugin_runner.sink import PlainRunSink
 
 TYPE_CHECKING = False
@@ -116,17 +117,20 @@ class Worker:
         request_id = request.message["id"]
         try:
             with request.cancellation:
-                value = encode_result(self._value(request))
+                value = self._value(request)
+                encode = encode_result if request.message["type"] == "run" else encode_lenient
+                encoded = encode(value)
             self._leave_if_forked(None)
-            more = b',"warnings":%b' % dumps(request.warnings).encode() if request.warnings else b""
-            return b'{"id":%d,"ok":true,"value":%b%b}\n' % (request_id, value, more)
+            more = b',"warnings":' + record_text(request.warnings) if request.warnings else b""
+            return b'{"id":%d,"ok":true,%b%b}\n' % (request_id, encoded.keys(), more)
         except RunnerError as error:
+            self._leave_if_forked(error)
             record = error.record()
         except BaseException as error:
             request.cancellation.close()
             self._leave_if_forked(error)
             record = how_it_failed(error, request.cancellation).record()
-        return b'{"id":%d,"ok":false,"error":%b}\n' % (request_id, dumps(record).encode())
+        return b'{"id":%d,"ok":false,"error":%b}\n' % (request_id, record_text(record))
 
     def clean_up(self, request: Request) -> None:
         """Makes the next call start as the first one did, and removes the run's directory."""
@@ -150,7 +154,7 @@ class Worker:
         if kind == "run":
             return self._run(request)
         if kind == "validate":
-            return self._action(message).validated(message["params"], request.warnings)
+            return self._action(message).validated(params_of(message), request.warnings)
         if kind == "describe":
             from plugin_runner.describe import describe
 
@@ -170,7 +174,7 @@ class Worker:
         ctx = Context(_sink, request.cancellation, variables, message["job_id"], work_dir, artifacts)
         action = self._action(message)
         ctx.raise_if_cancelled()
-        return action.run(message["params"], ctx, request.warnings)
+        return action.run(params_of(message), ctx, request.warnings)
 
     def _run_dir(self, message: dict[str, Any]) -> str:
         """Every run has a directory of its own, which is made when the action asks for it."""

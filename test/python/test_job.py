@@ -168,7 +168,7 @@ def test_a_folder_is_carried_once_and_what_the_job_was_given_is_gone(start_job: 
         ("misbehaving", "bad:fail", {}, "ACTION_FAILED"),
         ("misbehaving", "bad:leave", {}, "ACTION_FAILED"),
         ("misbehaving", "bad:recurse", {}, "ACTION_FAILED"),
-        ("misbehaving", "bad:not_json", {"what": "nan"}, "RESULT_INVALID"),
+        ("misbehaving", "bad:not_json", {"what": "object"}, "RESULT_INVALID"),
         ("misbehaving", "bad:huge", {"size": 100_000}, "RESULT_INVALID"),
         ("basic", "basic:add", {"a": "x"}, "PARAMS_INVALID"),
         ("basic", "basic:nothing", {}, "ACTION_NOT_FOUND"),

@@ -157,11 +157,37 @@ def test_the_stack_is_the_plugins_own(start_worker: StartWorker) -> None:
     assert stack.count("  File ") == 2
 
 
-@pytest.mark.parametrize("what", ["nan", "bytes", "cycle", "big", "key"])
-def test_a_result_without_json_is_answered(start_worker: StartWorker, what: str) -> None:
+@pytest.mark.parametrize("what", ["object", "cycle", "big", "key"])
+def test_a_result_without_json_is_answered_with_what_is_left_of_it(start_worker: StartWorker, what: str) -> None:
     error = start_worker("misbehaving").error("bad:not_json", {"what": what})
     assert error["reason"] == "RESULT_INVALID"
     assert error["metadata"]["field"].startswith("/a~1b/0")
+    assert error["partial_result"]["kept"] == "NaN"
+    assert error["non_finite"] == ["/kept"]
+
+
+def test_numbers_without_json_go_in_and_come_out(start_worker: StartWorker) -> None:
+    worker = start_worker("basic")
+    params = {"a/b": ["NaN", "NaN"], "c": "-Infinity"}
+    answer = worker.run("basic:echo", params, non_finite=["/a~1b/1", "/c"])
+    assert (answer["value"], answer["non_finite"]) == (params, ["/a~1b/1", "/c"])
+    assert "non_finite" not in worker.run("basic:echo", params)
+    assert worker.value("basic:kinds", {"values": ["NaN", "NaN", 1, 1.5]}, non_finite=["/values/1"]) == [
+        "str",
+        "float",
+        "int",
+        "float",
+    ]
+    error = worker.error("basic:echo", params, non_finite=["/c", "/a~1b/7"])
+    assert (error["reason"], error["metadata"]) == ("REQUEST_INVALID", {"field": "/non_finite/1"})
+
+
+def test_minus_zero_stays_what_it_is(start_worker: StartWorker) -> None:
+    worker = start_worker("basic")
+    worker.socket.sendall(
+        b'{"type":"run","id":9,"action":"a","entrypoint":"basic:echo","params":{"a":-0,"b":-0.0},"env":{},"job_id":""}\n'
+    )
+    assert [str(each) for each in worker.receive()["value"].values()] == ["-0.0", "-0.0"]
 
 
 def test_a_huge_result_is_answered(start_worker: StartWorker) -> None:

@@ -10,6 +10,11 @@ def echo(params: dict):
     return params
 
 
+@action
+def kinds(values: list):
+    return [type(value).__name__ for value in values]
+
+
 @action(name="sum", description="Adds two numbers.")
 def add(a: int, b: int = 2) -> int:
     return a + b
