@@ -8,7 +8,7 @@ import type { LoadedAction, ValidParams } from "./plugin.ts";
 const noWarnings: readonly Violation[] = [];
 
 /** Params by the schema that stands outside the action's code, where there is one. Throws PARAMS_INVALID. */
-export function checkParams({ validator }: LoadedAction, given: Carried<JsonObject>): ValidParams {
+export function checkParams({ validator }: Pick<LoadedAction, "validator">, given: Carried<JsonObject>): ValidParams {
   if (!validator) return { params: given, warnings: noWarnings };
   const numbers = withNumberValues(given);
   const warnings = validator(numbers);

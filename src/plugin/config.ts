@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import { create, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import { create, type JsonObject } from "@bufbuild/protobuf";
 import type { ErrorObject } from "ajv";
 import {
   type PluginIssue,
@@ -10,6 +10,8 @@ import {
 } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { isObject } from "../util/is-object.ts";
 import { jsonPointer, pointerPath } from "../util/json-pointer.ts";
+import { withNumbers } from "../util/non-finite.ts";
+import { toPlainJson } from "../util/plain-json.ts";
 import { checkConfig, unknownKeys } from "./config-schema.ts";
 import { parseEntrypoint } from "./entrypoint.ts";
 import { type Fault, fileInvalid } from "./file-fault.ts";
@@ -193,9 +195,10 @@ function toSchema(value: unknown): JsonObject | string | undefined {
   return isObject(value) ? toJsonObject(value) : undefined;
 }
 
-/** As JSON would have it: dates of YAML become text, NaN becomes null. */
-export function toJsonObject(value: Record<string, unknown>): JsonObject {
-  const copy: JsonValue = JSON.parse(JSON.stringify(value));
+/** As JSON would have it: dates of YAML become text. NaN and infinities stay numbers. */
+export function toJsonObject(given: Record<string, unknown>): JsonObject {
+  const { value, nonFinite } = toPlainJson(given);
+  const copy = withNumbers(value, nonFinite);
   return isObject(copy) ? copy : {};
 }
 

@@ -19,6 +19,7 @@ import type { FolderLocation, Location, ModuleLocation } from "./location.ts";
 import type { LoadedPlugin } from "./plugin.ts";
 import { readRequirements } from "./requirements.ts";
 import { readSchemaFile } from "./schema-file.ts";
+import { shownSchema } from "./shown-schema.ts";
 
 /** The actions that a configuration declares: those that can be run, and why the others cannot. */
 export interface DeclaredActions {
@@ -161,8 +162,8 @@ function toAction({
     description,
     entrypoint,
     method,
-    ...(typeof params === "object" ? { paramsSchema: params } : {}),
-    ...(typeof result === "object" ? { resultSchema: result } : {}),
+    ...(typeof params === "object" ? { paramsSchema: shownSchema(params) } : {}),
+    ...(typeof result === "object" ? { resultSchema: shownSchema(result) } : {}),
     ...(resources ? { resources } : {}),
     ...(timeoutMs === undefined ? {} : { timeout: durationFromMs(timeoutMs) }),
   });

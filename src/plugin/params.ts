@@ -4,6 +4,7 @@ import formats from "ajv-formats";
 import { PluginRunnerError, type Violation } from "../errors.ts";
 import { maxMessageLevels } from "../util/json.ts";
 import { isPlainJson } from "../util/plain-json.ts";
+import { addNumberKeywords, withNumberKeywords, writeNumbers } from "./number-keywords.ts";
 import type { ParamsValidator } from "./plugin.ts";
 import { linearRegExp } from "./regexp.ts";
 import { refuseHostileSchema } from "./schema-limits.ts";
@@ -23,7 +24,9 @@ const options = {
   // Checked once by `metaSchema`: each instance compiling it anew would cost 30 ms.
   meta: false,
   validateSchema: false,
-  code: { regExp: linearRegExp },
+  code: { regExp: linearRegExp, process: writeNumbers },
+  // NaN and infinities are numbers, as they are for pydantic: limits refuse them.
+  strictNumbers: false,
 } as const;
 
 let metaSchema: Ajv2020 | undefined;
@@ -56,7 +59,8 @@ function compileSchema(schema: JsonObject, owner: string): ValidateFunction {
     if (metaSchema.validateSchema(plain) !== true) throw schemaInvalid(metaSchema, owner);
     const ajv = new Ajv2020(options);
     formats.default(ajv);
-    return ajv.compile(plain);
+    addNumberKeywords(ajv);
+    return ajv.compile(withNumberKeywords(plain));
   } catch (error) {
     if (error instanceof PluginRunnerError) throw error.metadata.owner ? error : named(error, owner);
     const why = error instanceof RangeError ? "it is too large" : errorText(error);

@@ -10,7 +10,7 @@ import {
 import { fromErrorRecord, PluginRunnerError } from "../errors.ts";
 import { abortable } from "../util/abortable.ts";
 import { compareText } from "../util/compare-text.ts";
-import { findJsonFault } from "../util/json.ts";
+import { findFaultBesideNumbers } from "../util/json.ts";
 import { didYouMean, nearest } from "../util/nearest.ts";
 import { SharedWork } from "../util/shared-work.ts";
 import type { DescribedAction, ScannedAction } from "../worker/messages.ts";
@@ -20,6 +20,7 @@ import { scanJavaScript } from "./javascript-scan.ts";
 import type { DeclaredActions } from "./load-plugin.ts";
 import { compileParams } from "./params.ts";
 import type { Inspector, LoadedAction, LoadedPlugin, ParamsValidator } from "./plugin.ts";
+import { shownSchema } from "./shown-schema.ts";
 
 /** Loading code that never ends is given up then. */
 const describeTimeoutMs = 120_000;
@@ -267,8 +268,8 @@ function withActions(plugin: Plugin, found: readonly Target[], issues: readonly 
     const action = known ?? create(ActionSchema, { name });
     action.entrypoint ||= entrypoint;
     action.description ||= description;
-    if (typeof params === "object") action.paramsSchema ??= params;
-    if (typeof result === "object") action.resultSchema ??= result;
+    if (typeof params === "object") action.paramsSchema ??= shownSchema(params);
+    if (typeof result === "object") action.resultSchema ??= shownSchema(result);
     actions.set(name, action);
   }
   copy.actions = [...actions.values()].sort((a, b) => compareText(a.name, b.name));
@@ -289,7 +290,7 @@ function lacksSchema({ paramsSchema, resultSchema }: Action): boolean {
 /** The action, or why its schemas cannot be sent to clients. */
 function showable(action: DescribedAction): DescribedAction {
   const schemas = [action.params_schema, action.result_schema];
-  const fault = schemas.map((schema) => schema && findJsonFault(schema)).find(Boolean);
+  const fault = schemas.map((schema) => schema && findFaultBesideNumbers(schema)).find(Boolean);
   if (!fault) return action;
   const error = { reason: "PLUGIN_INVALID", message: `A schema of ${action.name} ${fault.description}.` };
   return { ...action, params_schema: null, result_schema: null, error };

@@ -3,15 +3,19 @@ import type { Violation } from "../errors.ts";
 import { isObject } from "../util/is-object.ts";
 import { jsonPointer } from "../util/json-pointer.ts";
 import { didYouMean } from "../util/nearest.ts";
+import { enumKeyword, finiteKeyword } from "./number-keywords.ts";
 
 const longest = 300;
+
+/** Keywords of JSON Schema that others stand for. */
+const rules: Readonly<Record<string, string>> = { [finiteKeyword]: "type", [enumKeyword]: "enum" };
 
 /** What ajv found, for a person: `prefix` comes before every pointer. Needs ajv's option `verbose`. */
 export function toViolations(errors: readonly ErrorObject[], prefix: string): Violation[] {
   return errors.map((error) => ({
     field: cut(prefix + error.instancePath + lastStep(error)),
     description: cut(describe(error)),
-    rule: error.keyword,
+    rule: rules[error.keyword] ?? error.keyword,
   }));
 }
 
@@ -36,6 +40,10 @@ function describe(error: ErrorObject): string {
       return `is not expected.${suggestion(error, params.unevaluatedProperty)}`;
     case "type":
       return `must be ${typeNames(params.type)}, not ${typeOf(data)}`;
+    case finiteKeyword:
+      return `must be integer, not ${data}`;
+    case enumKeyword:
+      return `must be one of ${allowed(error.schema)}`;
     case "enum":
       return `must be one of ${allowed(params.allowedValues)}.${typeof data === "string" ? didYouMean(data, names(params.allowedValues)) : ""}`;
     case "const":
@@ -68,13 +76,18 @@ function typeNames(types: unknown): string {
 
 function typeOf(value: unknown): string {
   if (value === null) return "null";
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
   return Array.isArray(value) ? "array" : typeof value;
 }
 
 function allowed(values: unknown): string {
   if (!Array.isArray(values)) return "the allowed values";
-  const shown = values.slice(0, 20).map((value) => JSON.stringify(value));
+  const shown = values.slice(0, 20).map(inWords);
   return shown.join(", ") + (values.length > 20 ? ` and ${values.length - 20} more` : "");
+}
+
+function inWords(value: unknown): string {
+  return typeof value === "number" ? String(value) : JSON.stringify(value);
 }
 
 function names(values: unknown): string[] {

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
+import { type Duration, durationMs, type Timestamp } from "@bufbuild/protobuf/wkt";
 import type { JobFilter } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { PluginRunnerError, requestInvalid } from "../errors.ts";
@@ -14,6 +14,12 @@ const maxVariables = 256;
 const maxVariableBytes = 32 * 1024;
 const maxLabels = 64;
 const maxStates = 64;
+
+/** What `google.protobuf.Duration` and `Timestamp` can say: beyond it no client could show them. */
+const maxDurationSeconds = 315_576_000_000n;
+const minTimestampSeconds = -62_135_596_800n;
+const maxTimestampSeconds = 253_402_300_799n;
+const maxNanos = 999_999_999;
 
 /** What `RunPlugin`, `SubmitJob` and `ValidateParams` have in common. */
 export interface ActionRequest {
@@ -104,14 +110,28 @@ export function checkFilter(filter: JobFilter | undefined): void {
   if (Object.keys(filter.labels).length > maxLabels) {
     throw requestInvalid("/filter/labels", `has more than ${maxLabels} labels`);
   }
+  checkTimestamp("/filter/created_after", filter.createdAfter);
+  checkTimestamp("/filter/created_before", filter.createdBefore);
+}
+
+function checkTimestamp(field: string, timestamp: Timestamp | undefined): void {
+  if (!timestamp) return;
+  const { seconds, nanos } = timestamp;
+  if (seconds >= minTimestampSeconds && seconds <= maxTimestampSeconds && nanos >= 0 && nanos <= maxNanos) return;
+  throw requestInvalid(field, "is no Timestamp: from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z");
 }
 
 /** A timeout in milliseconds; undefined for none. */
 export function timeoutMs(timeout: Duration | undefined): number | undefined {
   if (!timeout) return undefined;
-  const ms = durationMs(timeout);
-  if (!(ms > 0)) throw requestInvalid("/timeout", "has to be more than 0");
-  return ms;
+  const { seconds, nanos } = timeout;
+  if (seconds < 0n || nanos < 0 || (seconds === 0n && nanos === 0)) {
+    throw requestInvalid("/timeout", "has to be more than 0");
+  }
+  if (seconds > maxDurationSeconds || nanos > maxNanos) {
+    throw requestInvalid("/timeout", `is no Duration: at most ${maxDurationSeconds} seconds and ${maxNanos} nanos`);
+  }
+  return durationMs(timeout);
 }
 
 /** What the request sets, over what the action's configuration sets. */
@@ -128,7 +148,9 @@ function checked(resources: Resources | undefined): Resources | undefined {
   if (!resources) return undefined;
   const { cpus, gpus, memoryMib, custom } = resources;
   for (const [name, amount] of Object.entries({ cpus, gpus, memory_mib: memoryMib, ...custom })) {
-    if (amount !== undefined && !(amount >= 0)) throw requestInvalid(`/resources/${name}`, "has to be 0 or more");
+    if (amount !== undefined && !(amount >= 0 && Number.isFinite(amount))) {
+      throw requestInvalid(`/resources/${name}`, `has to be 0 or more, and not ${amount}`);
+    }
   }
   return resources;
 }

@@ -30,6 +30,18 @@ test("the published schema is a valid JSON Schema, and every key in it says what
   }
 });
 
+test("a schema may have numbers that JSON has no literal for, and dates are text", (t) => {
+  const properties = "{best: {default: .inf}, loss: {enum: [.nan, 1]}, day: {default: 2024-02-29}}";
+  const config = read(t, `name: n\ncode: c\nactions:\n  train: {params: {properties: ${properties}}}\n`);
+  assert.deepEqual(config.actions.get("train")?.params, {
+    properties: {
+      best: { default: Number.POSITIVE_INFINITY },
+      loss: { enum: [Number.NaN, 1] },
+      day: { default: "2024-02-29" },
+    },
+  });
+});
+
 test("name and code are enough", (t) => {
   const config = read(t, "name: Digits\ncode: digits\n");
   assert.equal(config.version, "0.1.0");

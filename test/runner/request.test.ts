@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { DurationSchema, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { JobFilterSchema, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { ResourcesSchema } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { PluginRunnerError } from "../../src/errors.ts";
@@ -68,13 +68,47 @@ test("a timeout is more than 0", () => {
   for (const ms of [0, -1]) assert.throws(() => timeoutMs(durationFromMs(ms)), isInvalid("/timeout"));
 });
 
+test("a duration or a time that its type cannot say is refused: no client could show it", () => {
+  const timeout = (seconds: bigint, nanos: number) => () => timeoutMs(create(DurationSchema, { seconds, nanos }));
+  for (const [seconds, nanos] of [
+    [315_576_000_001n, 0],
+    [2n ** 62n, 0],
+    [1n, 1_000_000_000],
+  ] as const) {
+    // biome-ignore format: a table
+    assert.throws(timeout(seconds, nanos), isInvalid("/timeout"));
+  }
+  assert.equal(timeout(315_576_000_000n, 0)(), 315_576_000_000_000);
+  const after = (seconds: bigint, nanos = 0) => create(JobFilterSchema, { createdAfter: { seconds, nanos } });
+  checkFilter(after(253_402_300_799n));
+  for (const filter of [after(253_402_300_800n), after(-62_135_596_801n), after(0n, -1)]) {
+    assert.throws(() => checkFilter(filter), isInvalid("/filter/created_after"));
+  }
+});
+
+test("numbers that stand as such and texts that pointers name are the same params", () => {
+  const carried = { value: { a: ["NaN", "NaN"], b: "-Infinity" }, nonFinite: ["/a/1", "/b"] };
+  assert.deepEqual(paramsOf({ params: { a: ["NaN", Number.NaN], b: -Infinity }, nonFinite: [] }), carried);
+  assert.deepEqual(paramsOf({ params: structuredClone(carried.value), nonFinite: carried.nonFinite }), carried);
+  assert.deepEqual(paramsOf({ params: { a: ["NaN", Number.NaN], b: "-Infinity" }, nonFinite: ["/b"] }), carried);
+  const plain = { a: "NaN" };
+  assert.equal(paramsOf({ params: plain, nonFinite: [] }).value, plain);
+});
+
+test("a pointer that leads to no such text is refused with its index", () => {
+  for (const pointer of ["/b", "a", "", "/a/length", "/a/01", "/c"]) {
+    const request = { params: { a: ["NaN"], c: "nan" }, nonFinite: ["/a/0", pointer] };
+    assert.throws(() => paramsOf(request), isInvalid("/non_finite/1"), pointer);
+  }
+});
+
 test("what a request asks for goes over what is configured, each resource by itself", () => {
   const configured = create(ResourcesSchema, { cpus: 1, memoryMib: 100, custom: { a: 1, b: 1 } });
   const asked = create(ResourcesSchema, { cpus: 2, custom: { b: 2 } });
   const { cpus, memoryMib, custom } = mergeResources(configured, asked) ?? assert.fail();
   assert.deepEqual({ cpus, memoryMib, custom }, { cpus: 2, memoryMib: 100, custom: { a: 1, b: 2 } });
   assert.equal(mergeResources(undefined, undefined), undefined);
-  for (const bad of [-1, Number.NaN]) {
+  for (const bad of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
     assert.throws(
       () => mergeResources(undefined, create(ResourcesSchema, { cpus: bad })),
       isInvalid("/resources/cpus"),
