@@ -34,13 +34,16 @@ def with_defaults(given: Any, made: Any, path: Path, faults: Faults) -> Any:
 
 def _of_model(given: dict[str, Any], made: Any, fields: dict[str, Any], path: Path, faults: Faults) -> dict[str, Any]:
     shown = dict(given)
-    known = getattr(made, "model_fields_set", None)
+    names_of = {name: _names(name, field) for name, field in fields.items()}
+    # Under other names than the model's own its validators may have found any field; those that it set are known then.
+    foreign = not given.keys() <= {each for names in names_of.values() for each in names}
+    found: set[str] = getattr(made, "model_fields_set", set()) if foreign else set()
     for name, field in fields.items():
-        names = _names(name, field)
+        names = names_of[name]
         taken = next((each for each in names if each in given), None)
         if taken is not None:
             shown[taken] = with_defaults(given[taken], getattr(made, name, None), (path, taken), faults)
-        elif (known is None or name not in known) and not field.is_required():
+        elif name not in found and not field.is_required():
             _put(shown, names[0], field, (path, names[0]), faults)
     return shown
 

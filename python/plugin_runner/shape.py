@@ -362,9 +362,8 @@ def put_default(holder: dict[str, Any], name: str, value: Any, path: Path, fault
     walk = Walk(lenient=True, keep_floats=True)
     holder[name] = walk.value(value, path)
     for fault in walk.faults:
-        said = (
-            f"has a default without JSON ({fault.what}): it is shown as text, and the action gets the default itself."
-        )
+        what = fault.what.partition(":")[0].partition(",")[0]
+        said = f"has a default that {what}, without JSON: it is shown as text, and the action gets the default itself."
         faults.warn(fault.path, said, "default")
 
 

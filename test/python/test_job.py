@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from processes import PLUGINS, Job, messages, of
+from processes import PLUGINS, Job, WorkerClient, messages, of
 
 StartJob = Callable[..., Job]
 
@@ -284,3 +284,98 @@ def test_forged_records_are_dropped_and_seen(start_job: StartJob) -> None:
 def test_subprocesses_do_not_inherit_the_pipes(start_job: StartJob) -> None:
     value = of(start_job("basic", "basic:inherited").wait(), "result")[0]["value"]
     assert value.strip() == ""
+
+
+def test_texts_that_are_not_valid_unicode_are_shown_escaped_and_fail_nothing(
+    start_job: StartJob, start_worker: Callable[..., WorkerClient]
+) -> None:
+    records = start_job("records", "records:odd_texts").wait()
+    escaped = "\\udcff.txt"
+    assert of(records, "result")[0]["value"].endswith("/%FF.txt")
+    progress = of(records, "progress")
+    assert [(each["step"], each["message"]) for each in progress[:2]] == [(escaped, escaped)] * 2
+    assert progress[-1]["current"] == 3
+    assert [(each["step"], each["values"]) for each in of(records, "metrics")] == [(escaped, {escaped: escaped})]
+    assert [(each["level"], each["message"], each["fields"]) for each in of(records, "log")] == [
+        ("\\udcff.TXT", escaped, {"name": escaped}),
+        ("INFO", escaped, {"name": escaped, "file": escaped}),
+        ("INFO", escaped, {}),
+        ("INFO", "unprintable", {"more": "<Unprintable: ValueError>"}),
+    ]
+    artifact = of(records, "artifact")[0]
+    assert (artifact["name"], artifact["metadata"]) == (escaped, {escaped: escaped})
+    assert start_worker("records").value("records:odd_texts").endswith("/%FF.txt")
+
+
+def test_long_texts_are_cut_and_what_they_belong_to_is_not_lost(start_job: StartJob) -> None:
+    records = start_job("records", "records:long_texts").wait()
+    short = "x" * 1000 + "… [+4999000 bytes]"
+    assert (of(records, "progress")[0]["step"], of(records, "progress")[0]["message"]) == (short, short)
+    assert of(records, "metrics")[0]["step"] == short
+    log = of(records, "log")[0]
+    assert (log["level"], log["message"]) == (short.replace("x", "X"), short)
+    artifact = of(records, "artifact")[0]
+    assert (artifact["name"], artifact["media_type"]) == (short, short)
+    assert artifact["metadata"] == {"truncated": "5000011 characters"}
+
+
+def test_one_bad_key_removes_no_others_and_levels_have_one_name(
+    start_job: StartJob, start_worker: Callable[..., WorkerClient]
+) -> None:
+    records = start_job("records", "records:odd_values").wait()
+    metrics = [(each["step"], each["values"], each.get("non_finite")) for each in of(records, "metrics")]
+    assert metrics == [
+        ("5", {"loss": "NaN", "best": "Infinity", "text": "NaN", "5": str(2**70)}, ["/loss", "/best"]),
+        ("7", {"a": 1}, None),
+        ("", {"a": "-Infinity"}, ["/a"]),
+    ]
+    logged = [(each["level"], each["message"]) for each in of(records, "log")]
+    assert logged[:-1] == [
+        *((level, "level") for level in ("WARNING", "INFO", "INFO", "ERROR", "DEBUG", "INFO")),
+        ("INFO", "of a child"),
+        ("WARNING", "of a child"),
+    ]
+    level, message = logged[-1]
+    assert level == "INFO"
+    assert message.startswith("bad %d (at records.py:")
+    assert "TypeError" in message
+    assert "\n" not in message
+    worker = start_worker("records")
+    worker.value("records:odd_values")
+    assert worker.close()[1].splitlines()[-1] == f"INFO {message}"
+
+
+def test_processes_of_a_job_write_whole_records_and_the_result_arrives(start_job: StartJob) -> None:
+    job = start_job("records", "records:said_by_forks", output_limit_bytes=1 << 30, line_limit_bytes=16_384)
+    records = job.wait()
+    assert of(records, "result")[0]["value"] == "r" * 90_000
+    said = messages(records, "LOGGER")
+    for name in ("0", "1", "2", "3", "parent"):
+        own = [each for each in said if each.startswith(f"{name} ")]
+        assert own == [f"{name} {line} {name * 9_000}"[:9_000] for line in range(100)]
+    # What the killed one was writing may be lost, and nothing else.
+    assert len([each for each in messages(records, "SERVICE") if each.startswith("Dropped a record")]) <= 1
+
+
+def test_a_record_of_a_killed_process_does_not_take_the_result_with_it(start_job: StartJob) -> None:
+    records = start_job("records", "records:half_a_line", output_limit_bytes=1 << 30, line_limit_bytes=16_384).wait()
+    assert of(records, "result")[0]["value"] == "whole"
+
+
+def test_the_last_progress_of_a_forked_process_is_written(start_job: StartJob) -> None:
+    progress = of(start_job("records", "records:progress_of_a_fork").wait(), "progress")
+    assert progress[-1]["current"] == 10
+    assert len(progress) < 1_000
+
+
+@linux_only
+def test_a_context_can_be_sent_to_a_spawned_process(
+    start_job: StartJob, start_worker: Callable[..., WorkerClient]
+) -> None:
+    records = start_job("records", "records:said_by_a_spawned").wait()
+    assert of(records, "result")[0]["value"] == 0
+    assert messages(records, "LOGGER") == ["parent", "spawned"]
+    assert of(records, "progress")[-1]["current"] == 2
+    worker = start_worker("records")
+    assert worker.value("records:said_by_a_spawned") == 0
+    assert worker.close()[1].splitlines() == ["INFO parent", "INFO spawned"]

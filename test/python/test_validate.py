@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -162,3 +163,74 @@ def test_a_result_that_does_not_fit_its_model_is_only_logged(
     worker = start_worker("modern")
     assert worker.value("modern:ResizeAction", {"sizes": [], "q": 0}) == {"wrong": 1}
     assert "The result does not fit its model: /count is required" in worker.close()[1]
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "given", "more"),
+    [
+        ("changing", {"n": 2, "password": "pw", "raw": "abc"}, {"m": 1, "layers": [], "more": None, "Rate": 0.5}),
+        ("changing", {"old": 2, "password": "pw", "r": "1"}, {"raw": "x", "layers": [], "more": None}),
+        ("plain", {"n": "2", "raw": "abc"}, {"m": 1, "inner": None, "start": "abc"}),
+    ],
+)
+def test_what_is_shown_is_the_same_call_again(
+    start_worker: StartWorker, entrypoint: str, given: dict[str, Any], more: dict[str, Any]
+) -> None:
+    worker = start_worker("defaults")
+    shown = validated(worker, f"defaults:{entrypoint}", given)
+    assert shown == {**given, **more}
+    assert validated(worker, f"defaults:{entrypoint}", shown) == shown
+    assert worker.value(f"defaults:{entrypoint}", shown) == worker.value(f"defaults:{entrypoint}", given)
+
+
+def test_defaults_of_records_in_records_are_shown(start_worker: StartWorker) -> None:
+    worker = start_worker("defaults")
+    given = {"n": 1, "password": "pw", "layers": [{"size": "3"}], "more": [{"size": 1}]}
+    shown = validated(worker, "defaults:changing", given)
+    assert (shown["layers"], shown["more"]) == ([{"size": "3", "name": "dense"}], [{"size": 1, "name": "dense"}])
+    for inner in ({"a": 1}, [{"a": 1}]):
+        shown = validated(worker, "defaults:plain", {"n": 1, "raw": "", "inner": inner})
+        assert shown["inner"] in ({"a": 1, "b": 2}, [{"a": 1, "b": 2}])
+
+
+@pytest.mark.parametrize("entrypoint", ["defaults:odd", "defaults:odd_by_name"])
+def test_a_default_without_json_is_shown_as_text_with_a_warning_and_given_as_it_is(
+    start_worker: StartWorker, entrypoint: str
+) -> None:
+    worker = start_worker("defaults")
+    answer = worker.ask("validate", entrypoint=entrypoint, params={}, env={})
+    assert answer["ok"]
+    assert answer["value"]["seed"] == str(sys.maxsize)
+    assert answer["value"]["thing"] == "<strange>"
+    assert answer["non_finite"][0] == "/budget"
+    assert [(each["field"], each["rule"]) for each in answer["warnings"]] == [
+        ("/params/seed", "default"),
+        ("/params/thing", "default"),
+    ]
+    assert worker.value(entrypoint)[2] == "<strange>"
+
+
+def test_defaults_without_json_hide_no_action(start_worker: StartWorker) -> None:
+    answer = start_worker("defaults").ask("describe", entrypoints={})
+    described = {each["name"]: each for each in answer["value"]}
+    assert described["fine"]["params_schema"]["properties"]["n"] == {"type": "integer", "default": 1}
+    properties = described["odd_by_name"]["params_schema"]["properties"]
+    assert properties["seed"] == {"type": "integer", "default": str(sys.maxsize)}
+    assert properties["budget"]["default"] == "NaN"
+    assert properties["thing"] == {"default": "<strange>"}
+
+
+def test_a_float_may_be_given_as_an_integer_and_without_json(start_worker: StartWorker) -> None:
+    worker = start_worker("defaults")
+    for given in (1, 1.0):
+        assert worker.value("defaults:choices", {"ratio": given, "scale": given}) == ["Ratio.WHOLE", "float"]
+    found = faults(worker, "defaults:choices", {"ratio": True, "scale": 2})
+    assert list(found) == ["/params/ratio", "/params/scale"]
+    answer = worker.run("defaults:odd", {"budget": "NaN"}, non_finite=["/budget"])
+    assert answer["value"][1] == "NaN"
+    assert answer["non_finite"] == ["/1"]
+
+
+def test_keys_that_become_equal_are_refused(start_worker: StartWorker) -> None:
+    found = faults(start_worker("defaults"), "defaults:by_number", {"weights": {"1": 2, "01": 3}})
+    assert found == {"/params/weights/01": ("uniqueKeys", "is the same key as '1'")}

@@ -1,0 +1,120 @@
+import multiprocessing
+import os
+import signal
+import time
+
+from plugin_runner import Context, action
+
+
+class Unprintable:
+    def __str__(self):
+        raise ValueError("no text")
+
+
+@action
+def odd_texts(ctx: Context):
+    """Names of files that are no UTF-8, as os.listdir() gives them, wherever a text can be."""
+    odd = "\udcff.txt"
+    ctx.set_progress(1, 3, odd, message=odd)
+    ctx.set_progress(2, 3, odd, message=odd)
+    time.sleep(0.05)  # the newest is written by a thread
+    ctx.set_metrics({odd: odd}, odd)
+    ctx.log_message(odd, odd, name=odd)
+    ctx.log(odd, {"name": odd}, file=odd)
+    ctx.logger.info(odd)
+    ctx.log_message("unprintable", more=Unprintable())
+    with open(os.path.join(ctx.work_dir, odd), "w") as file:
+        file.write("abc")
+    uri = ctx.artifact(odd, metadata={odd: odd})
+    ctx.set_progress(3, 3, odd)
+    return uri
+
+
+@action
+def long_texts(ctx: Context):
+    long = "x" * 5_000_000
+    ctx.set_progress(1, 2, long, message=long)
+    ctx.set_metrics({"a": 1}, long)
+    ctx.log_message(long, long)
+    with open(os.path.join(ctx.work_dir, "a.txt"), "w") as file:
+        file.write("abc")
+    ctx.artifact("a.txt", long, long, {"long": long})
+    return "said"
+
+
+@action
+def odd_values(ctx: Context):
+    ctx.set_metrics({"__proto__": 1, "loss": float("nan"), "best": float("inf"), "text": "NaN", 5: 2**70}, 5)
+    ctx.log_metric(7, "a", 1)
+    ctx.log_metric(None, "a", float("-inf"))
+    for level in ("warn", 20, None, "error", 15, 25):
+        ctx.log_message("level", level)
+    ctx.logger.getChild("epoch").getChild("1").info("of a child")
+    ctx.logger.getChild("epoch").warning("of a child")
+    ctx.logger.info("bad %d", "x")
+
+
+@action
+def said_by_forks(ctx: Context, children: int = 4, lines: int = 100, size: int = 9_000):
+    """Children write lines beyond what a pipe takes at once, while the result is far beyond it."""
+    fork = multiprocessing.get_context("fork")
+    started = [
+        fork.Process(target=_say, args=(ctx, str(number), lines, size), daemon=True) for number in range(children)
+    ]
+    for child in started:
+        child.start()
+    for child in started:
+        child.join()
+    rest = fork.Process(target=_say, args=(ctx, "rest", 1_000_000, size), daemon=True)
+    rest.start()
+    _say(ctx, "parent", lines, size)
+    rest.kill()  # whatever it was about to write
+    rest.join()
+    return "r" * 90_000
+
+
+def _say(ctx, name, lines, size):
+    for line in range(lines):
+        ctx.log_message(f"{name} {line} {name * size}"[:size])
+
+
+@action
+def progress_of_a_fork(ctx: Context):
+    ctx.set_progress(2, 10)
+    child = multiprocessing.get_context("fork").Process(target=_advance, args=(ctx,))
+    child.start()
+    child.join()
+    return "done"
+
+
+def _advance(ctx):
+    for turn in range(1_000):
+        ctx.set_progress(3 + turn / 1_000, 10)
+    ctx.set_progress(10, 10)
+
+
+@action
+def said_by_a_spawned(ctx: Context):
+    ctx.logger.info("parent")
+    child = multiprocessing.get_context("spawn").Process(target=_spawned, args=(ctx,))
+    child.start()
+    child.join()
+    return child.exitcode
+
+
+def _spawned(ctx):
+    ctx.logger.info("spawned")
+    ctx.set_progress(1, 2)
+    ctx.set_progress(2, 2)
+
+
+@action
+def half_a_line(ctx: Context):
+    """A child is killed while it writes; the result comes right after it."""
+    pid = os.fork()
+    if pid == 0:
+        _say(ctx, "x", 1_000_000, 9_000)
+    time.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return "whole"
