@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Client } from "../grpc/client.ts";
-import { connect } from "../grpc/connect.ts";
+import { connect, type NodeClient } from "../grpc/connect.ts";
 import type { Option, OptionValues } from "./options.ts";
 import { UsageError } from "./usage-error.ts";
 import type { Io } from "./verb.ts";
@@ -31,7 +30,7 @@ export const clientOptions = [
 export type ClientOptions = OptionValues<typeof clientOptions>;
 
 /** The client that the options describe. The caller closes it. */
-export function openClient(options: ClientOptions, io: Io): Client {
+export function openClient(options: ClientOptions, io: Io): NodeClient {
   const { tls, tlsCa, tlsCert, tlsKey, tokenFile } = options;
   return connect({
     address: options.address,

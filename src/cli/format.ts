@@ -1,5 +1,4 @@
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
-import { JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { neutral } from "./terminal.ts";
 
 /** Rows as left-aligned columns below a heading. */
@@ -29,9 +28,4 @@ export function time(timestamp: Timestamp | undefined): string {
   if (!timestamp) return "";
   const date = new Date(timestampMs(timestamp));
   return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19).replace("T", " ");
-}
-
-/** `RUNNING` and the like; the number of a state that is newer than this program. */
-export function stateName(state: JobState): string {
-  return Object.entries(JobState).find(([, value]) => value === state)?.[0] ?? String(state);
 }

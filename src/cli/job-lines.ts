@@ -2,7 +2,8 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { JobEvent, JobLog } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import { LogSource } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import type { Job, JobProgress } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
-import { duration, stateName } from "./format.ts";
+import { jobStateName } from "../job/job-state.ts";
+import { duration } from "./format.ts";
 import { neutral } from "./terminal.ts";
 
 /** How far a step is, and since when. */
@@ -16,7 +17,7 @@ export interface Step {
 
 /** A job in one line. */
 export function jobLine({ jobId, plugin, action, state, stateDetail }: Job): string {
-  return neutral(`job ${jobId}: ${plugin} ${action}, ${stateName(state)}${stateDetail && `, ${stateDetail}`}`);
+  return neutral(`job ${jobId}: ${plugin} ${action}, ${jobStateName(state)}${stateDetail && `, ${stateDetail}`}`);
 }
 
 /** An event as lines that scroll by: progress, result and error, which are shown in another way, have none. */
@@ -24,7 +25,7 @@ export function eventLines({ payload }: JobEvent): string[] {
   switch (payload.case) {
     case "stateChanged": {
       const { state, detail } = payload.value;
-      return [neutral(`${stateName(state)}${detail && `: ${detail}`}`)];
+      return [neutral(`${jobStateName(state)}${detail && `: ${detail}`}`)];
     }
     case "metrics": {
       const { step, values } = payload.value;

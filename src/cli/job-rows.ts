@@ -1,6 +1,7 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
-import { columns, duration, stateName, time } from "./format.ts";
+import { jobStateName } from "../job/job-state.ts";
+import { columns, duration, time } from "./format.ts";
 import { percent } from "./job-lines.ts";
 
 /** Jobs as the lines of a table, the heading first. */
@@ -9,7 +10,7 @@ export function jobRows(jobs: readonly Job[]): string[] {
     ["JOB", "STATE", "PLUGIN", "ACTION", "CREATED", "TOOK", "PROGRESS"],
     jobs.map((job) => [
       job.jobId,
-      stateName(job.state),
+      jobStateName(job.state),
       job.plugin,
       job.action,
       time(job.createTime),

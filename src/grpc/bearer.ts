@@ -1,4 +1,4 @@
-import { localError } from "./client-errors.ts";
+import { misuse } from "./client-errors.ts";
 
 /**
  * The header that a token is sent in; undefined without one. Throws, and never says the token, when a header cannot carry
@@ -6,6 +6,6 @@ import { localError } from "./client-errors.ts";
  */
 export function bearerOf(token: string | undefined): string | undefined {
   if (!token) return undefined;
-  if (/[^\x20-\x7e]/.test(token)) throw localError("The token has characters that a header cannot carry.");
+  if (/[^\x20-\x7e]/.test(token)) throw misuse("/token", "has characters that a header cannot carry");
   return `Bearer ${token}`;
 }

@@ -11,6 +11,8 @@ export {
   type Resources,
 } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 export type { GetServerInfoResponse, ValidateParamsResponse } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
+export { type Reason, reasons, type Violation } from "../errors.ts";
+export { jobStateName } from "../job/job-state.ts";
 export * from "./client.ts";
 export {
   ActionNotFoundError,
@@ -20,4 +22,6 @@ export {
   ValidationError,
 } from "./client-errors.ts";
 export { JobHandle, type WatchOptions } from "./client-job.ts";
+export { eventToJson, jobToJson, partialResultOf, resultOf, verdictToJson } from "./client-numbers.ts";
+export type { WatchState } from "./client-resume.ts";
 export type { JobsUpdate, JobUpdate } from "./client-watch.ts";

@@ -1,15 +1,8 @@
-import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { JsonValue } from "@bufbuild/protobuf";
 import { Code } from "../../gen/ts/google/rpc/code_pb.ts";
-import {
-  BadRequestSchema,
-  DebugInfoSchema,
-  ErrorInfoSchema,
-  RetryInfoSchema,
-} from "../../gen/ts/google/rpc/error_details_pb.ts";
-import type { Status } from "../../gen/ts/google/rpc/status_pb.ts";
 import type { JobError } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { Reason, Violation } from "../errors.ts";
-import { errorDomain, findDetail } from "./status.ts";
+import { partialResultOf } from "./client-numbers.ts";
 
 /** What went wrong: a reason of the service, UNAVAILABLE where no service answered, or one that is newer than this client. */
 export type RunnerReason = Reason | "UNAVAILABLE" | (string & {});
@@ -24,6 +17,8 @@ export interface RunnerErrorInit {
   exceptionType?: string;
   pluginStack?: string;
   retryAfterMs?: number | undefined;
+  partialResult?: JsonValue | undefined;
+  isFinal?: boolean;
   cause?: unknown;
 }
 
@@ -43,9 +38,17 @@ export abstract class RunnerError extends Error {
   readonly pluginStack: string;
   /** When a retry may succeed, in milliseconds from now; undefined when the service does not say. */
   readonly retryAfterMs: number | undefined;
+  /**
+   * What can be carried of the action's return value when the reason is RESULT_INVALID: null stands at the places that
+   * `metadata.fields` lists. Undefined where there is nothing of it.
+   */
+  readonly partialResult: JsonValue | undefined;
+  /** Whether another try of the same call is no use although nothing has answered it, as where TLS does not fit. */
+  readonly isFinal: boolean;
 
-  constructor(init: RunnerErrorInit) {
+  constructor(name: string, init: RunnerErrorInit) {
     super(init.message, init.cause === undefined ? undefined : { cause: init.cause });
+    this.name = name;
     this.reason = init.reason;
     this.code = init.code;
     this.metadata = init.metadata ?? {};
@@ -53,59 +56,87 @@ export abstract class RunnerError extends Error {
     this.exceptionType = init.exceptionType ?? "";
     this.pluginStack = init.pluginStack ?? "";
     this.retryAfterMs = init.retryAfterMs;
+    this.partialResult = init.partialResult;
+    this.isFinal = init.isFinal ?? false;
+    for (const key of Object.keys(this)) {
+      if (isToldByStack(key) || isEmpty(Reflect.get(this, key)))
+        Object.defineProperty(this, key, { enumerable: false });
+    }
+    this.standsAt(new.target);
   }
+
+  /**
+   * Takes the stack of the code that runs now, from the caller of `above` on, and adds what Node is to print of an error
+   * that nobody catches: its reason, every fault, and the plugin's own stack.
+   */
+  standsAt(above: CallableFunction | NewableFunction): void {
+    Error.captureStackTrace?.(this, above);
+    const frames = /\n {4}at .*/s.exec(this.stack ?? "")?.[0];
+    // Engines that write their stacks in another way keep them as they are.
+    if (frames === undefined) return;
+    const faults = this.violations.map(({ field, description }) => `\n  ${field || "/"}: ${description}`).join("");
+    const plugin = this.pluginStack.trim() === "" ? "" : `\n\nIn the plugin:\n${this.pluginStack.trimEnd()}`;
+    const stack = `${this.name} [${this.reason}]: ${this.message}${faults}${frames}${plugin}`;
+    Object.defineProperty(this, "stack", { value: stack, writable: true, configurable: true, enumerable: false });
+  }
+}
+
+function isToldByStack(key: string): boolean {
+  return key === "name" || key === "violations" || key === "pluginStack";
+}
+
+function isEmpty(value: unknown): boolean {
+  const isBare = value === undefined || value === "" || value === false;
+  return isBare || (typeof value === "object" && value !== null && Object.keys(value).length === 0);
 }
 
 /** There is no such plugin, or it has no such action. Metadata names what there is. */
 export class ActionNotFoundError extends RunnerError {
-  override readonly name = "ActionNotFoundError";
+  declare readonly name: "ActionNotFoundError";
+
+  constructor(init: RunnerErrorInit) {
+    super("ActionNotFoundError", init);
+  }
 }
 
 /** The params do not satisfy the action's schema, or the request is malformed; `violations` has every fault. */
 export class ValidationError extends RunnerError {
-  override readonly name = "ValidationError";
+  declare readonly name: "ValidationError";
+
+  constructor(init: RunnerErrorInit) {
+    super("ValidationError", init);
+  }
 }
 
 /** Everything else: the action failed, was cancelled, could not be loaded, or the service could not be reached. */
 export class ExecutionError extends RunnerError {
-  override readonly name = "ExecutionError";
-}
+  declare readonly name: "ExecutionError";
 
-/** A call that failed, as a protocol reports it. */
-export interface FailedCall {
-  code: Code;
-  message: string;
-  /** The details of the status; undefined where there are none that can be read. */
-  details: Status | undefined;
-  /** What the protocol's library threw. */
-  cause: unknown;
-}
-
-/** The error that a failed call means. `address` is named when nothing answered there. */
-export function fromFailedCall(call: FailedCall, address: string): RunnerError {
-  const { code, message, details, cause } = call;
-  const info = details && findDetail(details, ErrorInfoSchema);
-  if (!details || info?.domain !== errorDomain) return fromTransport(call, address);
-  const { exception_type: exceptionType = "", ...metadata } = info.metadata;
-  return runnerError({
-    reason: info.reason,
-    message,
-    code,
-    metadata,
-    exceptionType,
-    cause,
-    ...furtherDetails(details),
-  });
+  constructor(init: RunnerErrorInit) {
+    super("ExecutionError", init);
+  }
 }
 
 /** What was asked for cannot be sent. */
-export function invalidRequest(
-  reason: "PARAMS_INVALID" | "REQUEST_INVALID",
-  field: string,
-  fault: string,
-): RunnerError {
-  const violations = [{ field, description: fault, rule: "request" }];
-  return new ValidationError({ reason, message: `${field} ${fault}.`, code: Code.INVALID_ARGUMENT, violations });
+export function invalidRequest(...violations: readonly Violation[]): RunnerError {
+  const [first, ...more] = violations;
+  const rest = more.length > 0 ? ` And ${more.length} more.` : "";
+  const message = `${first?.field} ${first?.description}.${rest}`;
+  return new ValidationError({ reason: "REQUEST_INVALID", message, code: Code.INVALID_ARGUMENT, violations });
+}
+
+/** A fault of how the client is used: `field` is a JSON pointer to what was given. */
+export function misuse(field: string, description: string, cause?: unknown): RunnerError {
+  const violations = [{ field, description, rule: "request" }];
+  const message = `${field} ${description}.`;
+  return new ValidationError({ reason: "REQUEST_INVALID", message, code: Code.INVALID_ARGUMENT, violations, cause });
+}
+
+/** A call of a client that was closed. */
+export function closedError(): RunnerError {
+  const message = "This client is closed: connect another.";
+  const violations = [{ field: "/client", description: message, rule: "request" }];
+  return new ValidationError({ reason: "REQUEST_INVALID", message, code: Code.INVALID_ARGUMENT, violations });
 }
 
 /** What went wrong in this client itself. */
@@ -124,33 +155,9 @@ export function fromJobError(jobId: string, error: JobError): RunnerError {
     violations: error.violations.map(({ field, description, rule }) => ({ field, description, rule })),
     exceptionType: error.exceptionType,
     pluginStack: error.stack,
+    partialResult: partialResultOf(error),
   });
 }
-
-/** What a status means that the service did not send: the connection, a proxy or this client's own library did. */
-const transportReasons: Partial<Record<Code, RunnerReason>> = {
-  [Code.UNAVAILABLE]: "UNAVAILABLE",
-  [Code.CANCELLED]: "UNAVAILABLE",
-  [Code.UNKNOWN]: "UNAVAILABLE",
-  [Code.INTERNAL]: "UNAVAILABLE",
-  [Code.DEADLINE_EXCEEDED]: "DEADLINE",
-  [Code.UNAUTHENTICATED]: "UNAUTHENTICATED",
-  [Code.PERMISSION_DENIED]: "FORBIDDEN",
-};
-
-function fromTransport({ code, message, cause }: FailedCall, address: string): RunnerError {
-  const reason = transportReasons[code] ?? "INTERNAL";
-  const what = reason === "UNAVAILABLE" ? "No answer from" : "The call failed at";
-  return new ExecutionError({
-    reason,
-    message: `${what} ${address}: ${message}`,
-    code,
-    metadata: { address, status: codeNames.get(code) ?? String(code) },
-    cause,
-  });
-}
-
-const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));
 
 const classes: Partial<Record<string, new (init: RunnerErrorInit) => RunnerError>> = {
   PLUGIN_NOT_FOUND: ActionNotFoundError,
@@ -159,20 +166,7 @@ const classes: Partial<Record<string, new (init: RunnerErrorInit) => RunnerError
   REQUEST_INVALID: ValidationError,
 };
 
-function runnerError(init: RunnerErrorInit): RunnerError {
+/** An error of the class that its reason belongs to. */
+export function runnerError(init: RunnerErrorInit): RunnerError {
   return new (classes[init.reason] ?? ExecutionError)(init);
-}
-
-function furtherDetails(details: Status) {
-  const badRequest = findDetail(details, BadRequestSchema);
-  const retry = findDetail(details, RetryInfoSchema)?.retryDelay;
-  return {
-    violations: (badRequest?.fieldViolations ?? []).map(({ field, description, reason }) => ({
-      field,
-      description,
-      rule: reason,
-    })),
-    pluginStack: findDetail(details, DebugInfoSchema)?.stackEntries.join("\n") ?? "",
-    retryAfterMs: retry && durationMs(retry),
-  };
 }

@@ -1,10 +1,11 @@
-import { type JsonValue, toJson } from "@bufbuild/protobuf";
-import { type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
+import type { JsonValue } from "@bufbuild/protobuf";
 import type { JobEvent } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { isTerminal } from "../job/job-state.ts";
 import { fromJobError, type RunnerError } from "./client-errors.ts";
-import { cut } from "./client-resume.ts";
+import { resultOf } from "./client-numbers.ts";
+import { cut, type WatchState } from "./client-resume.ts";
+import { withStackOfCaller } from "./client-retry.ts";
 import type { JobUpdate } from "./client-watch.ts";
 
 /** How a watch of a job starts and ends. */
@@ -15,6 +16,11 @@ export interface WatchOptions {
   signal?: AbortSignal | undefined;
   /** Told when the stream was cut, before it is opened again. */
   onRetry?: ((error: RunnerError) => void) | undefined;
+  /**
+   * Told how the watch stands: `connecting` until all that there was has come, `live` from then on, also where there was
+   * nothing, `reconnecting` while the server is lost.
+   */
+  onState?: ((state: WatchState) => void) | undefined;
 }
 
 /** What a handle needs of the client that made it. */
@@ -49,14 +55,15 @@ export class JobHandle {
    * the wait, not the job.
    */
   async result(signal?: AbortSignal): Promise<JsonValue> {
-    const { error, result, state, lastSequence } = await this.#client.getJob(this.id, signal);
-    if (error) throw fromJobError(this.id, error);
-    if (result) return jsonOf(result);
+    const job = await this.#client.getJob(this.id, signal);
+    const { error, result, state, lastSequence } = job;
+    if (error) throw withStackOfCaller(fromJobError(this.id, error));
+    if (result) return resultOf(job);
     // The record of a large job leaves the result out; the last event has it.
     const afterSequence = isTerminal(state) ? lastSequence - 1n : lastSequence;
     for await (const { event } of this.#client.watchJob(this.id, { afterSequence, signal })) {
-      if (event?.payload.case === "result") return jsonOf(event.payload.value.value);
-      if (event?.payload.case === "error") throw fromJobError(this.id, event.payload.value);
+      if (event?.payload.case === "result") return resultOf(event.payload.value);
+      if (event?.payload.case === "error") throw withStackOfCaller(fromJobError(this.id, event.payload.value));
     }
     throw cut("The watch ended before the job did.");
   }
@@ -65,9 +72,4 @@ export class JobHandle {
   cancel(signal?: AbortSignal): Promise<Job> {
     return this.#client.cancelJob(this.id, signal);
   }
-}
-
-/** A result as plain JSON; null when there is none. */
-export function jsonOf(value: Value | undefined): JsonValue {
-  return value ? toJson(ValueSchema, value) : null;
 }

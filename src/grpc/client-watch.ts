@@ -6,9 +6,11 @@ import {
   WatchJobRequestSchema,
   type WatchJobResponse,
   WatchJobsRequestSchema,
+  type WatchJobsResponse,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { isTerminal } from "../job/job-state.ts";
 import type { Channel } from "./channel.ts";
+import { numbersInEvent, numbersInJob } from "./client-numbers.ts";
 import { cut, type ResumeOptions, resuming } from "./client-resume.ts";
 
 /** What a watch of one job yields: the job as it was first, then its events. */
@@ -31,16 +33,17 @@ export async function* watchJob(
     return withoutGaps(channel.stream(PluginRunner.method.watchJob, request, signal), last);
   };
   const finished = () => newest !== undefined && isTerminal(newest.state) && last >= newest.lastSequence;
-  for await (const { update } of resuming(open, finished, options)) {
+  const caughtUp = () => newest !== undefined && last >= newest.lastSequence;
+  for await (const { update } of resuming(open, finished, caughtUp, options)) {
     if (update.case === "snapshot") {
       const first = newest === undefined;
-      newest = update.value;
+      newest = numbersInJob(update.value);
       if (first) yield { snapshot: newest };
     }
     for (const event of update.case === "events" ? update.value.events : []) {
       if (event.sequence <= last) continue;
       last = event.sequence;
-      yield { event };
+      yield { event: numbersInEvent(event) };
       if (isLast(event)) return;
     }
   }
@@ -59,11 +62,13 @@ export async function* watchJobs(
     unconfirmed = new Set(known);
     return channel.stream(PluginRunner.method.watchJobs, request, signal);
   };
-  for await (const { update } of resuming(open, () => false, options)) {
+  // The first heartbeat says that all jobs there were have been sent, also where there were none.
+  const caughtUp = ({ update }: WatchJobsResponse) => update.case === "heartbeat";
+  for await (const { update } of resuming(open, () => false, caughtUp, options)) {
     if (update.case === "snapshot") {
       known.add(update.value.jobId);
       unconfirmed.delete(update.value.jobId);
-      yield { snapshot: update.value };
+      yield { snapshot: numbersInJob(update.value) };
     } else if (update.case === "removedJobId") {
       if (known.delete(update.value)) yield { removedJobId: update.value };
     } else if (update.case === "heartbeat") {

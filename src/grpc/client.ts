@@ -2,13 +2,12 @@ import {
   create,
   type DescMessage,
   type DescMethodUnary,
-  type JsonObject,
   type JsonValue,
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { type Job, type JobFilter, JobFilterSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
+import { type FieldViolation, type Job, type JobFilter, JobFilterSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { Plugin, ResourcesSchema } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import {
   type GetServerInfoResponse,
@@ -16,13 +15,16 @@ import {
   RunMode,
   SubmitJobRequestSchema,
   type ValidateParamsResponse,
+  WatchRunRequestSchema,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import { findJsonFault, isJsonObject } from "../util/json.ts";
+import type { Violation } from "../errors.ts";
 import type { Channel } from "./channel.ts";
-import { invalidRequest } from "./client-errors.ts";
-import { JobHandle, jsonOf, type WatchOptions } from "./client-job.ts";
+import { invalidRequest, RunnerError } from "./client-errors.ts";
+import { JobHandle, type WatchOptions } from "./client-job.ts";
+import { jsonOf, numbersInEvent, numbersInJob, numbersInVerdict } from "./client-numbers.ts";
+import { checkTexts, encodeParams } from "./client-params.ts";
 import { cut, type ResumeOptions } from "./client-resume.ts";
-import { retrying } from "./client-retry.ts";
+import { retrying, Wakeup } from "./client-retry.ts";
 import { type JobsUpdate, type JobUpdate, watchJob, watchJobs } from "./client-watch.ts";
 
 /** How long a client waits for a server that is silent or gone. */
@@ -51,12 +53,19 @@ export interface ActionOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** The ways to run an action: in the service's own process, on a warm worker, or as a job. */
+export const modes = ["local", "task", "job"] as const;
+
+export type Mode = (typeof modes)[number];
+
 /** How an action is run. */
 export interface RunOptions extends ActionOptions {
-  /** In the service's own process, on a warm worker, or as a job. Default: local. */
-  mode?: "local" | "task" | "job" | undefined;
+  /** Where to run it. Default: local. */
+  mode?: Mode | undefined;
   /** Runs with the same id are one run; default: a new id for each call, so that its retries are one. */
   requestId?: string | undefined;
+  /** Told of what the action does not use of the params, for example a name that its model does not know. */
+  onWarning?: ((warning: Violation) => void) | undefined;
 }
 
 /** How a job is submitted. */
@@ -65,6 +74,9 @@ export interface SubmitOptions extends ActionOptions {
   labels?: Readonly<Record<string, string>> | undefined;
 }
 
+/** How params are validated. */
+export type ValidateOptions = Pick<ActionOptions, "entrypoint" | "actionCls" | "env" | "signal">;
+
 /** Which jobs are meant; what is given has to match. */
 export type JobFilterInit = MessageInitShape<typeof JobFilterSchema>;
 
@@ -72,15 +84,13 @@ export type JobFilterInit = MessageInitShape<typeof JobFilterSchema>;
  * A connection to a service. Every method throws ActionNotFoundError, ValidationError or ExecutionError, or the reason of
  * its aborted signal.
  */
-export class Client implements AsyncDisposable {
+export class Client {
   readonly #channel: Channel;
-  readonly #silenceMs: number;
-  readonly #retryForMs: number;
+  readonly #patience: Pick<ResumeOptions, "silenceMs" | "retryForMs" | "wakeup">;
 
   constructor(channel: Channel, { heartbeatTimeoutMs = 30_000, retryForMs = 600_000 }: Patience = {}) {
     this.#channel = channel;
-    this.#silenceMs = heartbeatTimeoutMs;
-    this.#retryForMs = retryForMs;
+    this.#patience = { silenceMs: heartbeatTimeoutMs, retryForMs, wakeup: new Wakeup() };
   }
 
   /** The address that calls go to. */
@@ -95,40 +105,59 @@ export class Client implements AsyncDisposable {
   runPlugin(
     plugin: string,
     action: string,
-    params: JsonObject | undefined,
+    params: object | undefined,
     options: RunOptions & { mode: "job" },
   ): Promise<string>;
-  runPlugin(plugin: string, action: string, params?: JsonObject, options?: RunOptions): Promise<JsonValue>;
-  async runPlugin(
+  runPlugin(plugin: string, action: string, params?: object, options?: RunOptions): Promise<JsonValue>;
+  async runPlugin(plugin: string, action: string, params: object = {}, options: RunOptions = {}): Promise<JsonValue> {
+    const { mode = "local", requestId = newId(), onWarning, ...rest } = options;
+    if (mode === "job") return (await this.#submitted(plugin, action, params, rest, onWarning)).id;
+    if (!Object.hasOwn(runModes, mode)) throw invalidField("/mode", `is ${mode}, and may be local, task or job`);
+    const request = { ...requestOf(plugin, action, params, rest), mode: runModes[mode], requestId };
+    const call = await this.#call(PluginRunner.method.runPlugin, request, rest.signal, deadlineOf(rest));
+    for (const warning of call.warnings) onWarning?.(violationOf(warning));
+    return jsonOf(call.result, call.nonFinite);
+  }
+
+  async #submitted(
     plugin: string,
     action: string,
-    params: JsonObject = {},
-    options: RunOptions = {},
-  ): Promise<JsonValue> {
-    const { mode = "local", requestId = newId(), ...rest } = options;
-    if (mode === "job") return (await this.submitJob(plugin, action, params, rest)).id;
-    if (!(mode in runModes))
-      throw invalidRequest("REQUEST_INVALID", "/mode", `is ${mode}, and may be local, task or job`);
-    const request = { ...requestOf(plugin, action, params, rest), mode: runModes[mode], requestId };
-    const { result } = await this.#call(PluginRunner.method.runPlugin, request, rest.signal, deadlineOf(rest));
-    return jsonOf(result);
+    params: object,
+    options: SubmitOptions,
+    onWarning: RunOptions["onWarning"],
+  ): Promise<JobHandle> {
+    const job = await this.submitJob(plugin, action, params, options);
+    for (const warning of job.snapshot.warnings) onWarning?.(violationOf(warning));
+    return job;
+  }
+
+  /**
+   * Yields what the action of a run writes while it runs, as log events. The run is the one that was, or within 10 seconds
+   * will be, called with this `requestId`. Ends with the run; lines that were written before the call are not sent.
+   */
+  async *watchRun(requestId: string, { signal }: { signal?: AbortSignal | undefined } = {}) {
+    const request = create(WatchRunRequestSchema, { requestId });
+    for await (const { events } of this.#channel.stream(PluginRunner.method.watchRun, request, signal)) {
+      for (const event of events) yield numbersInEvent(event);
+    }
   }
 
   /** Submits a job and resolves once the service has recorded it. A retry attaches to the same job. */
   async submitJob(
     plugin: string,
     action: string,
-    params: JsonObject = {},
+    params: object = {},
     options: SubmitOptions = {},
   ): Promise<JobHandle> {
     const { labels = {}, jobId = newId(), ...rest } = options;
+    checkTexts({ labels });
     const request = create(SubmitJobRequestSchema, {
       ...requestOf(plugin, action, params, { ...rest, jobId }),
       labels,
     });
     return retrying(async () => {
       for await (const { update } of this.#channel.stream(PluginRunner.method.submitJob, request, rest.signal)) {
-        if (update.case === "snapshot") return new JobHandle(this, update.value);
+        if (update.case === "snapshot") return new JobHandle(this, numbersInJob(update.value));
       }
       throw cut("The stream ended before the job was known.");
     }, rest.signal);
@@ -140,22 +169,22 @@ export class Client implements AsyncDisposable {
    */
   watchJob(
     jobId: string,
-    { afterSequence = 0, signal, onRetry }: WatchOptions = {},
+    { afterSequence = 0, ...options }: WatchOptions = {},
   ): AsyncGenerator<JobUpdate, void, undefined> {
-    return watchJob(this.#channel, jobId, BigInt(afterSequence), this.#resume(signal, onRetry));
+    return watchJob(this.#channel, jobId, positionOf(afterSequence), this.#resume(options));
   }
 
   /** Yields the jobs that match, newest first, then each that changes and the ids of those that no longer match. */
   watchJobs(
     filter?: JobFilterInit,
-    { signal, onRetry }: Omit<WatchOptions, "afterSequence"> = {},
+    options: Omit<WatchOptions, "afterSequence"> = {},
   ): AsyncGenerator<JobsUpdate, void, undefined> {
-    return watchJobs(this.#channel, filterOf(filter), this.#resume(signal, onRetry));
+    return watchJobs(this.#channel, filterOf(filter), this.#resume(options));
   }
 
   /** Resolves with one job, its params and result included. */
   async getJob(jobId: string, signal?: AbortSignal): Promise<Job> {
-    return present((await this.#call(PluginRunner.method.getJob, { jobId }, signal)).job);
+    return numbersInJob(present((await this.#call(PluginRunner.method.getJob, { jobId }, signal)).job));
   }
 
   /** Yields the jobs that match, newest first, a page at a time as they are asked for. */
@@ -164,19 +193,28 @@ export class Client implements AsyncDisposable {
     do {
       const request = { pageToken, ...(filter && { filter: create(JobFilterSchema, filter) }) };
       const page = await this.#call(PluginRunner.method.listJobs, request, signal);
-      yield* page.jobs;
+      for (const job of page.jobs) yield numbersInJob(job);
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
   }
 
   /** Tells a job to stop, and resolves with the job as it is then. One that has ended stays as it is. */
   async cancelJob(jobId: string, signal?: AbortSignal): Promise<Job> {
-    return present((await this.#call(PluginRunner.method.cancelJob, { jobId }, signal)).job);
+    return numbersInJob(present((await this.#call(PluginRunner.method.cancelJob, { jobId }, signal)).job));
   }
 
   /** Deletes the record, the events and the files of a job that has ended. */
   async deleteJob(jobId: string, signal?: AbortSignal): Promise<void> {
-    await this.#call(PluginRunner.method.deleteJob, { jobId }, signal);
+    const request = create(PluginRunner.method.deleteJob.input, { jobId });
+    await retrying(async (failures) => {
+      try {
+        await this.#channel.unary(PluginRunner.method.deleteJob, request, signal);
+      } catch (error) {
+        // The try whose answer was lost has deleted it.
+        if (failures > 0 && error instanceof RunnerError && error.reason === "JOB_NOT_FOUND") return;
+        throw error;
+      }
+    }, signal);
   }
 
   /** Yields the plugins under the plugin roots, sorted by code. */
@@ -198,11 +236,12 @@ export class Client implements AsyncDisposable {
   async validateParams(
     plugin: string,
     action: string,
-    params: JsonObject = {},
-    { entrypoint = "", signal }: { entrypoint?: string | undefined; signal?: AbortSignal | undefined } = {},
+    params: object = {},
+    { actionCls = "", entrypoint = actionCls, env = {}, signal }: ValidateOptions = {},
   ): Promise<ValidateParamsResponse> {
-    checkParams(params);
-    return this.#call(PluginRunner.method.validateParams, { plugin, action, params, entrypoint }, signal);
+    checkTexts({ plugin, action, entrypoint, env });
+    const request = { plugin, action, ...encodeParams(params), entrypoint, env };
+    return numbersInVerdict(await this.#call(PluginRunner.method.validateParams, request, signal));
   }
 
   /** Resolves with what this server is and what it offers. */
@@ -210,13 +249,14 @@ export class Client implements AsyncDisposable {
     return this.#call(PluginRunner.method.getServerInfo, {}, signal);
   }
 
+  /** Lets watches that have lost the server look for it at once, for example when the network is back. */
+  reconnect(): void {
+    this.#patience.wakeup.wake();
+  }
+
   /** Ends the connection; calls under way fail. */
   close(): void {
     this.#channel.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
   }
 
   #call<I extends DescMessage, O extends DescMessage>(
@@ -229,8 +269,9 @@ export class Client implements AsyncDisposable {
     return retrying(() => this.#channel.unary(method, request, signal, timeoutMs), signal);
   }
 
-  #resume(signal: AbortSignal | undefined, onRetry: WatchOptions["onRetry"]): ResumeOptions {
-    return { signal, onRetry, silenceMs: this.#silenceMs, retryForMs: this.#retryForMs };
+  #resume({ signal, onRetry, onState }: Omit<WatchOptions, "afterSequence">): ResumeOptions {
+    const { silenceMs, retryForMs, wakeup } = this.#patience;
+    return { signal, onRetry, onState, silenceMs, retryForMs, wakeup };
   }
 }
 
@@ -244,25 +285,41 @@ const runModes = { local: RunMode.LOCAL, task: RunMode.TASK } as const;
 /** How much longer the call may take than the run, so that the service's own word about the timeout arrives. */
 const deadlineGraceMs = 5_000;
 
-function requestOf(plugin: string, action: string, params: JsonObject, options: ActionOptions) {
-  const { entrypoint, actionCls, env = {}, jobId = "", timeoutMs, resources } = options;
-  checkParams(params);
+function requestOf(plugin: string, action: string, params: object, options: ActionOptions) {
+  const { entrypoint = options.actionCls ?? "", env = {}, jobId = "", timeoutMs, resources } = options;
+  checkTexts({ plugin, action, entrypoint, env, job_id: jobId });
   return {
     plugin,
     action,
-    params,
-    entrypoint: entrypoint ?? actionCls ?? "",
+    ...encodeParams(params),
+    entrypoint,
     env,
     jobId,
-    ...(timeoutMs !== undefined && { timeout: durationFromMs(timeoutMs) }),
+    ...(timeoutMs !== undefined && { timeout: timeoutOf(timeoutMs) }),
     ...(resources && { resources }),
   };
 }
 
-/** What cannot be sent would fail on its way without a word of why. */
-function checkParams(params: JsonObject): void {
-  const found = isJsonObject(params) ? findJsonFault(params) : { pointer: "", description: "are no JSON object" };
-  if (found) throw invalidRequest("PARAMS_INVALID", `/params${found.pointer}`, found.description);
+function invalidField(field: string, description: string): RunnerError {
+  return invalidRequest({ field, description, rule: "request" });
+}
+
+function violationOf({ field, description, rule }: FieldViolation): Violation {
+  return { field, description, rule };
+}
+
+/** A sequence as a position of a stream. */
+function positionOf(sequence: bigint | number): bigint {
+  if (typeof sequence === "bigint" || Number.isSafeInteger(sequence)) return BigInt(sequence);
+  throw invalidField("/after_sequence", `is ${sequence}, and has to be a whole number`);
+}
+
+/** The largest `google.protobuf.Duration`: 10,000 years. */
+const maxTimeoutMs = 315_576_000_000 * 1000;
+
+function timeoutOf(timeoutMs: number): Duration {
+  if (timeoutMs >= 0 && timeoutMs <= maxTimeoutMs) return durationFromMs(Math.round(timeoutMs));
+  throw invalidField("/timeout", `is ${timeoutMs} ms, and has to be from 0 to ${maxTimeoutMs} ms`);
 }
 
 function deadlineOf({ timeoutMs }: ActionOptions): number | undefined {

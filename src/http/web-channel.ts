@@ -6,7 +6,8 @@ import { createConnectTransport } from "@connectrpc/connect-web";
 import { type Status, StatusSchema } from "../../gen/ts/google/rpc/status_pb.ts";
 import { bearerOf } from "../grpc/bearer.ts";
 import type { Channel } from "../grpc/channel.ts";
-import { fromFailedCall, localError, type RunnerError } from "../grpc/client-errors.ts";
+import { closedError, localError, type RunnerError } from "../grpc/client-errors.ts";
+import { fromFailedCall } from "../grpc/failed-call.ts";
 import { maxTimerMs } from "../util/timer.ts";
 
 /** A channel of what browsers have: `fetch`, by the Connect protocol. */
@@ -58,7 +59,7 @@ export class WebChannel implements Channel {
   }
 
   close(): void {
-    this.#closing.abort(localError("This client is closed."));
+    this.#closing.abort(closedError());
   }
 
   #endWith(signal: AbortSignal | undefined): AbortSignal {

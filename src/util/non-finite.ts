@@ -26,14 +26,33 @@ export function withNumbers(
   pointers: readonly string[],
   stray: (index: number) => void = () => {},
 ): JsonValue {
+  return replaced(value, pointers, (text) => numbers.get(text), stray);
+}
+
+/** The opposite of `withNumbers`: the numbers that pointers name become texts. */
+export function withTexts(value: JsonValue, pointers: readonly string[]): JsonValue {
+  return replaced(
+    value,
+    pointers,
+    (found) => (typeof found === "number" ? String(found) : undefined),
+    () => {},
+  );
+}
+
+function replaced(
+  value: JsonValue,
+  pointers: readonly string[],
+  substitute: (found: unknown) => JsonValue | undefined,
+  stray: (index: number) => void,
+): JsonValue {
   const root = { value };
   for (const [index, pointer] of pointers.entries()) {
     const path = ["value", ...pointerPath(pointer)];
     const key = path.pop() ?? "";
     const parent = path.reduce<unknown>(member, root);
-    const number = pointer === "" || pointer.startsWith("/") ? numbers.get(member(parent, key)) : undefined;
-    if (number === undefined || typeof parent !== "object" || parent === null) stray(index);
-    else Reflect.set(parent, key, number);
+    const found = pointer === "" || pointer.startsWith("/") ? substitute(member(parent, key)) : undefined;
+    if (found === undefined || typeof parent !== "object" || parent === null) stray(index);
+    else Reflect.set(parent, key, found);
   }
   return root.value;
 }

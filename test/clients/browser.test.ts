@@ -32,8 +32,9 @@ describe("the browser's client passes the cases of every client, by fetch", { sk
     const optionsOf = targets[one.target ?? "plain"];
     const skip = optionsOf === undefined && "a browser's own are its authorities and certificates";
     test(one.name, { timeout: 30_000, skip }, async () => {
-      await using client = connect(optionsOf?.(all));
-      await using proxied = connect({ baseUrl: all.web.proxy });
+      using clients = new DisposableStack();
+      const client = clients.adopt(connect(optionsOf?.(all)), (one) => one.close());
+      const proxied = clients.adopt(connect({ baseUrl: all.web.proxy }), (one) => one.close());
       await runCase(one, { client, proxied, cut: all.proxy.cut });
     });
   }

@@ -6,7 +6,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { enumToJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import {
-  type Client,
   type JobEvent,
   JobEventSchema,
   type JobHandle,
@@ -14,6 +13,7 @@ import {
   RunnerError,
   type RunOptions,
 } from "../../src/client.ts";
+import type { Client } from "../../src/grpc/client.ts";
 import { collect, failure, payloads } from "../conformance/run.ts";
 import type { Case, CaseRequest, Expectation, ExpectedError } from "./cases.ts";
 

@@ -140,7 +140,8 @@ test("clients of gRPC-Web are served", async () => {
 test("on SIGTERM watchers are told to come back, and connections that are kept open hold up nothing", async (t) => {
   const files = scratch(t);
   await using server = await startServer({ roots, args: [...web, "--drain", "1h"] });
-  await using client = connect({ baseUrl: `http://${server.httpAddress}` });
+  const client = connect({ baseUrl: `http://${server.httpAddress}` });
+  t.after(() => client.close());
   const job = await client.submitJob("counted", "hold", files.params);
   await begun(files);
   const told = new AbortController();
@@ -158,7 +159,8 @@ test("on SIGTERM watchers are told to come back, and connections that are kept o
 test("a caller that leaves ends its run", async (t) => {
   const files = scratch(t);
   await using server = await startServer({ roots, args: [...web, "--grace", "50ms"] });
-  await using client = connect({ baseUrl: `http://${server.httpAddress}` });
+  const client = connect({ baseUrl: `http://${server.httpAddress}` });
+  t.after(() => client.close());
   const leaving = new AbortController();
   const run = client.runPlugin("counted", "hold", files.params, { mode: "task", signal: leaving.signal });
   await begun(files);
