@@ -22,12 +22,14 @@ from plugin_runner.shape import (
     Sequence,
     Shape,
     Union,
+    Unknown,
     to_bool,
     to_float,
     to_int,
     to_none,
     to_text,
 )
+from plugin_runner.unused import is_old_pydantic
 
 ANYTHING = Shape()
 
@@ -57,7 +59,8 @@ _DICTIONARIES = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 
 
 class ShapeOf:
-    """Makes the shape of a type hint; records that contain themselves are made once. Unknown types take anything."""
+    """Makes the shape of a type hint; records that contain themselves are made once. Unknown types take anything, which
+    is noted."""
 
     def __init__(self) -> None:
         self._records: dict[Any, Record] = {}
@@ -78,9 +81,11 @@ class ShapeOf:
             return self(hint.__bound__) if hint.__bound__ is not None else ANYTHING
         if type(hint).__name__ == "TypeAliasType":
             return self(hint.__value__)
+        if hint is Any or hint is object:
+            return ANYTHING
         if isinstance(hint, type):
             return self._class(hint)
-        return ANYTHING
+        return Unknown(hint_text(hint))
 
     def _generic(self, origin: Any, arguments: tuple[Any, ...]) -> Shape:
         if origin is typing.Annotated:
@@ -100,18 +105,40 @@ class ShapeOf:
             return Dictionary(self(arguments[0]), self(arguments[1]))
         if getattr(origin, "_name", "") in ("Required", "NotRequired", "Final", "ClassVar", "ReadOnly"):
             return self(arguments[0])
-        return self._class(origin) if isinstance(origin, type) else ANYTHING
+        return self._class(origin) if isinstance(origin, type) else Unknown(hint_text(origin))
 
     def _class(self, hint: type) -> Shape:
         if hint is tuple or hint in _SEQUENCES:
             return self._tuple((Any, ...)) if hint is tuple else self._sequence(hint, ())
         if hint in _DICTIONARIES:
             return Dictionary(_SCALARS[str], ANYTHING)
-        if dataclasses.is_dataclass(hint) or typing_is_typeddict(hint):
+        if is_old_pydantic(hint):
+            from plugin_runner.other_libraries import OldModelShape
+
+            return OldModelShape(hint)
+        if dataclasses.is_dataclass(hint) or typing_is_typeddict(hint) or hasattr(hint, "__attrs_attrs__"):
             return self._record(hint)
+        if hasattr(hint, "__struct_fields__") and "msgspec" in sys.modules:
+            from plugin_runner.other_libraries import StructShape
+
+            return StructShape(hint)
+        if issubclass(hint, tuple) and hasattr(hint, "_fields"):
+            return self._named_tuple(hint)
+        if _is_from("enum", "Flag", hint):
+            return _flag(hint)
         if _is_from("enum", "Enum", hint):
             return Choice([(_plain_choice(member.value), member) for member in hint])  # type: ignore[attr-defined]
-        return _standard_scalar(hint) or ANYTHING
+        return _standard_scalar(hint) or Unknown(hint_text(hint))
+
+    def _named_tuple(self, hint: Any) -> Shape:
+        from plugin_runner.other_libraries import NamedTupleShape
+
+        hints, defaults = resolved_hints(hint), hint._field_defaults
+        fields = [
+            Field(name, self(hints.get(name, Any)), name not in defaults, _constant(defaults, name))
+            for name in hint._fields
+        ]
+        return NamedTupleShape(hint, fields)
 
     def _tuple(self, arguments: tuple[Any, ...]) -> Shape:
         if len(arguments) == 2 and arguments[1] is ...:
@@ -124,13 +151,22 @@ class ShapeOf:
 
     def _record(self, hint: Any) -> Record:
         if hint not in self._records:
-            is_dataclass = dataclasses.is_dataclass(hint)
-            make = (lambda values: hint(**values)) if is_dataclass else dict
+            make = dict if typing_is_typeddict(hint) else lambda values: hint(**values)
             record = Record(hint.__name__, _own_docstring(hint), make, False)
             self._records[hint] = record
-            fields = self._dataclass_fields(hint) if is_dataclass else self._typed_dict_fields(hint)
+            fields = self.fields_of(hint)
             record.fields.update((field.name, field) for field in fields)
         return self._records[hint]
+
+    def fields_of(self, hint: Any) -> list[Field]:
+        """The properties of a dataclass, a TypedDict, or a class of attrs."""
+        if dataclasses.is_dataclass(hint):
+            return self._dataclass_fields(hint)
+        if typing_is_typeddict(hint):
+            return self._typed_dict_fields(hint)
+        from plugin_runner.other_libraries import attrs_fields
+
+        return attrs_fields(hint, resolved_hints(hint), self)
 
     def _dataclass_fields(self, hint: Any) -> list[Field]:
         hints = resolved_hints(hint)
@@ -178,6 +214,17 @@ def _resolved_one_by_one(thing: Any) -> dict[str, Any]:
     return hints
 
 
+def hint_text(hint: Any) -> str:
+    """A hint as its author wrote it, as far as that can be told."""
+    if isinstance(hint, type):
+        return (
+            hint.__qualname__
+            if hint.__module__ in ("builtins", "__main__")
+            else f"{hint.__module__}.{hint.__qualname__}"
+        )
+    return str(hint).replace("typing.", "")
+
+
 def typing_is_typeddict(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, dict) and hasattr(hint, "__required_keys__")
 
@@ -186,7 +233,12 @@ def is_record(hint: Any) -> bool:
     """Whether a hint stands for an object with known properties: what can take all params at once."""
     base = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
     return isinstance(base, type) and (
-        dataclasses.is_dataclass(base) or typing_is_typeddict(base) or _is_pydantic_class(base)
+        dataclasses.is_dataclass(base)
+        or typing_is_typeddict(base)
+        or _is_pydantic_class(base)
+        or is_old_pydantic(base)
+        or hasattr(base, "__attrs_attrs__")
+        or hasattr(base, "__struct_fields__")
     )
 
 
@@ -216,6 +268,10 @@ def _standard_scalar(hint: type) -> Shape | None:
         return Scalar({"type": "string", "format": "date"}, "must be a date", _iso(hint))
     if _is_from("datetime", "time", hint):
         return Scalar({"type": "string", "format": "time"}, "must be a time", _iso(hint))
+    if _is_from("datetime", "timedelta", hint):
+        from plugin_runner.read_duration import read_duration
+
+        return Scalar({"type": ["string", "number"], "format": "duration"}, "must be a duration", read_duration)
     if _is_from("uuid", "UUID", hint):
         return Scalar({"type": "string", "format": "uuid"}, "must be a UUID", lambda value: hint(to_text(value)))
     if _is_from("pathlib", "PurePath", hint):
@@ -223,6 +279,23 @@ def _standard_scalar(hint: type) -> Shape | None:
     if _is_from("decimal", "Decimal", hint):
         return Scalar({"type": ["string", "number"]}, "must be a number", lambda value: hint(str(to_number(value))))
     return None
+
+
+def _flag(hint: Any) -> Shape:
+    """Flags in any combination, as the number that stands for it."""
+    named = ", ".join(f"{member.value} ({member.name})" for member in hint)
+    schema = {"type": "integer", "minimum": 0, "description": f"The sum of any of {named}."}
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+            raise ValueError
+        return hint(int(value))
+
+    return Scalar(schema, f"must be the sum of any of {named}", convert)
+
+
+def _constant(values: dict[str, Any], name: str) -> Callable[[], Any] | None:
+    return (lambda: values[name]) if name in values else None
 
 
 def _iso(hint: Any) -> Callable[[Any], Any]:

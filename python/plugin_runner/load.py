@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable
 
 from plugin_runner.authoring import BaseAction, class_action_name, first_paragraph
+from plugin_runner.definitions import Definitions
 from plugin_runner.encode import Walk
 from plugin_runner.errors import RunnerError
 from plugin_runner.hints import ShapeOf, is_record, resolved_hints
-from plugin_runner.shape import Definitions, Faults, Shape
-from plugin_runner.signature import read_signature
+from plugin_runner.shape import Faults, Shape
+from plugin_runner.signature import read_signature, written_function
 
 if TYPE_CHECKING:
     from plugin_runner.context import Context
@@ -22,7 +23,7 @@ VIOLATIONS_LIMIT = 100
 class LoadedAction:
     """One action. `call` is given the params as they came, the converted ones and the context."""
 
-    __slots__ = ("_call", "_params", "_result", "_result_model", "description", "name")
+    __slots__ = ("_call", "_params", "_result", "_result_model", "description", "name", "notes", "source")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class LoadedAction:
         result: Shape | None,
         call: Callable[[dict[str, Any], Any, Context], Any],
         result_model: type | None = None,
+        source: Any = None,
     ) -> None:
         self.name = name
         self.description = description
@@ -39,10 +41,18 @@ class LoadedAction:
         self._result = result
         self._call = call
         self._result_model = result_model
+        self.source = source
+        """What its author wrote: a class, or a function without what is wrapped round it."""
+        self.notes: list[str] = []
+        """What `params_schema()` has noted: hints that mean nothing here, and the like."""
 
     def params_schema(self) -> dict[str, Any] | None:
         """JSON Schema of the params; None where the code says nothing of them."""
-        return root_schema(self._params)
+        definitions = Definitions()
+        definitions.path = (None, "params")
+        schema = root_schema(self._params, definitions)
+        self.notes = definitions.notes
+        return schema
 
     def result_schema(self) -> dict[str, Any] | None:
         """JSON Schema of the result; None where the code says nothing of it."""
@@ -128,12 +138,13 @@ def load_class(kind: type, dispatching: bool = True) -> LoadedAction | None:
         _result_shape(result_model or resolved_hints(kind.execute).get("return")),  # type: ignore[attr-defined]
         call,
         result_model,
+        kind,
     )
 
 
-def root_schema(shape: Shape) -> dict[str, Any] | None:
+def root_schema(shape: Shape, definitions: Definitions | None = None) -> dict[str, Any] | None:
     """A shape's whole JSON Schema; None when it takes anything."""
-    definitions = Definitions()
+    definitions = definitions or Definitions()
     schema = shape.schema(definitions)
     if not schema:
         return None
@@ -163,6 +174,7 @@ def _load_function(function: Any, name: str) -> LoadedAction:
         sdk.params_shape(given_model) if sdk and given_model is not None else signature.params,
         _result_shape(result or signature.returns),
         call,
+        source=written_function(function),
     )
 
 

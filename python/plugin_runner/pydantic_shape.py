@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Callable
 
 from plugin_runner.errors import RunnerError
 from plugin_runner.pydantic_defaults import with_defaults
-from plugin_runner.shape import Definitions, Faults, Shape
+from plugin_runner.shape import Faults, Shape
+from plugin_runner.unused import warn_of_ignored
 
 if TYPE_CHECKING:
     from typing import Literal
 
+    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
+    from plugin_runner.definitions import Definitions
     from plugin_runner.encode import Path
 
     Mode = Literal["validation", "serialization"]
+
+_TEMPLATE = "#/$defs/{model}"
+
+# What a strict model says of a date, an enum or a set that is given in the only form that JSON has for it.
+_STRICT_FAULTS = {
+    *("is_instance_of", "date_type", "datetime_type", "time_type", "time_delta_type", "decimal_type", "uuid_type"),
+    *("set_type", "frozen_set_type", "tuple_type", "bytes_type", "dataclass_type", "url_type", "complex_type"),
+}
 
 
 class PydanticShape(Shape):
@@ -29,7 +41,7 @@ class PydanticShape(Shape):
         if not hasattr(pydantic, "TypeAdapter"):
             raise RunnerError(
                 "PLUGIN_INVALID",
-                f"The plugin uses pydantic {pydantic.VERSION}, and its models need 2 or newer: add 'pydantic>=2' to "
+                f"The plugin uses pydantic {pydantic.VERSION}, and its marks need 2 or newer: add 'pydantic>=2' to "
                 "its requirements.txt.",
                 {"version": pydantic.VERSION},
             )
@@ -39,21 +51,52 @@ class PydanticShape(Shape):
         self._context = context
 
     def schema(self, definitions: Definitions) -> dict[str, Any]:
-        template = "#/$defs/{model}"
-        schema = self._adapter.json_schema(mode=self._mode, ref_template=template)
-        for name, inner in schema.pop("$defs", {}).items():
-            definitions.schemas.setdefault(name, inner)
-        return dict(schema)
+        generator = _generator(definitions)
+        schema = self._adapter.json_schema(mode=self._mode, ref_template=_TEMPLATE, schema_generator=generator)
+        return definitions.adopt(schema)
 
     def convert(self, value: Any, path: Path, faults: Faults) -> Any:
+        context = self._context() if self._context else None
         try:
-            return self._adapter.validate_python(value, context=self._context() if self._context else None)
+            converted = self._adapter.validate_python(value, context=context)
         except self._refused as refused:
-            for error in refused.errors(include_url=False, include_context=False, include_input=False):
-                faults.add(_field(value, error["loc"], error["type"], path), _said(error), error["type"])
+            try:
+                converted = self._as_json(value, context, refused)
+            except self._refused as still:
+                for error in still.errors(include_url=False, include_context=False, include_input=False):
+                    faults.add(_field(value, error["loc"], error["type"], path), _said(error), error["type"])
+                return None
+        warn_of_ignored(value, converted, path, faults)
+        return converted
+
+    def _as_json(self, value: Any, context: dict[str, Any] | None, refused: ValidationError) -> Any:
+        """By JSON's rules, which let strict models take an enum, a date or a set in the form that JSON has for it."""
+        errors = refused.errors(include_url=False, include_context=False, include_input=False)
+        if not any(error["type"] in _STRICT_FAULTS or error["loc"][-1:] == ("[key]",) for error in errors):
+            raise refused
+        try:
+            text = json.dumps(value)
+        except (TypeError, ValueError):  # not from JSON: the plugin's own code made it
+            raise refused from None
+        return self._adapter.validate_json(text, context=context)
 
     def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
         return with_defaults(given, converted, path, faults)
+
+
+def _generator(definitions: Definitions) -> Any:
+    """Pydantic's generator of schemas, for which what has no schema is anything: that is noted, and no failure."""
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class LenientSchema(GenerateJsonSchema):
+        ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
+
+        def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> Any:
+            kind = getattr(schema.get("cls"), "__qualname__", error_info)
+            definitions.note(f"needs {kind}, which JSON does not have: only its default can be used")
+            return {}
+
+    return LenientSchema
 
 
 def _field(value: Any, location: tuple[str | int, ...], kind: str, path: Path) -> Path:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable
 
+from plugin_runner.definitions import DEFS
 from plugin_runner.encode import Walk, pointer
 from plugin_runner.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from plugin_runner.definitions import Definitions
     from plugin_runner.encode import Path
     from plugin_runner.errors import Violation
 
@@ -41,15 +43,6 @@ class Faults:
             self.warnings.append({"field": pointer(path), "description": description, "rule": rule})
 
 
-class Definitions:
-    """The `$defs` of a schema: shapes that contain themselves."""
-
-    def __init__(self) -> None:
-        self.schemas: dict[str, Any] = {}
-        self.open: list[Shape] = []
-        self.recursive: list[Shape] = []
-
-
 class Shape:
     """Anything: the base of all shapes."""
 
@@ -63,6 +56,66 @@ class Shape:
     def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
         """What was given, with defaults filled in: `convert` makes the same of it. `converted` is what it made."""
         return given
+
+
+class Unknown(Shape):
+    """Anything, because nobody knows what its hint means. That is noted."""
+
+    def __init__(self, hint: str) -> None:
+        self._hint = hint
+
+    def schema(self, definitions: Definitions) -> dict[str, Any]:
+        definitions.note(f"has the hint {self._hint}, which is not known: the value comes as it is, unchecked")
+        return {}
+
+
+class Noted(Shape):
+    """A shape of which an author should know more."""
+
+    def __init__(self, shape: Shape, said: str) -> None:
+        self._shape = shape
+        self._said = said
+
+    def schema(self, definitions: Definitions) -> dict[str, Any]:
+        definitions.note(self._said)
+        return self._shape.schema(definitions)
+
+    def convert(self, value: Any, path: Path, faults: Faults) -> Any:
+        return self._shape.convert(value, path, faults)
+
+    def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
+        return self._shape.shown(given, converted, path, faults)
+
+
+class WholeOrNamed(Shape):
+    """A model that takes all params: directly, or as one param that has its parameter's name."""
+
+    def __init__(self, shape: Shape, name: str, is_known: bool) -> None:
+        self._shape = shape
+        self._name = name
+        self._is_known = is_known  # the model has a field of that name: nothing else is meant by it
+
+    def schema(self, definitions: Definitions) -> dict[str, Any]:
+        return self._shape.schema(definitions)
+
+    def convert(self, value: Any, path: Path, faults: Faults) -> Any:
+        name = self._name
+        if not self._is_named(value):
+            return self._shape.convert(value, path, faults)
+        if len(value) > 1:
+            others = ", ".join(repr(key) for key in value if key != name)
+            said = f"stands for all params together: give what belongs to it either within it or beside it ({others})"
+            return faults.add((path, name), said, "ambiguous")
+        return self._shape.convert(value[name], (path, name), faults)
+
+    def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
+        name = self._name
+        if not self._is_named(given):
+            return self._shape.shown(given, converted, path, faults)
+        return {name: self._shape.shown(given[name], converted, (path, name), faults)}
+
+    def _is_named(self, value: Any) -> bool:
+        return isinstance(value, dict) and isinstance(value.get(self._name), dict) and not self._is_known
 
 
 class Scalar(Shape):
@@ -258,13 +311,27 @@ class Field:
     """One property of a record."""
 
     def __init__(
-        self, name: str, shape: Shape, required: bool, default: Callable[[], Any] | None = None, description: str = ""
+        self,
+        name: str,
+        shape: Shape,
+        required: bool,
+        default: Callable[[], Any] | None = None,
+        description: str = "",
+        aliases: tuple[str, ...] = (),
     ) -> None:
         self.name = name
+        self.names = (*aliases, name)
+        """What it may be called in params, the name that is shown first."""
         self.shape = shape
         self.required = required
         self.default = default
         self.description = description
+
+    def given_as(self, params: dict[str, Any]) -> str | None:
+        """The name by which params have it."""
+        if self.name in params:
+            return self.name
+        return next((name for name in self.names if name in params), None) if len(self.names) > 1 else None
 
     def schema(self, definitions: Definitions) -> dict[str, Any]:
         schema = self.shape.schema(definitions)
@@ -282,23 +349,33 @@ class Record(Shape):
     AssertionError that it raises are faults of the whole object.
     """
 
-    def __init__(self, name: str, description: str, make: Callable[[dict[str, Any]], Any], open_ended: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        make: Callable[[dict[str, Any]], Any],
+        open_ended: bool,
+        others: Shape | None = None,
+    ) -> None:
         self._name = name
         self._description = description
         self._make = make
         self._open_ended = open_ended
+        self._others = others
+        """The shape of values whose names are not known, where these are taken."""
         self.fields: dict[str, Field] = {}
 
     def schema(self, definitions: Definitions) -> dict[str, Any]:
         if self in definitions.open:
             definitions.recursive.append(self)
-            return {"$ref": "#" if definitions.open[0] is self else f"#/$defs/{self._name}"}
+            return {"$ref": "#" if definitions.open[0] is self else DEFS + definitions.name_of(self, self._name)}
         definitions.open.append(self)
         schema = self._own_schema(definitions)
         definitions.open.pop()
         if self in definitions.recursive and definitions.open:
-            definitions.schemas[self._name] = schema
-            return {"$ref": f"#/$defs/{self._name}"}
+            name = definitions.name_of(self, self._name)
+            definitions.schemas[name] = schema
+            return {"$ref": DEFS + name}
         return schema
 
     def _own_schema(self, definitions: Definitions) -> dict[str, Any]:
@@ -307,12 +384,19 @@ class Record(Shape):
             schema["title"] = self._name
         if self._description:
             schema["description"] = self._description
-        schema["properties"] = {name: field.schema(definitions) for name, field in self.fields.items()}
-        required = [name for name, field in self.fields.items() if field.required]
+        schema["properties"] = properties = {}
+        outer = definitions.path
+        for field in self.fields.values():
+            definitions.path = (outer, field.names[0])
+            properties[field.names[0]] = field.schema(definitions)
+        definitions.path = outer
+        required = [field.names[0] for field in self.fields.values() if field.required]
         if required:
             schema["required"] = required
         if not self._open_ended:
             schema["additionalProperties"] = False
+        elif self._others is not None and (others := self._others.schema(definitions)):
+            schema["additionalProperties"] = others
         return schema
 
     def convert(self, value: Any, path: Path, faults: Faults) -> Any:
@@ -321,20 +405,15 @@ class Record(Shape):
         before = len(faults.violations)
         made: dict[str, Any] = {}
         for name, field in self.fields.items():
-            if name in value:
-                made[name] = field.shape.convert(value[name], (path, name), faults)
+            given = field.given_as(value)
+            if given is not None:
+                made[name] = field.shape.convert(value[given], (path, given), faults)
             elif field.required:
-                faults.add((path, name), "is required", "required")
+                faults.add((path, field.names[0]), "is required", "required")
             elif field.default is not None:
                 made[name] = field.default()
         if len(made) < len(value) or value.keys() - made.keys():
-            for name in value.keys() - self.fields.keys():
-                if self._open_ended:
-                    made[name] = value[name]
-                else:
-                    like = nearest(name, list(self.fields))
-                    hint = f"; did you mean {like!r}?" if like else ""
-                    faults.add((path, name), f"is unknown{hint}", "additionalProperties")
+            self._convert_others(value, made, path, faults)
         if len(faults.violations) > before:
             return None
         try:
@@ -342,14 +421,31 @@ class Record(Shape):
         except (ValueError, TypeError, AssertionError) as error:
             return faults.add(path, str(error) or type(error).__name__, "value_error")
 
+    def _convert_others(self, value: dict[str, Any], made: dict[str, Any], path: Path, faults: Faults) -> None:
+        known = {name: field for field in self.fields.values() for name in field.names}
+        for name in value:
+            if name in self.fields:
+                continue
+            field = known.get(name)
+            if field is not None:
+                if field.name in value:
+                    faults.add((path, name), f"is given as {field.name!r} as well", "alias")
+            elif not self._open_ended:
+                like = nearest(name, list(known))
+                hint = f"; did you mean {like!r}?" if like else ""
+                faults.add((path, name), f"is unknown{hint}", "additionalProperties")
+            else:
+                made[name] = (self._others or Shape()).convert(value[name], (path, name), faults)
+
     def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
         shown = dict(given)
         for name, field in self.fields.items():
-            if name in given:
+            taken = field.given_as(given)
+            if taken is not None:
                 made = converted.get(name) if isinstance(converted, dict) else getattr(converted, name, None)
-                shown[name] = field.shape.shown(given[name], made, (path, name), faults)
+                shown[taken] = field.shape.shown(given[taken], made, (path, taken), faults)
             elif field.default is not None:
-                put_default(shown, name, field.default(), (path, name), faults)
+                put_default(shown, field.names[0], field.default(), (path, field.names[0]), faults)
         return shown
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import typing
 from typing import TYPE_CHECKING, Any, Callable
 
 from plugin_runner.authoring import first_paragraph
-from plugin_runner.hints import ANYTHING, ShapeOf, is_record, resolved_hints
-from plugin_runner.shape import Field, Record, Shape
+from plugin_runner.errors import RunnerError
+from plugin_runner.field_marks import read_marks
+from plugin_runner.hints import ANYTHING, ShapeOf, hint_text, is_record, resolved_hints, typing_is_typeddict
+from plugin_runner.shape import Field, Noted, Record, Shape, Unknown, WholeOrNamed
+from plugin_runner.unused import known_names
 
 if TYPE_CHECKING:
     from plugin_runner.context import Context
@@ -33,26 +38,71 @@ class Signature:
 
 def read_signature(function: Callable[..., Any], given_model: Any = None) -> Signature:
     """Reads a function's signature. `given_model` is the params' type where a decorator said it."""
-    hints = resolved_hints(inspect.unwrap(function) if inspect.isroutine(function) else type(function).__call__)
+    written = written_function(function)
+    hints = resolved_hints(written)
     parameters = list(inspect.signature(function).parameters.values())
-    contexts = [one for one in parameters if _takes_context(one, hints.get(one.name))]
+    _refuse_method(written, parameters)
+    contexts = _contexts(parameters, hints)
     rest = [one for one in parameters if one not in contexts and one.kind is not one.VAR_POSITIONAL]
     whole = _takes_all(rest, hints, given_model)
     if whole is None:
         params: Shape = _by_name(function, rest, hints)
     else:
-        params = ShapeOf()(given_model if given_model is not None else hints.get(whole.name, dict))
-    context = contexts[0] if contexts else None
-    return Signature(params, hints.get("return"), _invoke(parameters, context, whole), _is_sdk(context, hints))
+        params = _whole(given_model if given_model is not None else hints.get(whole.name, dict), whole.name)
+    invoke = _invoke(parameters, [one.name for one in contexts], whole)
+    return Signature(params, hints.get("return"), invoke, _is_sdk(contexts, hints))
 
 
-def _takes_context(parameter: inspect.Parameter, hint: Any) -> bool:
-    if parameter.name in _CONTEXT_NAMES:
-        return True
+def written_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that the author wrote hints for: the one within `functools.partial`, decorators and objects."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        elif inspect.isroutine(function) or isinstance(function, type):
+            return function
+        else:
+            function = type(function).__call__
+
+
+def _refuse_method(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:
+    owner, _, name = getattr(function, "__qualname__", "").rpartition(".")
+    first = parameters[0] if parameters else None
+    if first is None or first.name != "self" or not owner or owner.endswith("<locals>"):
+        return
+    if first.annotation is first.empty and first.default is first.empty:
+        raise RunnerError(
+            "PLUGIN_INVALID",
+            f"{owner}.{name} is a method of the class {owner}, and an action is a function: make it a @staticmethod or "
+            f"a function of the module, or give {owner} a method execute() and name the class.",
+            {"entrypoint": f"{function.__module__}:{owner}.{name}"},
+        )
+
+
+def _contexts(parameters: list[inspect.Parameter], hints: dict[str, Any]) -> list[inspect.Parameter]:
+    """The parameters that get the context: those annotated with it, else those without a type that have its name."""
+    by_type = [one for one in parameters if _is_context(one, hints.get(one.name))]
+    if by_type:
+        return by_type
+    plain = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    return [one for one in plain if one.name in _CONTEXT_NAMES and _is_untyped(one, hints.get(one.name, one.empty))]
+
+
+def _is_context(parameter: inspect.Parameter, hint: Any) -> bool:
     if isinstance(parameter.annotation, str) and hint is None:  # its import stands under TYPE_CHECKING
-        return parameter.annotation.strip("\"'").rpartition(".")[2] in _CONTEXT_TYPES
+        names = [part.strip("\"' []").rpartition(".")[2] for part in parameter.annotation.replace("[", "|").split("|")]
+        return any(name in _CONTEXT_TYPES for name in names)
+    return any(_is_context_type(option) for option in (hint, *typing.get_args(hint)))
+
+
+def _is_context_type(hint: Any) -> bool:
     home = getattr(hint, "__module__", "").partition(".")[0]
     return home in _CONTEXT_HOMES and getattr(hint, "__name__", "") in _CONTEXT_TYPES
+
+
+def _is_untyped(parameter: inspect.Parameter, hint: Any) -> bool:
+    return parameter.annotation is parameter.empty or hint is Any or hint is object
 
 
 def _takes_all(rest: list[inspect.Parameter], hints: dict[str, Any], given_model: Any) -> inspect.Parameter | None:
@@ -62,36 +112,72 @@ def _takes_all(rest: list[inspect.Parameter], hints: dict[str, Any], given_model
     return only if only.name == "params" or given_model is not None or is_record(hints.get(only.name)) else None
 
 
-def _is_sdk(context: inspect.Parameter | None, hints: dict[str, Any]) -> bool:
-    hint = hints.get(context.name) if context else None
-    return getattr(hint, "__module__", "").partition(".")[0] == "synapse_sdk"
+def _whole(hint: Any, name: str) -> Shape:
+    shape = ShapeOf()(hint)
+    base = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+    known = known_names(base) if isinstance(base, type) else None
+    if known is None:
+        return shape
+    return WholeOrNamed(shape, name, known.takes_all or name in known.names)
+
+
+def _is_sdk(contexts: list[inspect.Parameter], hints: dict[str, Any]) -> bool:
+    found = [hints.get(one.name) for one in contexts]
+    homes = [getattr(part, "__module__", "") for hint in found for part in (hint, *typing.get_args(hint))]
+    return any(home.partition(".")[0] == "synapse_sdk" for home in homes)
 
 
 def _by_name(function: Callable[..., Any], rest: list[inspect.Parameter], hints: dict[str, Any]) -> Record:
-    open_ended = any(one.kind is one.VAR_KEYWORD for one in rest)
-    record = Record("", first_paragraph(function.__doc__), dict, open_ended)
     shape_of = ShapeOf()
+    others = next((one for one in rest if one.kind is one.VAR_KEYWORD), None)
+    more = hints.get(others.name) if others else None
+    unpacked = _unpacked(more)
+    record = Record(
+        "",
+        first_paragraph(function.__doc__),
+        dict,
+        others is not None and unpacked is None,
+        None if more is None or unpacked else shape_of(more),
+    )
     for one in rest:
-        if one.kind is one.VAR_KEYWORD:
-            continue
-        shape = shape_of(hints[one.name]) if one.name in hints else ANYTHING
-        required = one.default is one.empty
-        record.fields[one.name] = Field(one.name, shape, required, None if required else _constant(one.default))
+        if one is not others:
+            record.fields[one.name] = _field(one, hints, shape_of)
+    for field in shape_of.fields_of(unpacked) if unpacked else []:
+        record.fields.setdefault(field.name, field)
     return record
 
 
-def _constant(value: Any) -> Callable[[], Any]:
-    return lambda: value
+def _unpacked(hint: Any) -> Any:
+    """The TypedDict of `**names: Unpack[Options]`."""
+    inner = typing.get_args(hint)
+    is_unpack = getattr(typing.get_origin(hint), "_name", "") == "Unpack"
+    return inner[0] if is_unpack and typing_is_typeddict(inner[0]) else None
 
 
-def _invoke(
-    parameters: list[inspect.Parameter], context: inspect.Parameter | None, whole: inspect.Parameter | None
-) -> Invoke:
+def _field(one: inspect.Parameter, hints: dict[str, Any], shape_of: ShapeOf) -> Field:
+    marked = read_marks(hints.get(one.name, one.empty), one.default, one.empty)
+    shape: Shape = ANYTHING
+    if marked.hint is not one.empty:
+        shape = shape_of(marked.hint)
+    elif isinstance(one.annotation, str):
+        shape = Unknown(one.annotation)
+    if not marked.required and marked.default and _is_foreign_mark(marked.hint, one.default):
+        shape = Noted(shape, f"has a {hint_text(type(one.default))} as default, which the action gets as it is")
+    return Field(one.name, shape, marked.required, marked.default, "", marked.aliases)
+
+
+def _is_foreign_mark(hint: Any, default: Any) -> bool:
+    """Whether a default cannot be meant as a value: an object where the hint says a number, a text or a boolean."""
+    plain = (int, float, str, bool)
+    return hint in plain and default is not None and not isinstance(default, plain)
+
+
+def _invoke(parameters: list[inspect.Parameter], contexts: list[str], whole: inspect.Parameter | None) -> Invoke:
     positional = [one.name for one in parameters if one.kind is one.POSITIONAL_ONLY]
-    context_name = context.name if context else ""
     whole_name = whole.name if whole else ""
-    if positional:
-        return _invoke_positional(positional, context_name, whole_name)
+    if positional or len(contexts) > 1:
+        return _invoke_any(positional, contexts, whole_name)
+    context_name = contexts[0] if contexts else ""
     if whole_name and context_name:
         return lambda function, converted, ctx: function(**{whole_name: converted, context_name: ctx})
     if whole_name:
@@ -101,11 +187,10 @@ def _invoke(
     return lambda function, converted, ctx: function(**converted)
 
 
-def _invoke_positional(positional: list[str], context_name: str, whole_name: str) -> Invoke:
+def _invoke_any(positional: list[str], contexts: list[str], whole_name: str) -> Invoke:
     def invoke(function: Callable[..., Any], converted: Any, ctx: Context) -> Any:
         named: dict[str, Any] = {whole_name: converted} if whole_name else dict(converted)
-        if context_name:
-            named[context_name] = ctx
+        named.update(dict.fromkeys(contexts, ctx))
         return function(*[named.pop(name) for name in positional], **named)
 
     return invoke

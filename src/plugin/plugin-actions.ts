@@ -50,7 +50,7 @@ export class PluginActions {
   readonly #scanned: SharedWork<ScannedAction[]>;
   readonly #describedDeclared: SharedWork<DescribedAction[]>;
   readonly #describedCode: SharedWork<DescribedAction[]>;
-  readonly #describedPlugin: SharedWork<Plugin>;
+  readonly #describedPlugin: SharedWork<{ plugin: Plugin; complete: boolean }>;
 
   constructor(plugin: LoadedPlugin, declared: DeclaredActions, sources: ActionSources) {
     this.plugin = plugin;
@@ -62,7 +62,7 @@ export class PluginActions {
     this.#describedCode = new SharedWork(() => this.#describe({}), allLoaded);
     this.#describedPlugin = new SharedWork(
       () => this.#describePlugin(sources.closed),
-      ({ issues }) => issues.length === plugin.info.issues.length,
+      ({ complete }) => complete,
     );
   }
 
@@ -100,7 +100,7 @@ export class PluginActions {
 
   /** The plugin with everything that its loaded code tells. */
   async described(signal: AbortSignal): Promise<Plugin> {
-    return this.#describedPlugin.get(signal);
+    return (await this.#describedPlugin.get(signal)).plugin;
   }
 
   async #target(name: string, entrypoint: string, signal: AbortSignal): Promise<Target> {
@@ -146,18 +146,15 @@ export class PluginActions {
     return action?.params_schema ?? undefined;
   }
 
-  async #describePlugin(signal: AbortSignal): Promise<Plugin> {
+  async #describePlugin(signal: AbortSignal): Promise<{ plugin: Plugin; complete: boolean }> {
     const { info } = this.plugin;
     const scanned = this.#needsScan() ? await this.#scan(signal) : [];
     const open = withActions(info, scanned.map(toTarget), []).actions.filter(lacksSchema);
     const declares = this.#declared.usable.size > 0;
     const described = declares ? await this.#describeAll(open) : await this.#describedCode.get(signal);
-    const issues = described.flatMap(({ name, error }) =>
-      error
-        ? [create(PluginIssueSchema, { message: `The action ${name}: ${error.message}`, ...place(error.metadata) })]
-        : [],
-    );
-    return withActions(info, [...scanned, ...described].map(toTarget), issues);
+    const issues = described.flatMap(issuesOf);
+    const whole = withActions(info, [...scanned, ...described].map(toTarget), issues);
+    return { plugin: whole, complete: allLoaded(described) };
   }
 
   async #describeAll(actions: readonly Action[]): Promise<DescribedAction[]> {
@@ -294,6 +291,16 @@ function showable(action: DescribedAction): DescribedAction {
   if (!fault) return action;
   const error = { reason: "PLUGIN_INVALID", message: `A schema of ${action.name} ${fault.description}.` };
   return { ...action, params_schema: null, result_schema: null, error };
+}
+
+/** Why an action cannot be described, or what its author should know of it. */
+function issuesOf({ name, error, issues = [] }: DescribedAction): PluginIssue[] {
+  if (error) {
+    return [create(PluginIssueSchema, { message: `The action ${name}: ${error.message}`, ...place(error.metadata) })];
+  }
+  return issues.map(({ message, file, line }) =>
+    create(PluginIssueSchema, { message: `The action ${name}: ${message}`, file, line }),
+  );
 }
 
 function allLoaded(described: readonly DescribedAction[]): boolean {

@@ -108,6 +108,16 @@ export interface DescribedAction {
   params_schema: JsonObject | null;
   result_schema: JsonObject | null;
   error?: ErrorRecord;
+  /** What its author should know. */
+  issues?: ActionIssue[];
+}
+
+/** Something that does not stop an action from running. */
+export interface ActionIssue {
+  message: string;
+  /** Relative to the plugin's root. */
+  file: string;
+  line: number;
 }
 
 /** `spec.json` of a job process. */

@@ -4,7 +4,7 @@ import type { Inspector, LoadedAction, LoadedPlugin, ValidParams } from "../../p
 import { isJsonObject } from "../../util/json.ts";
 import { type Carried, withNumbers } from "../../util/non-finite.ts";
 import type { Launcher } from "../../worker/launcher.ts";
-import type { DescribedAction, ScannedAction, WorkerResult } from "../../worker/messages.ts";
+import type { ActionIssue, DescribedAction, ScannedAction, WorkerResult } from "../../worker/messages.ts";
 import { WorkerPool, type WorkerSource } from "../../worker/worker-pool.ts";
 import type { WorkerProcess } from "../../worker/worker-process.ts";
 import { onTheWire } from "../on-the-wire.ts";
@@ -12,6 +12,9 @@ import type { Environments } from "./environment.ts";
 
 /** Workers that only look at plugins are few and soon gone. */
 const limits = { maxWorkers: 8, maxWorkersPerKey: 1, depth: 1, maxQueued: 1000, idleMs: 30_000 };
+
+/** Of one action. */
+const maxIssues = 100;
 
 /** Stands for the worker that is never bound. */
 const scanner = {};
@@ -92,7 +95,12 @@ function toDescribed(one: JsonObject): DescribedAction {
     params_schema: isJsonObject(one.params_schema) ? one.params_schema : null,
     result_schema: isJsonObject(one.result_schema) ? one.result_schema : null,
     ...(isJsonObject(one.error) && { error: readErrorRecord(one.error) }),
+    ...(Array.isArray(one.issues) && { issues: one.issues.filter(isJsonObject).slice(0, maxIssues).map(toIssue) }),
   };
+}
+
+function toIssue({ message, file, line }: JsonObject): ActionIssue {
+  return { message: text(message).slice(0, 1000), file: text(file), line: typeof line === "number" ? line : 0 };
 }
 
 /** Numbers stand as such in the schemas that code tells of. */
