@@ -67,4 +67,5 @@ def nearest(name: str, known: list[str]) -> str:
     """The known name that is most like `name`, or nothing."""
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(name, known, 1)), "")
+    lower = {each.lower(): each for each in reversed(known)}
+    return next((lower[each] for each in get_close_matches(name.lower(), list(lower), 1)), "")

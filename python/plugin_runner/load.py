@@ -170,7 +170,7 @@ def _load_function(function: Any, name: str) -> LoadedAction:
         (declared.name if declared else getattr(function, "_action_name", "") if by_sdk else "")
         or name
         or getattr(function, "__name__", "action"),
-        said or first_paragraph(getattr(function, "__doc__", "")),
+        said or first_paragraph(written_function(function).__doc__),
         sdk.params_shape(given_model) if sdk and given_model is not None else signature.params,
         _result_shape(result or signature.returns),
         call,

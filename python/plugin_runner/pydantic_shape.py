@@ -92,8 +92,8 @@ def _generator(definitions: Definitions) -> Any:
         ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
 
         def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> Any:
-            kind = getattr(schema.get("cls"), "__qualname__", error_info)
-            definitions.note(f"needs {kind}, which JSON does not have: only its default can be used")
+            kind = getattr(schema.get("cls"), "__qualname__", schema["type"])
+            definitions.note(f"has a part of the type {kind}, which JSON cannot say: only its default can be used")
             return {}
 
     return LenientSchema

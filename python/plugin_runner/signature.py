@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from plugin_runner.authoring import first_paragraph
 from plugin_runner.errors import RunnerError
-from plugin_runner.field_marks import read_marks
+from plugin_runner.field_marks import is_field_info, read_marks
 from plugin_runner.hints import ANYTHING, ShapeOf, hint_text, is_record, resolved_hints, typing_is_typeddict
 from plugin_runner.shape import Field, Noted, Record, Shape, Unknown, WholeOrNamed
 from plugin_runner.unused import known_names
@@ -134,7 +134,7 @@ def _by_name(function: Callable[..., Any], rest: list[inspect.Parameter], hints:
     unpacked = _unpacked(more)
     record = Record(
         "",
-        first_paragraph(function.__doc__),
+        first_paragraph(written_function(function).__doc__),
         dict,
         others is not None and unpacked is None,
         None if more is None or unpacked else shape_of(more),
@@ -161,7 +161,7 @@ def _field(one: inspect.Parameter, hints: dict[str, Any], shape_of: ShapeOf) -> 
         shape = shape_of(marked.hint)
     elif isinstance(one.annotation, str):
         shape = Unknown(one.annotation)
-    if not marked.required and marked.default and _is_foreign_mark(marked.hint, one.default):
+    if one.default is not one.empty and _is_foreign_mark(marked.hint, one.default):
         shape = Noted(shape, f"has a {hint_text(type(one.default))} as default, which the action gets as it is")
     return Field(one.name, shape, marked.required, marked.default, "", marked.aliases)
 
@@ -169,7 +169,7 @@ def _field(one: inspect.Parameter, hints: dict[str, Any], shape_of: ShapeOf) -> 
 def _is_foreign_mark(hint: Any, default: Any) -> bool:
     """Whether a default cannot be meant as a value: an object where the hint says a number, a text or a boolean."""
     plain = (int, float, str, bool)
-    return hint in plain and default is not None and not isinstance(default, plain)
+    return hint in plain and default is not None and not isinstance(default, plain) and not is_field_info(default)
 
 
 def _invoke(parameters: list[inspect.Parameter], contexts: list[str], whole: inspect.Parameter | None) -> Invoke:
