@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { PluginRunner, RunMode } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { type Client, type ValidateParamsResponse, ValidationError } from "../../src/client.ts";
+import { RawCalls } from "../grpc/raw-calls.ts";
 import type { Group } from "./engine.ts";
 import { failure, languages, type Mode, modes, run } from "./run.ts";
 
@@ -71,6 +73,29 @@ export const params: Group = {
         },
       );
 
+      check(`a name that an action does not know is told, and refuses nothing (${language})`, async (engine) => {
+        const { client, server } = engine;
+        const given = { epoch: 50, layers: [{ units: 1 }, { unit: 2 }] };
+        const expected = [
+          ["/params/epoch", "ignored"],
+          ["/params/layers/1/unit", "ignored"],
+        ];
+        const verdict = await client.validateParams(plugin, "open", given);
+        assert.equal(verdict.valid, true);
+        assert.deepEqual(told(verdict.warnings), expected);
+        assert.match(verdict.warnings[0]?.description ?? "", /Did you mean "epochs"\?$/);
+        const job = await client.submitJob(plugin, "open", given);
+        assert.deepEqual(told(job.snapshot.warnings), expected);
+        assert.deepEqual(told((await client.getJob(job.id)).warnings), expected);
+        using raw = new RawCalls(server.address);
+        for (const mode of [RunMode.LOCAL, RunMode.TASK]) {
+          const request = { plugin, action: "open", params: given, mode };
+          const { result, warnings } = await raw.unary(PluginRunner.method.runPlugin, request);
+          assert.deepEqual(told(warnings), expected);
+          assert.ok(result, "the action has run");
+        }
+      });
+
       check(`a job with invalid params leaves no record (${language})`, async ({ client }) => {
         const jobId = `invalid-${language}`;
         const error = await failure(client.submitJob(plugin, "configured", faulty, { jobId }));
@@ -106,4 +131,8 @@ function fieldsOf({ violations }: ValidateParamsResponse): string[] {
 
 function plain(violations: readonly { field: string; description: string; rule: string }[]) {
   return violations.map(({ field, description, rule }) => ({ field, description, rule }));
+}
+
+function told(warnings: readonly { field: string; rule: string }[]): string[][] {
+  return warnings.map(({ field, rule }) => [field, rule]);
 }
