@@ -1,5 +1,7 @@
 import { mkdirSync } from "node:fs";
+import { shownText, wellFormed } from "../util/shown-text.ts";
 import type { EventRecord } from "../worker/messages.ts";
+import { artifactArguments, numberArgument, objectArgument, pathArgument, textArgument } from "./context-arguments.ts";
 import { encodeFields, pointersOf } from "./encode.ts";
 
 /** How an action speaks with whoever runs it. Every member may be taken out by destructuring. */
@@ -12,10 +14,10 @@ export interface ActionContext {
   readonly throwIfCancelled: () => void;
   /**
    * Says how far the action is: `current` of `total`, from 0 on. Throws RangeError unless 0 ≤ current ≤ total and
-   * total > 0.
+   * total > 0. Of progress that comes in quick succession the newest of each step is kept.
    */
   readonly setProgress: (current: number, total: number, options?: ProgressOptions) => void;
-  /** Reports measurements by name. Values that JSON cannot say are turned into strings. */
+  /** Reports measurements by name. NaN and infinities stay numbers; what JSON cannot carry becomes text. */
   readonly setMetrics: (values: object, step?: string) => void;
   /** Writes a line to the run's log. */
   readonly log: (message: string, options?: LogOptions) => void;
@@ -25,7 +27,7 @@ export interface ActionContext {
    * Makes a file known. `path` is relative to `workDir`; a file from elsewhere is copied to `workDir/artifacts`.
    * Returns its `file://` URI. The run waits for it. Rejects when the file cannot be read.
    */
-  readonly artifact: (path: string, options?: ArtifactOptions) => Promise<string>;
+  readonly artifact: (path: string | URL, options?: ArtifactOptions) => Promise<string>;
   /** The environment variables of the plugin's configuration and of the request. */
   readonly env: Readonly<Record<string, string>>;
   /** The job's id; for a run the id that the request gave, or empty. */
@@ -75,12 +77,11 @@ export interface ContextOptions {
 }
 
 /** As the proto names them. */
-const levelNames: Readonly<Record<LogLevel, string>> = {
-  debug: "DEBUG",
-  info: "INFO",
-  warn: "WARNING",
-  error: "ERROR",
-};
+const levelNames: ReadonlyMap<string, string> = new Map([["warn", "WARNING"]]);
+
+function levelName(level: string): string {
+  return levelNames.get(level.toLowerCase()) ?? level.toUpperCase();
+}
 
 /** The context of one run. It is made for every run, so it holds nothing until it is asked for. */
 export class RunContext implements ActionContext {
@@ -117,7 +118,12 @@ export class RunContext implements ActionContext {
   }
 
   get setProgress(): ActionContext["setProgress"] {
-    return (current, total, { step = "", message = "" } = {}) => {
+    return (given, of, options = {}) => {
+      const current = numberArgument("ctx.setProgress: current", given);
+      const total = numberArgument("ctx.setProgress: total", of);
+      objectArgument("ctx.setProgress: options", options, '{ step: "train", message: "…" }');
+      const step = textArgument("ctx.setProgress: step", options.step);
+      const message = textArgument("ctx.setProgress: message", options.message);
       if (!(total > 0 && Number.isFinite(total))) throw new RangeError(`total must be more than 0, not ${total}.`);
       if (!(current >= 0 && current <= total)) throw new RangeError(`current must be 0 to ${total}, not ${current}.`);
       this.#options.sink({ type: "progress", time: now(), step, current, total, message });
@@ -125,22 +131,26 @@ export class RunContext implements ActionContext {
   }
 
   get setMetrics(): ActionContext["setMetrics"] {
-    return (values, step = "") => {
-      const fields = encodeFields(values);
+    return (values, category) => {
+      const fields = encodeFields(objectArgument("ctx.setMetrics: values", values, "{ loss: 0.5 }"));
+      const step = textArgument("ctx.setMetrics: step", category);
       this.#options.sink({ type: "metrics", time: now(), step, values: fields.value, ...pointersOf(fields) });
     };
   }
 
   get log(): ActionContext["log"] {
-    return (message, { level = "info", fields = {} } = {}) => this.#log(level, message, fields);
+    return (message, options = {}) => {
+      objectArgument("ctx.log: options", options, '{ level: "warn", fields: {} }');
+      this.#log("ctx.log", options.level ?? "info", message, options.fields ?? {});
+    };
   }
 
   get logger(): Logger {
     return {
-      debug: (message, fields = {}) => this.#log("debug", message, fields),
-      info: (message, fields = {}) => this.#log("info", message, fields),
-      warn: (message, fields = {}) => this.#log("warn", message, fields),
-      error: (message, fields = {}) => this.#log("error", message, fields),
+      debug: (message, fields = {}) => this.#log("ctx.logger.debug", "debug", message, fields),
+      info: (message, fields = {}) => this.#log("ctx.logger.info", "info", message, fields),
+      warn: (message, fields = {}) => this.#log("ctx.logger.warn", "warn", message, fields),
+      error: (message, fields = {}) => this.#log("ctx.logger.error", "error", message, fields),
     };
   }
 
@@ -158,15 +168,19 @@ export class RunContext implements ActionContext {
     return this.#artifacts;
   }
 
-  #log(level: LogLevel, message: string, fields: object): void {
-    const record = { source: "LOGGER", level: levelNames[level] ?? String(level), message: String(message) } as const;
-    const encoded = encodeFields(fields);
+  #log(member: string, given: string, said: unknown, fields: object): void {
+    const level = levelName(textArgument(`${member}: level`, given));
+    const message = typeof said === "string" ? wellFormed(said) : shownText(said);
+    const record = { source: "LOGGER", level, message } as const;
+    const encoded = encodeFields(objectArgument(`${member}: fields`, fields, "{ epoch: 3 }"));
     this.#options.sink({ type: "log", time: now(), ...record, fields: encoded.value, ...pointersOf(encoded) });
   }
 
-  async #artifact(path: string, options: ArtifactOptions): Promise<string> {
+  async #artifact(path: string | URL, options: ArtifactOptions): Promise<string> {
     const { recordArtifact } = await import("./record-artifact.ts"); // most runs have none
-    const record = await recordArtifact(this.workDir, path, options);
+    objectArgument("ctx.artifact: options", options, '{ name: "model" }');
+    const file = pathArgument("ctx.artifact: path", path);
+    const record = await recordArtifact(this.workDir, file, artifactArguments(options));
     this.#options.sink({ time: now(), ...record });
     return record.uri;
   }

@@ -2,6 +2,7 @@ import { writeSync } from "node:fs";
 import { jsonText } from "../util/json-text.ts";
 import type { EventRecord } from "../worker/messages.ts";
 import { cutText } from "./cut-text.ts";
+import { ThinnedProgress } from "./thinned-progress.ts";
 
 /** Metrics and fields beyond this say only how large they were. */
 const maxFieldsBytes = 256 * 1024;
@@ -9,11 +10,12 @@ const retryMs = 5;
 
 /**
  * The child's end of its event pipe. Every write is synchronous: an event that was reported is not lost by a crash or an
- * exit right after it, and a plugin that reports faster than the disk waits.
+ * exit right after it, and a plugin that reports faster than the disk waits. Progress alone is thinned.
  */
 export class EventPipe {
   readonly #fd: number;
   readonly #lineLimit: number;
+  readonly #progress = new ThinnedProgress((record) => this.#append(record));
 
   /** Texts beyond `lineLimit` bytes are cut. */
   constructor(fd: number, lineLimit: number) {
@@ -22,10 +24,19 @@ export class EventPipe {
   }
 
   readonly write = (record: EventRecord): void => {
+    if (record.type === "progress") {
+      this.#progress.add(record);
+    } else {
+      this.#progress.flush();
+      this.#append(record);
+    }
+  };
+
+  #append(record: EventRecord): void {
     const line = jsonText(this.#bounded(record));
     const bytes = Buffer.from(`${line}\n`);
     for (let at = 0; at < bytes.length; ) at += this.#writeSome(bytes, at);
-  };
+  }
 
   #bounded(record: EventRecord): EventRecord {
     const text = (value: string) => cutText(value, this.#lineLimit);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { PluginRunnerError } from "../../src/errors.ts";
 import { type ActionContext, defineAction } from "../../src/runtime/index.ts";
 import { type ActionCall, runAction } from "../../src/runtime/run-action.ts";
@@ -71,6 +71,53 @@ test("progress out of range is the author's error", async (t) => {
     );
     assert.equal(error.exceptionType, "RangeError", `${current} of ${total}`);
   }
+});
+
+const wrongArguments: [string, (ctx: ActionContext, other: unknown) => unknown, unknown, RegExp][] = [
+  ["a current that is no number", (ctx, other) => Reflect.apply(ctx.setProgress, ctx, [other, 3]), null, /^ctx\.setProgress: current must be a number, not null\.$/],
+  ["a step in the place of options", (ctx, other) => Reflect.apply(ctx.setProgress, ctx, [1, 3, other]), "load", /^ctx\.setProgress: options must be an object such as .*, not the text "load"\.$/],
+  ["a step that is no text", (ctx, other) => Reflect.apply(ctx.setProgress, ctx, [1, 3, { step: other }]), {}, /^ctx\.setProgress: step must be a text, not an object of Object\.$/],
+  ["metrics that are a text", (ctx, other) => Reflect.apply(ctx.setMetrics, ctx, [other]), "x", /^ctx\.setMetrics: values must be an object such as/],
+  ["metrics that are an array", (ctx, other) => Reflect.apply(ctx.setMetrics, ctx, [other]), [1], /not an array\.$/],
+  ["a level in the place of options", (ctx, other) => Reflect.apply(ctx.log, ctx, ["x", other]), "warn", /^ctx\.log: options must be an object such as/],
+  ["fields that are a number", (ctx, other) => Reflect.apply(ctx.logger.info, ctx, ["x", other]), 5, /^ctx\.logger\.info: fields must be .*, not number\.$/],
+  ["a path that is none", (ctx, other) => Reflect.apply(ctx.artifact, ctx, [other]), 5, /^ctx\.artifact: path must be the path of a file or a file: URL, not number\.$/],
+  ["a URL of the web", (ctx, other) => Reflect.apply(ctx.artifact, ctx, [other]), new URL("http://a/"), /^ctx\.artifact: path .* not an object of URL\.$/],
+  ["an artifact's name that is an array", (ctx, other) => Reflect.apply(ctx.artifact, ctx, ["f", { name: other }]), [], /^ctx\.artifact: name must be a text, not an array\.$/],
+]; // biome-ignore format: a table
+
+for (const [what, use, given, message] of wrongArguments) {
+  test(`${what} is a TypeError that names member and argument`, async (t) => {
+    const action = code(async (_, ctx) => use(ctx, given));
+    const error = await failure(runAction(action, call(t).call));
+    assert.equal(error.exceptionType, "TypeError");
+    assert.match(error.metadata.message ?? "", message);
+  });
+}
+
+test("steps, messages, names and levels that are no text are made text, as in Python", async (t) => {
+  const { base, events, call: options } = call(t);
+  writeFileSync(join(base, "a.txt"), "content");
+  const action = code(async (_, ctx) => {
+    Reflect.apply(ctx.setProgress, ctx, [1, 3n, { step: 5, message: null }]);
+    Reflect.apply(ctx.setMetrics, ctx, [new Map([["loss", Number.NaN]]), true]);
+    Reflect.apply(ctx.log, ctx, [{ toString: () => "shown" }, { level: "warning" }]);
+    ctx.logger.error("half \ud800", new TypeError("no"));
+    await Reflect.apply(ctx.artifact, ctx, [pathToFileURL(join(base, "a.txt")), { name: 7, mediaType: null }]);
+  });
+  await runAction(action, options);
+  assert.deepEqual(
+    events.slice(0, 4).map(({ time, ...event }) => event),
+    [
+      { type: "progress", step: "5", current: 1, total: 3, message: "" },
+      { type: "metrics", step: "true", values: { loss: "NaN" }, non_finite: ["/loss"] },
+      { type: "log", source: "LOGGER", level: "WARNING", message: "shown", fields: {} },
+      { type: "log", source: "LOGGER", level: "ERROR", message: "half \\ud800", fields: { value: "TypeError: no" } },
+    ],
+  );
+  const artifact = events[4];
+  assert.ok(artifact?.type === "artifact");
+  assert.deepEqual([artifact.name, artifact.media_type], ["7", ""]);
 });
 
 test("members of the context work when they are taken out of it", async (t) => {
