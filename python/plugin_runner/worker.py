@@ -223,7 +223,7 @@ def _protocol_fd() -> int:
     # A fork without exec must not hold the connection open.
     os.register_at_fork(after_in_child=lambda: os.close(fd))
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     return fd
 
 

@@ -4,6 +4,9 @@ import type { PluginRunnerError } from "../errors.ts";
 import type { LoadedAction } from "../plugin/plugin.ts";
 import type { Carried } from "../util/non-finite.ts";
 import type { WorkerResult } from "../worker/messages.ts";
+import type { OutputLine } from "../worker/output-lines.ts";
+
+export type { OutputLine } from "../worker/output-lines.ts";
 
 /** One call of one action. `params` are validated already where `action.validator` could. */
 export interface Task {
@@ -13,6 +16,8 @@ export interface Task {
   jobId: string;
   /** Of the action and the request together. */
   resources?: Resources | undefined;
+  /** Called with each line that the action writes, also with late ones once it has ended. Default: nobody reads them. */
+  output?: (line: OutputLine) => void;
 }
 
 /** Runs tasks on workers that are kept warm. */

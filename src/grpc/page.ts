@@ -1,6 +1,7 @@
 import type { JobFilter } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
-import { requestInvalid } from "../errors.ts";
+import { type PluginRunnerError, requestInvalid } from "../errors.ts";
 import { fingerprint } from "../runner/fingerprint.ts";
+import { compareText } from "../util/compare-text.ts";
 
 /** How many a page has: 0 stands for the default, and too many for the most. REQUEST_INVALID when negative. */
 export function listPage(asked: number, byDefault: number, most: number): number {
@@ -9,7 +10,7 @@ export function listPage(asked: number, byDefault: number, most: number): number
 }
 
 /** A token leads on only within the list that it was made for. */
-export function writePageToken(cursor: number, filter: JobFilter | undefined): string {
+export function writePageToken(cursor: number | string, filter: JobFilter | undefined): string {
   return Buffer.from(JSON.stringify([cursor, mark(filter)])).toString("base64url");
 }
 
@@ -17,10 +18,36 @@ export function writePageToken(cursor: number, filter: JobFilter | undefined): s
 export function readPageToken(token: string, filter: JobFilter | undefined): number | undefined {
   if (token === "") return undefined;
   const [cursor, made] = parse(token);
-  if (typeof cursor !== "number" || !Number.isSafeInteger(cursor) || made !== mark(filter)) {
-    throw requestInvalid("/page_token", "is not one that this list gave, with the same filter");
-  }
+  if (typeof cursor !== "number" || !Number.isSafeInteger(cursor) || made !== mark(filter)) throw foreignToken();
   return cursor;
+}
+
+/**
+ * A page of a list that is in the order of its keys, and the token of the next one. The token holds the last key of the
+ * page: what is added or removed meanwhile makes nobody see an item twice, or miss one that was there all the time.
+ */
+export function pageByKey<Item>(
+  items: readonly Item[],
+  keyOf: (item: Item) => string,
+  token: string,
+  size: number,
+): { page: Item[]; nextPageToken: string } {
+  const after = token === "" ? undefined : keyOfToken(token);
+  const from = after === undefined ? 0 : items.findIndex((item) => compareText(keyOf(item), after) > 0);
+  const page = from < 0 ? [] : items.slice(from, from + size);
+  const last = page.at(-1);
+  const isWhole = last === undefined || last === items.at(-1);
+  return { page, nextPageToken: isWhole ? "" : writePageToken(keyOf(last), undefined) };
+}
+
+function keyOfToken(token: string): string {
+  const [key, made] = parse(token);
+  if (typeof key !== "string" || made !== mark(undefined)) throw foreignToken();
+  return key;
+}
+
+function foreignToken(): PluginRunnerError {
+  return requestInvalid("/page_token", "is not one that this list gave, with the same filter");
 }
 
 function mark(filter: JobFilter | undefined): string {

@@ -1,5 +1,6 @@
 import { create, type MessageShape } from "@bufbuild/protobuf";
 import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+import type { Plugin } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import {
   CancelJobResponseSchema,
   DeleteJobResponseSchema,
@@ -13,8 +14,9 @@ import {
   type RunPluginRequest,
   type ServerLimits,
   ValidateParamsResponseSchema,
+  WatchRunResponseSchema,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import { PluginRunnerError, requestInvalid } from "../errors.ts";
+import { requestInvalid } from "../errors.ts";
 import type { ValidParams } from "../plugin/plugin.ts";
 import { fingerprint } from "../runner/fingerprint.ts";
 import { RunOnce } from "../runner/run-once.ts";
@@ -22,7 +24,7 @@ import type { Runner } from "../runner/runner.ts";
 import { packageVersion } from "../util/package-root.ts";
 import type { CallContext, Send } from "./call.ts";
 import { encodeResult } from "./encode-result.ts";
-import { listPage, readPageToken, writePageToken } from "./page.ts";
+import { listPage, pageByKey, readPageToken, writePageToken } from "./page.ts";
 import { fit, sendJob, sendJobs } from "./watch.ts";
 
 const maxRequestIdLength = 128;
@@ -63,10 +65,12 @@ function runs({ runner, limits }: ServiceOptions) {
       checkRequestId(requestId);
       return once.run(requestId, contentOf(request), (own) => run(request, own), signal);
     },
-    async watchRun({ requestId }) {
-      throw new PluginRunnerError("RUN_NOT_FOUND", `There is no run with the request id ${requestId}.`, {
-        metadata: { request_id: requestId },
-      });
+    async watchRun({ requestId }, { signal }, send) {
+      if (requestId === "") throw requestInvalid("/request_id", "is required");
+      checkRequestId(requestId);
+      for await (const events of runner.watchRun(requestId, signal)) {
+        await send(create(WatchRunResponseSchema, { events }));
+      }
     },
     async validateParams(request, { signal }) {
       const verdict = await runner.validateParams(request, signal);
@@ -121,12 +125,8 @@ function plugins({ runner, limits, startTime }: ServiceOptions) {
   return {
     async listPlugins({ pageSize, pageToken }, { signal }) {
       const all = await runner.listPlugins(signal);
-      const from = readPageToken(pageToken, undefined) ?? 0;
-      const to = from + listPage(pageSize, 100, 1000);
-      return create(ListPluginsResponseSchema, {
-        plugins: all.slice(from, to),
-        nextPageToken: to < all.length ? writePageToken(to, undefined) : "",
-      });
+      const { page, nextPageToken } = pageByKey(all, keyOfPlugin, pageToken, listPage(pageSize, 100, 1000));
+      return create(ListPluginsResponseSchema, { plugins: page, nextPageToken });
     },
     async getPlugin({ plugin }, { signal }) {
       return create(GetPluginResponseSchema, { plugin: await runner.getPlugin(plugin, signal) });
@@ -147,6 +147,11 @@ function toVerdict({ params, warnings }: ValidParams) {
   const { value, nonFinite } = params;
   const shown = { params: value, nonFinite: [...nonFinite], warnings: [...warnings] };
   return create(ValidateParamsResponseSchema, { valid: true, ...shown });
+}
+
+/** Plugins are listed in this order. NUL stands in no code, and is before every other character. */
+function keyOfPlugin({ code, path }: Plugin): string {
+  return `${code}\0${path}`;
 }
 
 function checkRequestId(requestId: string): void {

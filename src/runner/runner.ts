@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { create, type JsonObject } from "@bufbuild/protobuf";
 import { durationFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
+import type { JobEvent } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import { type Job, type JobFilter, JobSchema, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { Plugin, Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import {
@@ -35,6 +36,7 @@ import {
   paramsOf,
   timeoutMs,
 } from "./request.ts";
+import { RunOutputs } from "./run-outputs.ts";
 
 /** Asks an action's own code for its verdict on params, where no schema outside the code has the last word. */
 export interface ParamsInspector {
@@ -76,9 +78,11 @@ export interface RunnerOptions {
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #jobs: Jobs;
+  readonly #outputs: RunOutputs;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#outputs = new RunOutputs(options.log);
     this.#jobs = new Jobs({
       ...options,
       maxQueued: options.maxQueuedJobs,
@@ -112,6 +116,11 @@ export class Runner {
     checkEnv(request.env);
     checkJobId(request.jobId);
     return this.#run(request, this.#pool(request.mode), signal);
+  }
+
+  /** Yields what a run writes: see `RunOutputs.watch`. */
+  watchRun(requestId: string, signal: AbortSignal): AsyncGenerator<JobEvent[], void, undefined> {
+    return this.#outputs.watch(requestId, this.#options.heartbeatMs, signal);
   }
 
   /** Records and starts a job, or finds the one that has its id and content; returns its id. */
@@ -222,9 +231,11 @@ export class Runner {
     const action = this.#peek(request) ?? (await this.#find(request, signal));
     const { params, warnings } = checkParams(action, given);
     const resources = this.#resources(action, request.resources);
-    const task = { action, params, env: request.env, jobId: request.jobId, resources };
+    const output = this.#outputs.open(request.requestId, action.plugin.info.code, action.name);
+    const { write } = output;
+    const task = { action, params, env: request.env, jobId: request.jobId, resources, output: write };
     const configured = asked === undefined ? action.timeoutMs : undefined;
-    const result = await withDeadline(configured, signal, (own) => pool.run(task, own));
+    const result = await withDeadline(configured, signal, (own) => pool.run(task, own)).finally(() => output.close());
     return warnings.length === 0 ? result : { ...result, warnings: merged(warnings, result.warnings) };
   }
 

@@ -1,6 +1,6 @@
 import { PluginRunnerError, shuttingDown } from "../errors.ts";
 import type { WorkerRequest, WorkerResult } from "./messages.ts";
-import { NotStarted, type WorkerProcess } from "./worker-process.ts";
+import { NotStarted, type TakeLine, type WorkerProcess } from "./worker-process.ts";
 
 /** Starts workers; each is bound already, or never needs to be. */
 export interface WorkerSource<Key> {
@@ -27,6 +27,7 @@ interface Entry<Key> {
   group: Group<Key>;
   request: WorkerRequest;
   signal: AbortSignal;
+  output: TakeLine | undefined;
   since: number;
   resolve(result: WorkerResult): void;
   reject(error: unknown): void;
@@ -70,14 +71,14 @@ export class WorkerPool<Key extends object> {
   }
 
   /** Runs one request on a worker of `key`. As `WorkerProcess.request`; OVERLOADED at once when too many wait. */
-  request(key: Key, request: WorkerRequest, signal: AbortSignal): Promise<WorkerResult> {
+  request(key: Key, request: WorkerRequest, signal: AbortSignal, output?: TakeLine): Promise<WorkerResult> {
     if (signal.aborted) return Promise.reject(signal.reason);
     const group = this.#group(key);
     const member = group.queue.length === 0 ? this.#free(group) : undefined;
-    if (member) return this.#send(group, member, request, signal);
+    if (member) return this.#send(group, member, request, signal, output);
     if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason);
     if (this.#queued >= this.#options.maxQueued) return Promise.reject(overloaded(this.#options.maxQueued));
-    return this.#enqueue(group, request, signal);
+    return this.#enqueue(group, request, signal, output);
   }
 
   /** Refuses what waits, lets what runs finish until the signal aborts, then ends every worker. */
@@ -116,16 +117,27 @@ export class WorkerPool<Key extends object> {
     return best;
   }
 
-  #send(group: Group<Key>, member: Member, request: WorkerRequest, signal: AbortSignal): Promise<WorkerResult> {
-    return member.worker.request(request, signal).catch((error: unknown) => {
-      if (error instanceof NotStarted && !signal.aborted) return this.request(group.key, request, signal);
+  #send(
+    group: Group<Key>,
+    member: Member,
+    request: WorkerRequest,
+    signal: AbortSignal,
+    output: TakeLine | undefined,
+  ): Promise<WorkerResult> {
+    return member.worker.request(request, signal, output).catch((error: unknown) => {
+      if (error instanceof NotStarted && !signal.aborted) return this.request(group.key, request, signal, output);
       throw error;
     });
   }
 
-  #enqueue(group: Group<Key>, request: WorkerRequest, signal: AbortSignal): Promise<WorkerResult> {
+  #enqueue(
+    group: Group<Key>,
+    request: WorkerRequest,
+    signal: AbortSignal,
+    output: TakeLine | undefined,
+  ): Promise<WorkerResult> {
     const { promise, resolve, reject } = Promise.withResolvers<WorkerResult>();
-    const entry: Entry<Key> = { group, request, signal, since: performance.now(), resolve, reject };
+    const entry: Entry<Key> = { group, request, signal, output, since: performance.now(), resolve, reject };
     const leave = () => {
       const at = group.queue.indexOf(entry);
       if (at < 0) return;
@@ -161,7 +173,7 @@ export class WorkerPool<Key extends object> {
       if (impatient && oldest.group.starting === 0 && oldest.group.members.size === 0 && this.#full()) return;
       group.queue.shift();
       this.#queued--;
-      this.#send(group, member, entry.request, entry.signal).then(entry.resolve, entry.reject);
+      this.#send(group, member, entry.request, entry.signal, entry.output).then(entry.resolve, entry.reject);
     }
   }
 

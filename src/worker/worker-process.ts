@@ -9,6 +9,7 @@ import { LineSplitter } from "../util/lines.ts";
 import type { Log } from "../util/log.ts";
 import { kill, killByEnvironment, killGroup } from "../util/process.ts";
 import type { Binding, Language, WorkerAnswer, WorkerInput, WorkerRequest, WorkerResult } from "./messages.ts";
+import { type OutputLine, OutputLines } from "./output-lines.ts";
 import { readResult } from "./result.ts";
 
 /** Set for every worker to a value of its own, so that what a plugin leaves behind is found. */
@@ -30,8 +31,12 @@ export interface WorkerCommand {
 /** A request that certainly never reached plugin code, because its worker ended before: it may go to another one. */
 export class NotStarted extends Error {}
 
+/** Takes a line that a request's code wrote. */
+export type TakeLine = (line: OutputLine) => void;
+
 interface Pending {
   id: number;
+  output: TakeLine | undefined;
   resolve(result: WorkerResult): void;
   reject(error: unknown): void;
   /** Set once the caller is gone and the worker was told. */
@@ -56,6 +61,9 @@ export class WorkerProcess {
   readonly #pending: Pending[] = [];
   readonly #frames = new LineSplitter(maxFrameBytes);
   #nextId = 1;
+  readonly #lines = { STDOUT: this.#linesOf("STDOUT"), STDERR: this.#linesOf("STDERR") };
+  /** Of the last request that was answered: its lines come by other pipes than its answer, and may come later. */
+  #lastOutput: TakeLine | undefined;
   #stderrTail = Buffer.alloc(0);
   #isReady = false;
   #gone = false;
@@ -100,13 +108,13 @@ export class WorkerProcess {
   /**
    * Sends one request. When the signal aborts, the promise rejects with its reason at once, and the worker is told; it is
    * killed when it has not answered within the grace. Rejects with WORKER_LOST when the process ends while it handles
-   * the request, and with `NotStarted` when it ends before.
+   * the request, and with `NotStarted` when it ends before. `output` gets what the request's code writes.
    */
-  request(request: WorkerRequest, signal: AbortSignal): Promise<WorkerResult> {
+  request(request: WorkerRequest, signal: AbortSignal, output?: TakeLine): Promise<WorkerResult> {
     if (this.#gone) return Promise.reject(new NotStarted());
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<WorkerResult>();
-    const pending: Pending = { id, resolve, reject, cancelled: false };
+    const pending: Pending = { id, output, resolve, reject, cancelled: false };
     const cancel = () => {
       pending.cancelled = true;
       reject(signal.reason);
@@ -161,10 +169,10 @@ export class WorkerProcess {
     );
     this.#pipe.on("data", (chunk: Buffer) => this.#read(chunk));
     this.#pipe.on("error", () => {});
-    drain(child.stdout, (chunk) => this.#output("stdout", chunk));
+    drain(child.stdout, (chunk) => this.#lines.STDOUT.push(chunk));
     drain(child.stderr, (chunk) => {
       this.#stderrTail = Buffer.concat([this.#stderrTail, chunk]).subarray(-stderrTailBytes);
-      this.#output("stderr", chunk);
+      this.#lines.STDERR.push(chunk);
     });
     child.once("error", (error) => {
       this.#lost(new PluginRunnerError("INTERNAL", "A worker could not be started.", { cause: error }));
@@ -177,6 +185,7 @@ export class WorkerProcess {
       const timer = setTimeout(() => this.#destroyPipes(), closeTimeoutMs);
       child.once("close", () => {
         clearTimeout(timer);
+        for (const lines of Object.values(this.#lines)) lines.flush();
         this.#lost(this.#lostError(code, signal));
         resolve();
       });
@@ -188,8 +197,19 @@ export class WorkerProcess {
     for (const stream of this.#child.stdio) stream?.destroy();
   }
 
-  #output(stream: "stdout" | "stderr", chunk: Buffer): void {
-    this.#log("debug", "output of a worker", { pid: this.pid, stream, text: chunk.toString("utf8", 0, 512) });
+  /** What a worker writes belongs to the request that it is at; what it writes while it is at none, to nobody. */
+  #linesOf(source: "STDOUT" | "STDERR"): OutputLines {
+    return new OutputLines((message) => {
+      const output = this.#pending[0] === undefined ? this.#lastOutput : this.#pending[0].output;
+      if (output) output({ timeMs: Date.now(), source, level: "", message });
+      else this.#log("debug", "output of a worker", { pid: this.pid, source, text: message });
+    });
+  }
+
+  /** A last line without its end belongs to the request that has ended, unless another one has begun to write. */
+  #flushLines(of: TakeLine | undefined): void {
+    if (this.#pending[0] !== undefined || this.#lastOutput !== of) return;
+    for (const lines of Object.values(this.#lines)) lines.flush();
   }
 
   #read(chunk: Buffer): void {
@@ -210,6 +230,8 @@ export class WorkerProcess {
     const [pending] = this.#pending;
     if (pending?.id !== message.id) throw new Error(`An answer to ${message.id} while ${pending?.id} is due.`);
     this.#pending.shift();
+    this.#lastOutput = pending.output;
+    if (pending.output) setImmediate(() => this.#flushLines(pending.output));
     this.#disarmGrace();
     if (message.ok) pending.resolve(message);
     else pending.reject(fromErrorRecord(message.error));

@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { JobFilterSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { PluginRunnerError } from "../../src/errors.ts";
-import { listPage, readPageToken, writePageToken } from "../../src/grpc/page.ts";
+import { listPage, pageByKey, readPageToken, writePageToken } from "../../src/grpc/page.ts";
 
 const filter = create(JobFilterSchema, { labels: { team: "red", tier: "1" }, createdAfter: timestampFromMs(5) });
 
@@ -18,6 +18,17 @@ test("a token leads on in the list that it was made for, whatever the order of t
   assert.equal(readPageToken(writePageToken(42, filter), same), 42);
   assert.equal(readPageToken(writePageToken(42, undefined), undefined), 42);
   assert.equal(readPageToken("", filter), undefined);
+});
+
+test("a page by keys goes on after the last key, whatever was added or removed meanwhile", () => {
+  const page = (items: string[], token: string) => pageByKey(items, (item) => item, token, 2);
+  const first = page(["b", "d", "f", "h"], "");
+  assert.deepEqual(first.page, ["b", "d"]);
+  assert.deepEqual(page(["a", "b", "c", "d", "e", "f", "h"], first.nextPageToken).page, ["e", "f"]);
+  assert.deepEqual(page(["b", "f", "h"], first.nextPageToken), { page: ["f", "h"], nextPageToken: "" });
+  assert.deepEqual(page(["b", "d"], first.nextPageToken), { page: [], nextPageToken: "" });
+  assert.deepEqual(page([], ""), { page: [], nextPageToken: "" });
+  assert.throws(() => page(["b"], writePageToken(2, undefined)), isInvalid);
 });
 
 test("a token of another list, or of none, is refused", () => {

@@ -12,11 +12,11 @@ export class EmbeddedTaskPool implements TaskPool {
     this.#pool = new WorkerPool(workers, options);
   }
 
-  run({ action, params, env, jobId }: Task, signal: AbortSignal): Promise<WorkerResult> {
+  run({ action, params, env, jobId, output }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const { name, entrypoint, plugin } = action;
     const given = { ...onTheWire(params), env: { ...env }, job_id: jobId };
     const request = { type: "run", action: name, entrypoint, ...given } as const;
-    return this.#pool.request(plugin, request, signal);
+    return this.#pool.request(plugin, request, signal, output);
   }
 
   close(signal: AbortSignal): Promise<void> {

@@ -4,11 +4,11 @@ import { PluginRunnerError } from "../../errors.ts";
 import type { LoadedAction } from "../../plugin/plugin.ts";
 import { type ActionCode, loadAction } from "../../runtime/load-action.ts";
 import { runAction } from "../../runtime/run-action.ts";
-import { stderrSink } from "../../runtime/stderr-sink.ts";
 import { withNumbers } from "../../util/non-finite.ts";
-import type { WorkerResult } from "../../worker/messages.ts";
+import type { EventRecord, WorkerResult } from "../../worker/messages.ts";
 import type { Environments } from "../embedded/environment.ts";
 import type { Task, TaskPool } from "../engine.ts";
+import { captureOutput, outsideOfRun, withCapturedOutput } from "./captured-output.ts";
 
 /**
  * Runs JavaScript in this process: the quickest way, and one in which a plugin can take the service down with it. A
@@ -19,6 +19,7 @@ export class InProcess implements TaskPool {
   readonly #environments: Environments;
   readonly #maxRunning: number;
   readonly #loaded = new WeakMap<LoadedAction, ActionCode>();
+  readonly #release = captureOutput();
   #running = 0;
 
   constructor(options: { dir: string; environments: Environments; maxRunning: number }) {
@@ -40,20 +41,23 @@ export class InProcess implements TaskPool {
     }
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#release();
+  }
 
-  async #run({ action, params, env, jobId }: Task, signal: AbortSignal): Promise<WorkerResult> {
+  async #run({ action, params, env, jobId, output }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const code = this.#loaded.get(action) ?? (await this.#load(action, signal));
     const pluginEnv = action.plugin.binding.env;
-    const { value, nonFinite } = await runAction(code, {
+    const call = {
       action: action.name,
       params: withNumbers(params.value, params.nonFinite),
       env: { ...pluginEnv, ...env },
       jobId,
       workDir: this.#workDir,
-      sink: stderrSink,
+      sink: (record: EventRecord) => write(record, output),
       signal,
-    });
+    };
+    const { value, nonFinite } = await withCapturedOutput(output, () => runAction(code, call));
     return nonFinite.length === 0 ? { value } : { value, non_finite: nonFinite };
   }
 
@@ -63,6 +67,14 @@ export class InProcess implements TaskPool {
     this.#loaded.set(action, code);
     return code;
   }
+}
+
+/** A run has no record: only what its logger writes has a reader. */
+function write(record: EventRecord, output: Task["output"]): void {
+  if (record.type !== "log" || output === undefined) return;
+  const { time, source, level, message, fields } = record;
+  const line = { timeMs: time * 1000, source, level, message };
+  outsideOfRun(() => output(Object.keys(fields).length === 0 ? line : { ...line, fields }));
 }
 
 function overloaded(limit: number): PluginRunnerError {

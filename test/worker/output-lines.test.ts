@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { OutputLines } from "../../src/worker/output-lines.ts";
+
+function cut(...chunks: (string | Buffer)[]): string[] {
+  const lines: string[] = [];
+  const output = new OutputLines((text) => lines.push(text));
+  for (const chunk of chunks) output.push(Buffer.from(chunk));
+  output.flush();
+  return lines;
+}
+
+test("lines are found across chunks, also where one cuts a character, and the last needs no end", () => {
+  const umlaut = Buffer.from("ü");
+  assert.deepEqual(cut("a\nb", "c\n", umlaut.subarray(0, 1), umlaut.subarray(1), "\n\nend"), ["a", "bc", "ü", "end"]);
+});
+
+test("of a bar that draws over itself the last state is the line", () => {
+  assert.deepEqual(cut("\r 0%\r 50%\r 100%\n", "crlf\r\n"), [" 100%", "crlf"]);
+});
+
+test("a long line is cut and says by how much", () => {
+  const [line] = cut("x".repeat(20_000));
+  assert.equal(line, `${"x".repeat(16 * 1024)}… [+${20_000 - 16 * 1024} characters]`);
+});
+
+test("of a flood only the number of bytes is told beyond 1 MiB, and the next run is read again", () => {
+  const lines: string[] = [];
+  const output = new OutputLines((text) => lines.push(text));
+  const chunk = Buffer.from("0123456789abcde\n".repeat(4096));
+  for (let index = 0; index < 100; index++) output.push(chunk);
+  output.flush();
+  assert.equal(lines.length, 16 * 4096 + 1);
+  assert.equal(lines.at(-1), `… [+${84 * chunk.length} bytes]`);
+  output.push(Buffer.from("again\n"));
+  assert.equal(lines.at(-1), "again");
+});
