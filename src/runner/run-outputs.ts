@@ -165,7 +165,12 @@ function lostLines(count: number): OutputLine {
 }
 
 function fieldsOf({ source, level, message, fields }: OutputLine): Record<string, unknown> {
-  return { source: source.toLowerCase(), ...(level !== "" && { log_level: level }), text: message, ...(fields && { fields }) };
+  return {
+    source: source.toLowerCase(),
+    ...(level !== "" && { log_level: level }),
+    text: message,
+    ...(fields && { fields }),
+  };
 }
 
 function notFound(requestId: string): PluginRunnerError {

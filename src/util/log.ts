@@ -4,31 +4,48 @@ export const logLevels = ["debug", "info", "warn", "error"] as const satisfies r
 /** What happened, and what a program may want to know of it. Values are never secrets: callers see to that. */
 export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
 
-/** Writes what is at least of `level` to standard error: a readable line, or JSON for machines. */
-export function stderrLog(level: LogLevel, format: "text" | "json"): Log {
+/**
+ * Writes what is at least of `level` to standard error: a readable line, or JSON for machines. An error is told with its
+ * stack at level `error`, where this program is at fault, and at every level when `level` is `debug`; what is only worth a
+ * warning, such as a cluster that is away, says its message and those of its causes.
+ * @param write default: to standard error
+ */
+export function stderrLog(
+  level: LogLevel,
+  format: "text" | "json",
+  write: (line: string) => void = (line) => process.stderr.write(line),
+): Log {
   const least = logLevels.indexOf(level);
   return (of, message, fields = {}) => {
     if (logLevels.indexOf(of) < least) return;
     const time = new Date().toISOString();
+    const shown = plain(fields, of === "error" || level === "debug" ? withStack : withoutStack);
     const line =
       format === "json"
-        ? JSON.stringify({ time, level: of, message, ...plain(fields) })
-        : `${time} ${of.padEnd(5)} ${message}${pairs(plain(fields))}`;
-    process.stderr.write(`${line}\n`);
+        ? JSON.stringify({ time, level: of, message, ...shown })
+        : `${time} ${of.padEnd(5)} ${message}${pairs(shown)}`;
+    write(`${line}\n`);
   };
 }
 
 export const silentLog: Log = () => {};
 
-function plain(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, describe(value)]));
+function plain(fields: Readonly<Record<string, unknown>>, describe: (error: Error) => string): Record<string, unknown> {
+  const shown = (value: unknown) => (value instanceof Error ? describe(value) : value);
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, shown(value)]));
 }
 
 /** An error with its causes: the innermost says most. */
-function describe(value: unknown): unknown {
-  if (!(value instanceof Error)) return value;
-  const cause = value.cause === undefined ? "" : `\ncaused by ${String(describe(value.cause))}`;
-  return `${value.stack ?? String(value)}${cause}`;
+function withStack(error: Error): string {
+  const { cause } = error;
+  const below = cause === undefined ? "" : `\ncaused by ${cause instanceof Error ? withStack(cause) : String(cause)}`;
+  return `${error.stack ?? String(error)}${below}`;
+}
+
+function withoutStack(error: Error): string {
+  const { cause } = error;
+  if (cause === undefined) return error.message;
+  return `${error.message} (${cause instanceof Error ? withoutStack(cause) : String(cause)})`;
 }
 
 function pairs(fields: Record<string, unknown>): string {
