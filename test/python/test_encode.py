@@ -1,44 +1,103 @@
 from __future__ import annotations
 
-import datetime
-import decimal
-import enum
-import fractions
-import ipaddress
 import json
-import pathlib
+import math
 import re
-import uuid
 from array import array
-from collections import OrderedDict, UserDict, deque, namedtuple
+from collections import ChainMap, OrderedDict, UserDict, deque, namedtuple
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum, IntFlag
+from fractions import Fraction
+from ipaddress import ip_address
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, v1
+from pydantic.dataclasses import dataclass as model_dataclass
 
+from plugin_runner.decode import decode, params_of
 from plugin_runner.encode import lenient_fields
 from plugin_runner.errors import RunnerError
 from plugin_runner.result import encode_result
 
+CONTRACT = Path(__file__).parents[2] / "contract"
+LIMITS = json.loads((CONTRACT / "limits.json").read_text(encoding="utf-8"))
+VALUES = json.loads((CONTRACT / "values.json").read_text(encoding="utf-8"))
 
-class Colour(enum.Enum):
+
+class Colour(Enum):
     RED = "red"
 
 
-class Level(enum.IntEnum):
+class Level(IntEnum):
     LOW = 1
 
 
-class Model(BaseModel):
-    day: datetime.date
+class Flags(IntFlag):
+    A = 1
+    B = 2
+
+
+Pair = namedtuple("Pair", "a b")
 
 
 @dataclass
 class Point:
     x: int
     y: Any = None
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    size: int = Field(1, alias="batchSize")
+    rate: float = Field(0.5, serialization_alias="Rate")
+
+
+class OldModel(v1.BaseModel):
+    size: int = v1.Field(1, alias="batchSize")
+
+
+@model_dataclass
+class ModelDataclass:
+    n: int = Field(1, serialization_alias="N")
+
+
+class AttrsClass:
+    """As `attrs` makes them."""
+
+    __attrs_attrs__ = (SimpleNamespace(name="x"),)
+    x = 1
+
+
+class MsgspecStruct:
+    """As `msgspec` makes them, with `rename="camel"`."""
+
+    __struct_fields__ = ("my_x",)
+    __struct_encode_fields__ = ("myX",)
+    my_x = 1
+
+
+class Tensor:
+    """As those of torch, jax and others: it says itself as a list."""
+
+    def __init__(self, items: object) -> None:
+        self._items = items
+
+    def tolist(self) -> object:
+        return self._items
+
+
+class Arrayed:
+    """As those of tensorflow: there is an array of it."""
+
+    def numpy(self) -> Tensor:
+        return Tensor([1, 2])
 
 
 class Failing:
@@ -49,92 +108,84 @@ class Failing:
         raise ValueError("no list")
 
 
-Pair = namedtuple("Pair", "a b")
-DAY, HOUR, SECOND = (datetime.timedelta(**{unit: 1}) for unit in ("days", "hours", "seconds"))
-LIMITS = json.loads((pathlib.Path(__file__).parents[2] / "contract/limits.json").read_text())
-NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.timezone.utc)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (None, None),
-        ({"a": [1, 2.5, True, "é\u2028"]}, {"a": [1, 2.5, True, "é\u2028"]}),
-        ((1, (2,)), [1, [2]]),
-        (Pair(1, 2), [1, 2]),
-        ({3, 1, 2}, [1, 2, 3]),
-        (frozenset({"b", "a", 1}), ["a", "b", 1]),
-        ({1: "a", Level.LOW: "b"}, {"1": "b"}),
-        (
-            {NOON.date(): 1, uuid.UUID(int=1): 2, Colour.RED: 3, True: 4, None: 5, 1.5: 6, 2**70: 7, b"x": 8},
-            {
-                "2026-01-02": 1,
-                "00000000-0000-0000-0000-000000000001": 2,
-                "red": 3,
-                "true": 4,
-                "null": 5,
-                "1.5": 6,
-                str(2**70): 7,
-                "eA==": 8,
-            },
-        ),
-        (
-            [deque([1]), range(2), {"a": 1}.keys(), {"a": 1}.items(), array("i", [1])],
-            [[1], [0, 1], ["a"], [["a", 1]], [1]],
-        ),
-        ([MappingProxyType({"a": 1}), UserDict(a=1), SimpleNamespace(a=1)], [{"a": 1}] * 3),
-        ([b"\x00\xff", bytearray(b"a"), memoryview(b"abc")], ["AP8=", "YQ==", "YWJj"]),
-        ([DAY + 2 * HOUR, -5 * SECOND, 0 * DAY, 400 * DAY, SECOND / 2], ["P1DT2H", "-PT5S", "PT0S", "P400D", "PT0.5S"]),
-        ([fractions.Fraction(1, 3), ipaddress.ip_address("::1"), re.compile("a+")], ["1/3", "::1", "a+"]),
-        (OrderedDict(a=1), {"a": 1}),
-        (NOON, "2026-01-02T12:00:00+00:00"),
-        (NOON.date(), "2026-01-02"),
-        (NOON.time(), "12:00:00"),
-        (pathlib.PurePosixPath("a/b"), "a/b"),
-        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
-        (decimal.Decimal("1.10"), "1.10"),
-        (Colour.RED, "red"),
-        ([Level.LOW], [1]),
-        (Point(1, Point(2)), {"x": 1, "y": {"x": 2, "y": None}}),
-        ([Model(day=NOON.date())], [{"day": "2026-01-02"}]),
-    ],
-)
-def test_a_result_of_a_common_type_has_its_documented_json(value: object, expected: object) -> None:
-    assert json.loads(encode_result(value).text) == expected
-
-
 CYCLE: list[Any] = []
 CYCLE.extend([CYCLE, CYCLE])
 
+# What the expressions of contract/values.json may name.
+NAMES = {
+    **{each.__name__: each for each in (ChainMap, OrderedDict, UserDict, deque, date, datetime, time, timedelta)},
+    **{each.__name__: each for each in (Decimal, Fraction, ip_address, PurePosixPath, UUID, array, timezone)},
+    **{each.__name__: each for each in (SimpleNamespace, Colour, Level, Flags, Pair, Point)},
+    **{each.__name__: each for each in (Model, OldModel, Tensor, Arrayed, Failing)},
+    "MappingProxyType": MappingProxyType,
+    "math": math,
+    "re": re,
+    "CYCLE": CYCLE,
+    "pydantic_dataclass": ModelDataclass(),
+    "attrs_instance": AttrsClass(),
+    "msgspec_struct": MsgspecStruct(),
+}
+RESULTS = [row for row in VALUES["results"] if "python" in row]
 
-@pytest.mark.parametrize(
-    ("value", "field", "kind", "partial"),
-    [
-        ({"a": [2**53, -(2**53), 2**53 - 1]}, "/a/0", "int", {"a": [None, None, 2**53 - 1]}),
-        ([object()], "/0", "object", [None]),
-        ([1j], "/0", "complex", [None]),
-        (["\ud800", 1], "/0", "str", [None, 1]),
-        ({"b\udcff": 1, "c": 2}, "/b\\udcff", "str", {"c": 2}),
-        (Point(1, {"deep": object}), "/y/deep", "type", {"x": 1, "y": {"deep": None}}),
-        ([(turn for turn in "ab")], "/0", "generator", [None]),
-        ({1: "a", "1": "b", "c": 3}, "/1", "str", {"1": None, "c": 3}),
-        ({(1, 2): 1, "a": 2}, "/(1, 2)", "tuple", {"a": 2}),
-        ({"__proto__": 1, "a": 2}, "/__proto__", "str", {"a": 2}),
-        ({"x": [Failing()], "y": 1}, "/x/0", "Failing", {"x": [None], "y": 1}),
-        ([[CYCLE], 1], "/0/0/0", "list", [[[None, None]], 1]),
-    ],
-)
-def test_a_result_without_json_is_refused_with_the_pointer_to_it_and_keeps_the_rest(
-    value: object, field: str, kind: str, partial: object
-) -> None:
+
+def named(rows: list[dict[str, Any]]) -> list[Any]:
+    return [pytest.param(row, id=row["name"]) for row in rows]
+
+
+@pytest.mark.parametrize("row", named([row for row in RESULTS if "refused" not in row]))
+def test_a_result_has_the_json_of_the_table(row: dict[str, Any]) -> None:
+    encoded = encode_result(eval(row["python"], dict(NAMES)))
+    assert repr(json.loads(encoded.text)) == repr(row["json"])
+    assert encoded.non_finite == row.get("non_finite", [])
+
+
+@pytest.mark.parametrize("row", named([row for row in RESULTS if "refused" in row]))
+def test_a_result_without_json_is_refused_with_its_places_and_keeps_the_rest(row: dict[str, Any]) -> None:
     with pytest.raises(RunnerError) as caught:
-        encode_result(value)
+        encode_result(eval(row["python"], dict(NAMES)))
+    refused = row["refused"]
+    fields = refused.get("fields", [refused["field"]])
     assert caught.value.reason == "RESULT_INVALID"
-    metadata = caught.value.metadata
-    assert (metadata["field"], metadata["type"]) == (field, kind)
-    assert json.loads(metadata["fields"])[0] == field
-    assert caught.value.record()["partial_result"] == partial
-    assert repr(field)[1:-1] in caught.value.message or field in caught.value.message
+    assert caught.value.metadata == {"field": fields[0], "fields": compact(fields), "type": refused["type"]}
+    record = caught.value.record()
+    assert (record["partial_result"], record.get("non_finite", [])) == (row["json"], row.get("non_finite", []))
+
+
+@pytest.mark.parametrize("row", named(VALUES["echoed"]))
+def test_a_value_arrives_as_the_type_of_the_table_and_goes_back_as_it_came(row: dict[str, Any]) -> None:
+    sent, non_finite = on_the_wire(row["value"])
+    value = decode(json.dumps({"params": {"value": sent}}))["params"]
+    value = params_of({"params": value, "non_finite": [f"/value{each}" for each in non_finite]})["value"]
+    assert type(value).__name__ == row["python"]
+    encoded = encode_result(value)
+    assert repr(json.loads(encoded.text)) == repr(sent)
+    assert encoded.non_finite == non_finite
+
+
+def on_the_wire(value: Any, at: str = "") -> tuple[Any, list[str]]:
+    """A value of the table as the service sends it."""
+    if isinstance(value, dict) and "$nest" in value:
+        made: Any = 1
+        for _ in range(value["levels"]):
+            made = {"a": made} if value["$nest"] == "object" else [made]
+        return made, []
+    if isinstance(value, dict) and "$number" in value:
+        return (-0.0, []) if value["$number"] == "-0" else (value["$number"], [at])
+    if not isinstance(value, (dict, list)):
+        return value, []
+    keyed = value.items() if isinstance(value, dict) else enumerate(value)
+    parts = {key: on_the_wire(item, f"{at}/{escaped(key)}") for key, item in keyed}
+    items = {key: item for key, (item, _) in parts.items()}
+    pointers = [pointer for _, found in parts.values() for pointer in found]
+    return items if isinstance(value, dict) else list(items.values()), pointers
+
+
+def escaped(key: object) -> str:
+    return str(key).replace("~", "~0").replace("/", "~1")
+
+
+def compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def test_all_places_without_json_are_named_up_to_a_hundred() -> None:
@@ -194,11 +245,9 @@ def test_a_result_nests_as_deep_as_decoders_read(kind: str) -> None:
     assert caught.value.record()["partial_result"]["kept"] == 1
 
 
-def test_numbers_without_json_are_texts_whose_places_are_known() -> None:
-    encoded = encode_result({"a/b": [float("nan"), "NaN", -0.0], "c": float("-inf")})
-    assert encoded.text == b'{"a/b":["NaN","NaN",-0.0],"c":"-Infinity"}'
-    assert encoded.non_finite == ["/a~1b/0", "/c"]
-    assert encode_result(float("inf")).keys() == b'"value":"Infinity","non_finite":[""]'
+def test_the_places_of_numbers_without_json_stand_beside_the_value() -> None:
+    assert encode_result(math.inf).keys() == b'"value":"Infinity","non_finite":[""]'
+    assert encode_result("NaN").keys() == b'"value":"NaN"'
 
 
 def test_a_result_beyond_the_limit_is_refused_with_its_size() -> None:
@@ -218,7 +267,7 @@ def test_fields_of_a_log_always_have_json() -> None:
         "nan": float("nan"),
         "all": [float("inf"), "NaN", b"x", 2**60, {1.5: (1,)}],
         "cycle": CYCLE,
-        "when": NOON,
+        "when": datetime(2026, 1, 2, 12, tzinfo=timezone.utc),
         7: Level.LOW,
         "\udcff": "\udcff",
         "__proto__": 1,
@@ -241,50 +290,17 @@ def test_fields_of_a_log_always_have_json() -> None:
     assert non_finite == ["/nan", "/all/0"]
 
 
-class Tensor:
-    """As those of torch, jax and others: it says itself as a list."""
-
-    def __init__(self, items: object) -> None:
-        self._items = items
-
-    def tolist(self) -> object:
-        return self._items
-
-
-class Arrayed:
-    """As those of tensorflow: there is an array of it."""
-
-    def numpy(self) -> Tensor:
-        return Tensor([1, 2])
-
-
-def test_tensors_become_lists() -> None:
-    assert json.loads(encode_result([Tensor([[1.0, 2]]), Arrayed()]).text) == [[[1.0, 2]], [1, 2]]
-    with pytest.raises(RunnerError) as caught:
-        encode_result({"x": Tensor([1j, 2])})
-    assert caught.value.metadata["field"] == "/x/0"
-
-
-class Serial(BaseModel):
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    size: int = Field(1, alias="batchSize")
-    rate: float = Field(0.5, serialization_alias="Rate")
+class Holder(Model):
     more: Any = None
 
 
-class Old(v1.BaseModel):
-    size: int = v1.Field(1, alias="batchSize")
-    day: datetime.date = datetime.date(2026, 1, 2)
-
-
 def test_a_model_is_what_its_schema_says() -> None:
-    schema = Serial.model_json_schema(mode="serialization")
-    made = json.loads(encode_result([Serial(more=Tensor([1])), Old()]).text)
-    assert made == [{"batchSize": 1, "Rate": 0.5, "more": [1]}, {"batchSize": 1, "day": "2026-01-02"}]
-    assert made[0].keys() == schema["properties"].keys()
+    schema = Holder.model_json_schema(mode="serialization")
+    made = json.loads(encode_result(Holder(more=Tensor([1]))).text)
+    assert made == {"batchSize": 1, "Rate": 0.5, "more": [1]}
+    assert made.keys() == schema["properties"].keys()
     with pytest.raises(RunnerError) as caught:
-        encode_result({"model": Serial(rate=float("nan"), more=object())})
+        encode_result({"model": Holder(rate=float("nan"), more=object())})
     assert caught.value.metadata["field"] == "/model/more"
     assert caught.value.record()["partial_result"] == {"model": {"batchSize": 1, "Rate": "NaN", "more": None}}
     assert caught.value.record()["non_finite"] == ["/model/Rate"]
