@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 RESULT_LIMIT = 16 * 1024 * 1024
 
 _SHOWN_FAULTS = 3
+_SCHEMA_LEVELS = 500
 
 
 class Encoded:
@@ -55,9 +56,13 @@ def encode_result(value: object, limit: int = RESULT_LIMIT) -> Encoded:
 
 
 def encode_lenient(value: object) -> Encoded:
-    """The JSON of an answer that must not fail: what an author's defaults have no JSON for becomes text."""
+    """The JSON of an answer that must not fail: what an author's defaults have no JSON for becomes text.
+
+    How deep a schema may nest is for the service to say.
+    """
     walk = Walk(lenient=True)
-    return Encoded(dumps(walk.value(value)).encode(), walk.non_finite)
+    made = walk.value(value, room=_SCHEMA_LEVELS)
+    return Encoded(dumps(made).encode(), walk.non_finite)
 
 
 def _invalid(walk: Walk, partial: Any, non_finite: list[str]) -> RunnerError:
