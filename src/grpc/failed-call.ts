@@ -7,7 +7,9 @@ import {
   RetryInfoSchema,
 } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import type { Status } from "../../gen/ts/google/rpc/status_pb.ts";
+import { JobErrorSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { type RunnerError, runnerError } from "./client-errors.ts";
+import { partialResultOf } from "./client-numbers.ts";
 import { errorDomain, findDetail } from "./status.ts";
 import { fromTransport } from "./transport-error.ts";
 
@@ -40,6 +42,7 @@ export function fromFailedCall(call: FailedCall, address: string): RunnerError {
 function furtherDetails(details: Status) {
   const badRequest = findDetail(details, BadRequestSchema);
   const retry = findDetail(details, RetryInfoSchema)?.retryDelay;
+  const jobError = findDetail(details, JobErrorSchema);
   return {
     violations: (badRequest?.fieldViolations ?? []).map(({ field, description, reason }) => ({
       field,
@@ -48,5 +51,6 @@ function furtherDetails(details: Status) {
     })),
     pluginStack: findDetail(details, DebugInfoSchema)?.stackEntries.join("\n") ?? "",
     retryAfterMs: retry && durationMs(retry),
+    partialResult: jobError && partialResultOf(jobError),
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { JsonValue } from "@bufbuild/protobuf";
+import { meant, valuesTable } from "../support/values-table.ts";
 import type { Group } from "./engine.ts";
 import { everywhere, failure, modes, run } from "./run.ts";
 
@@ -30,6 +31,41 @@ export const values: Group = {
       check(`every kind of JSON value comes back as it was given ${here}`, async ({ client }) => {
         assert.deepEqual(await run(client, mode, plugin, "echo", { value: everyKind }), everyKind);
       });
+
+      check(
+        `the values of the table come back as they were given, and have their types inside ${here}`,
+        async (engine) => {
+          const { client } = engine;
+          const values = valuesTable.echoed.map((row) => ({ ...row, value: meant(row.value) }));
+          const shallow = values.filter(({ value }) => JSON.stringify(value).length < 80);
+          const given = Object.fromEntries(shallow.map(({ name, value }) => [name, value]));
+          assert.deepEqual(await run(client, mode, plugin, "echo", { value: given }), given);
+          const kinds = Object.fromEntries(shallow.map((row) => [row.name, row[language]]));
+          assert.deepEqual(await run(client, mode, plugin, "kinds", given), kinds);
+          for (const { name, value } of values.filter((row) => !shallow.includes(row))) {
+            assert.deepEqual(await run(client, mode, plugin, "echo", { value }), value, name);
+          }
+        },
+      );
+
+      check(`what can be carried of a result is kept, with null where there is no JSON ${here}`, async ({ client }) => {
+        const error = await failure(run(client, mode, plugin, "half", { size: 3 }));
+        assert.equal(error.reason, "RESULT_INVALID");
+        assert.equal(error.metadata.field, "/run");
+        assert.equal(error.metadata.fields, '["/run"]');
+        assert.deepEqual(error.partialResult, { run: null, loss: Number.NaN, text: "xxx" });
+      });
+
+      check(
+        `metrics, fields and metadata keep their numbers, and lose no more than what cannot be ${here}`,
+        async ({ client }) => {
+          if (mode !== "job") return assert.equal(await run(client, mode, plugin, "report"), null);
+          const job = await client.submitJob(plugin, "report");
+          await job.result();
+          const { metrics } = await client.getJob(job.id);
+          assert.deepEqual(metrics[0]?.values, { loss: Number.NaN, best: Number.POSITIVE_INFINITY, text: "NaN" });
+        },
+      );
 
       check(`a scalar, null or nothing may be the whole result ${here}`, async ({ client }) => {
         for (const value of mode === "job" ? [false] : [5, "five", false, null, [], {}]) {

@@ -1,25 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { runInThisContext } from "node:vm";
-import type { JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError } from "../../src/errors.ts";
 import { encode, encodeFields } from "../../src/runtime/encode.ts";
+import { valuesTable } from "../support/values-table.ts";
 
-/** A value that an action returns, and what becomes of it: contract/values.json. */
-interface Row {
-  name: string;
-  javascript?: string;
-  json: JsonValue;
-  non_finite?: string[];
-  refused?: { field: string; type?: string; fields?: string[] };
-}
-
-const table: { results: Row[] } = JSON.parse(
-  readFileSync(new URL("../../contract/values.json", import.meta.url), "utf8"),
-);
-
-for (const { name, javascript, json, non_finite: nonFinite = [], refused } of table.results) {
+for (const { name, javascript, json, non_finite: nonFinite = [], refused } of valuesTable.results) {
   if (javascript === undefined) continue;
   test(`${name} ${refused ? "is refused, and the rest is kept" : "becomes JSON"}`, () => {
     const value: unknown = runInThisContext(`(${javascript})`);
