@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from typing import TYPE_CHECKING, Any
 
 from plugin_runner.shape import put_default
@@ -50,8 +51,17 @@ def _of_model(given: dict[str, Any], made: Any, fields: dict[str, Any], path: Pa
 
 def _put(shown: dict[str, Any], name: str, field: Any, path: Path, faults: Faults) -> None:
     # A factory that looks at the other fields finds its value again by itself.
-    if not getattr(field, "default_factory_takes_validated_data", False):
-        put_default(shown, name, field.get_default(call_default_factory=True), path, faults)
+    if getattr(field, "default_factory_takes_validated_data", False):
+        return
+    default = field.get_default(call_default_factory=True)
+    if default is not None or _takes_null(field.annotation):  # a model does not validate `n: int = None`
+        put_default(shown, name, default, path, faults)
+
+
+def _takes_null(hint: Any) -> bool:
+    if hint in (Any, None, type(None), object):
+        return True
+    return any(each is type(None) for each in typing.get_args(hint))
 
 
 def _names(name: str, field: Any) -> list[str]:

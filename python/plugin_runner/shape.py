@@ -445,18 +445,29 @@ class Record(Shape):
                 made = converted.get(name) if isinstance(converted, dict) else getattr(converted, name, None)
                 shown[taken] = field.shape.shown(given[taken], made, (path, taken), faults)
             elif field.default is not None:
-                put_default(shown, field.names[0], field.default(), (path, field.names[0]), faults)
+                put_default(shown, field.names[0], field.default(), (path, field.names[0]), faults, field.shape)
         return shown
 
 
-def put_default(holder: dict[str, Any], name: str, value: Any, path: Path, faults: Faults) -> None:
-    """Shows a default under a name: as text, with a warning, where it has no JSON; a secret not at all."""
+def put_default(
+    holder: dict[str, Any], name: str, value: Any, path: Path, faults: Faults, shape: Shape | None = None
+) -> None:
+    """Shows a default under a name: as text, with a warning, where it has no JSON.
+
+    A secret is not shown, nor is a default that the `shape` would not take, as in `n: int = None`.
+    """
     if hasattr(value, "get_secret_value"):
         return
     if isinstance(value, bytes):  # params of this type are given as text
         value = value.decode("utf-8", "backslashreplace")
     walk = Walk(lenient=True, keep_floats=True)
-    holder[name] = walk.value(value, path)
+    made = walk.value(value, path)
+    if shape is not None and not walk.faults:
+        tried = Faults()
+        shape.convert(made, path, tried)
+        if tried.violations:
+            return
+    holder[name] = made
     for fault in walk.faults:
         what = fault.what.partition(":")[0].partition(",")[0]
         said = f"has a default that {what}, without JSON: it is shown as text, and the action gets the default itself."

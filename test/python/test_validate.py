@@ -171,6 +171,8 @@ def test_a_result_that_does_not_fit_its_model_is_only_logged(
         ("changing", {"n": 2, "password": "pw", "raw": "abc"}, {"m": 1, "layers": [], "more": None, "Rate": 0.5}),
         ("changing", {"old": 2, "password": "pw", "r": "1"}, {"raw": "x", "layers": [], "more": None}),
         ("plain", {"n": "2", "raw": "abc"}, {"m": 1, "inner": None, "start": "abc"}),
+        ("careless", {}, {"m": None}),
+        ("careless_by_name", {}, {"m": None}),
     ],
 )
 def test_what_is_shown_is_the_same_call_again(

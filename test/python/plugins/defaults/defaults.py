@@ -127,6 +127,21 @@ def by_number(weights: dict[int, float]):
     return len(weights)
 
 
+class Careless(BaseModel):
+    n: int = None
+    m: Optional[int] = None
+
+
+@action
+def careless(params: Careless):
+    return params.n
+
+
+@action
+def careless_by_name(n: int = None, m: Optional[int] = None):  # noqa: RUF013
+    return n
+
+
 @action
 def fine(n: int = 1):
     return n
