@@ -1,10 +1,9 @@
 import { text } from "node:stream/consumers";
-import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { ActionOptions } from "../grpc/client.ts";
-import { isJsonObject } from "../util/json.ts";
 import { read } from "./client-options.ts";
 import { parsePair } from "./option-values.ts";
 import type { Option, OptionValues } from "./options.ts";
+import { readParam, readParamsObject } from "./param-values.ts";
 import { UsageError } from "./usage-error.ts";
 import type { Io } from "./verb.ts";
 
@@ -14,13 +13,16 @@ export const paramOptions = [
     name: "param",
     type: "list",
     value: "NAME=VALUE",
-    description: "One parameter: JSON where the value parses as JSON, else a string. Wins over --params.",
+    description:
+      "One parameter: JSON where the value parses as JSON, NaN, Infinity and -Infinity the numbers, else a string. " +
+      "Wins over --params.",
   },
   {
     name: "params",
     type: "string",
     value: "JSON|@FILE|-",
-    description: "All parameters as a JSON object: the text itself, a file, or standard input.",
+    description:
+      "All parameters as a JSON object: the text itself, a file, or standard input. A file that ends in .yaml or .yml is YAML.",
   },
   {
     name: "entrypoint",
@@ -28,12 +30,12 @@ export const paramOptions = [
     value: "NAME",
     description: "Name the code and skip discovery: package.module:Class or ./file.js#name.",
   },
+  { name: "env", type: "list", value: "NAME=VALUE", description: "An environment variable for the action." },
 ] as const satisfies readonly Option[];
 
 /** The options that say how an action is run. */
 export const actionOptions = [
   ...paramOptions,
-  { name: "env", type: "list", value: "NAME=VALUE", description: "An environment variable for the action." },
   { name: "timeout", type: "duration", description: "The longest time that the action may take." },
   { name: "job-id", type: "string", value: "ID", description: "An id of one's own, for tracking." },
   { name: "cpus", type: "number", min: 0, description: "CPU cores that the action needs." },
@@ -51,9 +53,12 @@ export function readTarget(positionals: readonly string[], entrypoint: string | 
 }
 
 /** The params of an action, from `--params` and `--param`. */
-export async function readParams(values: OptionValues<typeof paramOptions>, io: Io): Promise<JsonObject> {
-  const all = values.params === undefined ? {} : parseObject(await textOf(values.params, io));
-  const single = pairs("--param", values.param).map(([name, value]) => [name, jsonOrText(value)] as const);
+export async function readParams(
+  values: OptionValues<typeof paramOptions>,
+  io: Io,
+): Promise<Readonly<Record<string, unknown>>> {
+  const all = values.params === undefined ? {} : await readAll(values.params, io);
+  const single = pairs("--param", values.param).map(([name, value]) => [name, readParam("--param", value)] as const);
   return Object.fromEntries([...Object.entries(all), ...single]);
 }
 
@@ -84,25 +89,8 @@ export function pairs(flag: string, texts: readonly string[]): [string, string][
   });
 }
 
-function textOf(params: string, io: Io): Promise<string> | string {
-  if (params === "-") return text(io.stdin);
-  return params.startsWith("@") ? read("--params", params.slice(1)) : params;
-}
-
-function parseObject(json: string): JsonObject {
-  try {
-    const value: JsonValue = JSON.parse(json);
-    if (isJsonObject(value)) return value;
-  } catch (cause) {
-    throw new UsageError(`--params: ${cause instanceof Error ? cause.message : cause}`, { cause });
-  }
-  throw new UsageError("--params: expected a JSON object.");
-}
-
-function jsonOrText(value: string): JsonValue {
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
+async function readAll(params: string, io: Io): Promise<Record<string, unknown>> {
+  const file = params.startsWith("@") ? params.slice(1) : undefined;
+  if (file !== undefined) return readParamsObject(`--params ${params}`, read("--params", file), /\.ya?ml$/i.test(file));
+  return readParamsObject("--params", params === "-" ? await text(io.stdin) : params, false);
 }

@@ -1,5 +1,4 @@
-import { toJson } from "@bufbuild/protobuf";
-import { JobSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+import { jobToJson } from "../grpc/client-numbers.ts";
 import { clientOptions, openClient } from "./client-options.ts";
 import { jobLine } from "./job-lines.ts";
 import { oneArgument } from "./one-argument.ts";
@@ -17,7 +16,7 @@ export const verb: Verb = {
     const jobId = oneArgument(positionals, "job");
     await using client = openClient(values, io);
     const job = await client.cancelJob(jobId, io.signal);
-    await print(io.stdout, values.json ? JSON.stringify(toJson(JobSchema, job)) : jobLine(job));
+    await print(io.stdout, values.json ? JSON.stringify(jobToJson(job)) : jobLine(job));
     return 0;
   },
 };

@@ -1,15 +1,18 @@
 import { readFileSync } from "node:fs";
+import { RunnerError } from "../grpc/client-errors.ts";
 import { connect, type NodeClient } from "../grpc/connect.ts";
 import type { Option, OptionValues } from "./options.ts";
 import { UsageError } from "./usage-error.ts";
 import type { Io } from "./verb.ts";
+
+const defaultAddress = "127.0.0.1:50151";
 
 /** The options of every verb that calls the service. */
 export const clientOptions = [
   {
     name: "address",
     type: "string",
-    default: "127.0.0.1:50151",
+    default: defaultAddress,
     env: "PLUGIN_RUNNER_ADDRESS",
     value: "HOST:PORT",
     description: "Where the service is.",
@@ -29,8 +32,37 @@ export const clientOptions = [
 
 export type ClientOptions = OptionValues<typeof clientOptions>;
 
-/** The client that the options describe. The caller closes it. */
+/** The client that the options describe. The caller closes it. Throws UsageError for options that cannot be used. */
 export function openClient(options: ClientOptions, io: Io): NodeClient {
+  try {
+    return connected(options, io);
+  } catch (error) {
+    if (!(error instanceof RunnerError)) throw error;
+    const [{ field, description } = { field: "", description: error.message }] = error.violations;
+    throw new UsageError(`${flagOf(field, options)} ${description}.`, { cause: error });
+  }
+}
+
+/** The options that lead another command to the same server, as its arguments. */
+export function connectionArguments(options: ClientOptions): string {
+  const files = (["tokenFile", "tlsCa", "tlsCert", "tlsKey"] as const).flatMap((name) => {
+    const file = options[name];
+    return file === undefined ? [] : [`--${name.replace(/[A-Z]/, (letter) => `-${letter.toLowerCase()}`)}`, file];
+  });
+  const isDefault = options.address === defaultAddress;
+  const words = [...(isDefault ? [] : ["--address", options.address]), ...(options.tls ? ["--tls"] : []), ...files];
+  return words
+    .map((word) => ` ${/^[\w./:@%+=,[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`}`)
+    .join("");
+}
+
+/** The flag behind a field of `connect`. */
+function flagOf(field: string, { tokenFile }: ClientOptions): string {
+  if (field === "/token") return tokenFile === undefined ? "PLUGIN_RUNNER_TOKEN" : "--token-file";
+  return field.replace("/", "--").replaceAll("/", "-");
+}
+
+function connected(options: ClientOptions, io: Io): NodeClient {
   const { tls, tlsCa, tlsCert, tlsKey, tokenFile } = options;
   return connect({
     address: options.address,

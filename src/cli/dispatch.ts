@@ -35,7 +35,7 @@ export async function dispatch(args: readonly string[], io: Io): Promise<number>
 }
 
 async function obey([name, ...rest]: readonly string[], io: Io): Promise<number> {
-  if (name === "--version") return answer(packageVersion, io);
+  if (name === "--version" || name === "-V" || name === "version") return answer(packageVersion, io);
   if (name === undefined || name === "--help" || name === "-h") return answer(overview(verbs), io);
   if (name === "help") return answer(rest[0] ? verbHelp(rest[0], await load(rest[0])) : overview(verbs), io);
   const verb = await load(name);
@@ -45,9 +45,34 @@ async function obey([name, ...rest]: readonly string[], io: Io): Promise<number>
 async function load(name: string): Promise<Verb> {
   const entry = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   if (entry) return (await entry.load()).verb;
-  const hint = didYouMean(name, Object.keys(verbs)) || " `plugin-runner help` lists what there is.";
+  const other = Object.hasOwn(otherNames, name) ? otherNames[name] : undefined;
+  const hint = other
+    ? ` See \`plugin-runner ${other}\`.`
+    : didYouMean(name, Object.keys(verbs)) || " `plugin-runner help` lists what there is.";
   throw new UsageError(`Unknown verb: ${name}.${hint}`);
 }
+
+/** What people call verbs that have other names here. */
+const otherNames: Readonly<Record<string, string>> = {
+  log: "watch JOB",
+  logs: "watch JOB",
+  follow: "watch JOB",
+  ps: "jobs",
+  ls: "jobs",
+  list: "plugins",
+  status: "jobs show JOB",
+  show: "jobs show JOB",
+  kill: "cancel JOB",
+  stop: "cancel JOB",
+  delete: "jobs delete JOB",
+  retry: "submit PLUGIN ACTION",
+  rerun: "submit PLUGIN ACTION",
+  call: "run PLUGIN ACTION",
+  check: "validate PLUGIN ACTION",
+  start: "serve",
+  server: "serve",
+  new: "init NAME",
+};
 
 function wantsHelp(args: readonly string[]): boolean {
   const end = args.indexOf("--");

@@ -2,10 +2,12 @@ import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { Client } from "../grpc/client.ts";
 import { fromJobError, RunnerError } from "../grpc/client-errors.ts";
 import { JobHandle } from "../grpc/client-job.ts";
+import type { WatchState } from "../grpc/client-resume.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import { type JobView, jobView } from "./job-view.ts";
+import { readableJson } from "./readable-json.ts";
 import { reportError } from "./report-error.ts";
-import { print } from "./terminal.ts";
+import { isTerminal, print } from "./terminal.ts";
 import type { Io } from "./verb.ts";
 
 /** How a job is followed. */
@@ -15,27 +17,41 @@ export interface FollowOptions {
   after: number;
   /** What an interrupt does to the job; it is left alone otherwise. */
   cancelOnInterrupt: boolean;
+  /** The arguments that lead another command to the same server. */
+  connection: string;
 }
 
 /** Shows a job until it has ended, prints its result or its error, and returns the exit code. */
 export async function followJob(client: Client, jobId: string, options: FollowOptions, io: Io): Promise<number> {
-  const { json, after, cancelOnInterrupt } = options;
+  const { json, after, cancelOnInterrupt, connection } = options;
   try {
     using view = jobView(io, json);
     using _cancelling = cancelOnInterrupt ? cancelling(client, jobId, view, io.signal) : undefined;
-    const onRetry = (error: RunnerError) => view.notice(`${error.message} Trying again.`);
+    const onState = outages(client.address, view);
     const signal = cancelOnInterrupt ? undefined : io.signal;
-    for await (const { snapshot, event } of client.watchJob(jobId, { afterSequence: after, signal, onRetry })) {
+    for await (const { snapshot, event } of client.watchJob(jobId, { afterSequence: after, signal, onState })) {
       if (snapshot) await view.snapshot(snapshot);
       else await view.event(event);
     }
   } catch (error) {
     if (!io.signal.aborted || error instanceof RunnerError) throw error;
-    io.stderr.write(`Job ${jobId} goes on. Watch it again with \`plugin-runner watch ${jobId}\`, `);
-    io.stderr.write(`or end it with \`plugin-runner cancel ${jobId}\`.\n`);
+    // The terminal has shown ^C.
+    if (isTerminal(io.stderr)) io.stderr.write("\r\x1b[K");
+    io.stderr.write(`Job ${jobId} goes on. Watch it again with \`plugin-runner watch ${jobId}${connection}\`, `);
+    io.stderr.write(`or end it with \`plugin-runner cancel ${jobId}${connection}\`.\n`);
     return 130;
   }
   return showOutcome(client, await client.getJob(jobId), json, io);
+}
+
+/** Tells of an outage once, and of its end: how the tries in between fail is of no use to anybody. */
+function outages(address: string, view: JobView): (state: WatchState) => void {
+  let lost = false;
+  return (state) => {
+    if (state === "reconnecting") view.notice(`The server at ${address} does not answer. Looking for it.`);
+    if (state === "live" && lost) view.notice("The server is back.");
+    lost = state === "reconnecting";
+  };
 }
 
 /** In JSON the last event has told the outcome already. */
@@ -45,7 +61,7 @@ async function showOutcome(client: Client, job: Job, json: boolean, io: Io): Pro
     reportError(error, io);
     return exitCodeOf(error);
   }
-  if (!json) await print(io.stdout, JSON.stringify(await new JobHandle(client, job).result(), undefined, 2));
+  if (!json) await print(io.stdout, readableJson(await new JobHandle(client, job).result()));
   return 0;
 }
 

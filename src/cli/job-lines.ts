@@ -1,9 +1,11 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { JobEvent, JobLog } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import { LogSource } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import type { Job, JobProgress } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
-import { jobStateName } from "../job/job-state.ts";
+import { stateName } from "../job/job-state.ts";
 import { duration } from "./format.ts";
+import { readableLine } from "./readable-json.ts";
 import { neutral } from "./terminal.ts";
 
 /** How far a step is, and since when. */
@@ -17,7 +19,7 @@ export interface Step {
 
 /** A job in one line. */
 export function jobLine({ jobId, plugin, action, state, stateDetail }: Job): string {
-  return neutral(`job ${jobId}: ${plugin} ${action}, ${jobStateName(state)}${stateDetail && `, ${stateDetail}`}`);
+  return neutral(`job ${jobId}: ${plugin} ${action}, ${stateName(state)}${stateDetail && `, ${stateDetail}`}`);
 }
 
 /** An event as lines that scroll by: progress, result and error, which are shown in another way, have none. */
@@ -25,7 +27,7 @@ export function eventLines({ payload }: JobEvent): string[] {
   switch (payload.case) {
     case "stateChanged": {
       const { state, detail } = payload.value;
-      return [neutral(`${jobStateName(state)}${detail && `: ${detail}`}`)];
+      return [neutral(`${stateName(state)}${detail && `: ${detail}`}`)];
     }
     case "metrics": {
       const { step, values } = payload.value;
@@ -102,8 +104,8 @@ function afterReturn(message: string): string {
   return message.replace(/\r+$/, "").replaceAll(/^.*\r/gm, "");
 }
 
-function fieldsOf(fields: object | undefined): string[] {
+function fieldsOf(fields: JsonObject | undefined): string[] {
   return Object.entries(fields ?? {}).map(
-    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+    ([name, value]) => `${name}=${typeof value === "string" ? value : readableLine(value)}`,
   );
 }

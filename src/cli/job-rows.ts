@@ -1,6 +1,6 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
-import { jobStateName } from "../job/job-state.ts";
+import { stateName } from "../job/job-state.ts";
 import { columns, duration, time } from "./format.ts";
 import { percent } from "./job-lines.ts";
 
@@ -10,7 +10,7 @@ export function jobRows(jobs: readonly Job[]): string[] {
     ["JOB", "STATE", "PLUGIN", "ACTION", "CREATED", "TOOK", "PROGRESS"],
     jobs.map((job) => [
       job.jobId,
-      jobStateName(job.state),
+      stateName(job.state),
       job.plugin,
       job.action,
       time(job.createTime),

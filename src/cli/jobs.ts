@@ -1,6 +1,7 @@
-import { toJson } from "@bufbuild/protobuf";
-import { type Job, JobSchema, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { type Job, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { Client, JobFilterInit } from "../grpc/client.ts";
+import { jobToJson } from "../grpc/client-numbers.ts";
 import { didYouMean } from "../util/nearest.ts";
 import { pairs } from "./action-options.ts";
 import { clientOptions, openClient } from "./client-options.ts";
@@ -9,6 +10,7 @@ import { LiveArea } from "./live-area.ts";
 import { oneArgument } from "./one-argument.ts";
 import { type Option, type OptionValues, readArguments } from "./options.ts";
 import { isTerminal, neutral, print } from "./terminal.ts";
+import { readTime } from "./time.ts";
 import { UsageError } from "./usage-error.ts";
 import type { Io, Verb } from "./verb.ts";
 
@@ -21,7 +23,16 @@ const options = [
   },
   { name: "action", type: "string", description: "Only jobs of this action." },
   { name: "label", type: "list", value: "NAME=VALUE", description: "Only jobs with this label." },
+  {
+    name: "since",
+    type: "string",
+    value: "TIME",
+    description:
+      "Only jobs created then or later: 2h (ago), today, yesterday, 2026-11-28, 2026-11-28T09:30 or with a zone.",
+  },
+  { name: "until", type: "string", value: "TIME", description: "Only jobs created before then, written as --since." },
   { name: "limit", type: "integer", default: 50, min: 1, description: "How many jobs to list at most." },
+  { name: "all", type: "boolean", description: "List all jobs, however many there are." },
   ...clientOptions,
 ] as const satisfies readonly Option[];
 
@@ -38,6 +49,7 @@ export const verb: Verb = {
   options,
   examples: [
     ["jobs --state running --state pending", "list what is under way"],
+    ["jobs --state failed --since yesterday", "list what has failed since yesterday"],
     ["jobs show nightly-7", "show all about one job"],
     ["jobs delete nightly-7", "delete one that has ended"],
     ["jobs watch --label team=vision", "keep the list up to date until Ctrl-C"],
@@ -55,16 +67,21 @@ export const verb: Verb = {
 
 async function list(client: Client, rest: readonly string[], values: Values, io: Io): Promise<void> {
   nothingMore(rest);
-  const jobs = [];
+  const limit = values.all ? Number.POSITIVE_INFINITY : values.limit;
+  const jobs: Job[] = [];
+  let more = false;
   for await (const job of client.listJobs(filterOf(values), io.signal)) {
-    if (jobs.push(job) >= values.limit) break;
+    more = jobs.length >= limit;
+    if (more) break;
+    jobs.push(job);
   }
-  if (values.json) await print(io.stdout, JSON.stringify({ jobs: jobs.map((job) => toJson(JobSchema, job)) }));
+  if (values.json) await print(io.stdout, JSON.stringify({ jobs: jobs.map(jobToJson) }));
   else for (const row of jobRows(jobs)) await print(io.stdout, row);
+  if (more) io.stderr.write(`There are more than these ${limit}: --limit N lists so many, --all lists all.\n`);
 }
 
 async function show(client: Client, rest: readonly string[], { json }: Values, io: Io): Promise<void> {
-  const job = toJson(JobSchema, await client.getJob(oneArgument(rest, "job"), io.signal));
+  const job = jobToJson(await client.getJob(oneArgument(rest, "job"), io.signal));
   await print(io.stdout, json ? JSON.stringify(job) : neutral(JSON.stringify(job, undefined, 2)));
 }
 
@@ -86,7 +103,7 @@ async function watch(client: Client, rest: readonly string[], values: Values, io
     else jobs.delete(removedJobId);
     if (area) area.update();
     else if (values.json)
-      await print(io.stdout, JSON.stringify(snapshot ? { snapshot: toJson(JobSchema, snapshot) } : { removedJobId }));
+      await print(io.stdout, JSON.stringify(snapshot ? { snapshot: jobToJson(snapshot) } : { removedJobId }));
     else await print(io.stdout, snapshot ? (jobRows([snapshot])[1] ?? "") : `${removedJobId} removed`);
   }
 }
@@ -95,8 +112,15 @@ function created(job: Job): bigint {
   return (job.createTime?.seconds ?? 0n) * 1_000_000_000n + BigInt(job.createTime?.nanos ?? 0);
 }
 
-function filterOf({ state, plugin = "", action = "", label }: Values): JobFilterInit {
-  return { states: state.map(stateOf), plugin, action, labels: Object.fromEntries(pairs("--label", label)) };
+function filterOf({ state, plugin = "", action = "", label, since, until }: Values): JobFilterInit {
+  return {
+    states: state.map(stateOf),
+    plugin,
+    action,
+    labels: Object.fromEntries(pairs("--label", label)),
+    ...(since !== undefined && { createdAfter: timestampFromDate(readTime("--since", since)) }),
+    ...(until !== undefined && { createdBefore: timestampFromDate(readTime("--until", until)) }),
+  };
 }
 
 function stateOf(text: string): JobState {

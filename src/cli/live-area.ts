@@ -43,7 +43,8 @@ export class LiveArea implements Disposable {
     const lines = this.#content()
       .slice(0, rows)
       .map((line) => fit(line, columns));
-    const erase = this.#drawn > 0 ? `\x1b[${this.#drawn}A\x1b[J` : "";
+    // The terminal may have shown ^C, or something typed, in front of the cursor.
+    const erase = this.#drawn > 0 ? `\r\x1b[${this.#drawn}A\x1b[J` : "";
     this.#stream.write(erase + [...this.#above, ...lines].map((line) => `${line}\n`).join(""));
     this.#above = [];
     this.#drawn = lines.length;

@@ -1,22 +1,11 @@
 #!/usr/bin/env node
-import { dispatch } from "./dispatch.ts";
+import { nodeTooOld } from "./node-version.ts";
 
-const interrupt = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) {
-  process.on(name, () => {
-    // Whoever asks twice does not want to wait for an orderly end.
-    if (interrupt.signal.aborted) process.exit(130);
-    interrupt.abort(new Error(`Interrupted by ${name}.`));
-  });
+// The rest is loaded afterwards: an older Node fails while it loads, over whatever it misses first.
+const fault = nodeTooOld(process.versions.node);
+if (fault === undefined) {
+  await import("./program.ts");
+} else {
+  process.stderr.write(`error: ${fault}\n`);
+  process.exitCode = 2;
 }
-
-// The reader of a pipe may leave early, as `head` does; nobody is left to print for.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
-});
-
-const { env, stdin, stdout, stderr } = process;
-process.exitCode = await dispatch(process.argv.slice(2), { env, stdin, stdout, stderr, signal: interrupt.signal });
-// What a plugin left running in this process does not keep it.
-setTimeout(() => process.exit(), 1000).unref();

@@ -1,6 +1,6 @@
 import type { Io } from "./verb.ts";
 
-const patienceMs = 3000;
+const patienceMs = 1000;
 
 /** Says why it may take long, when a call of a plugin has no answer after a while; the promise is returned as it is. */
 export async function patiently<T>(call: Promise<T>, io: Io): Promise<T> {

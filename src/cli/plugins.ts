@@ -6,12 +6,12 @@ import {
   PluginSchema,
 } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import type { Client } from "../grpc/client.ts";
-import { isObject } from "../util/is-object.ts";
 import { didYouMean } from "../util/nearest.ts";
 import { clientOptions, openClient } from "./client-options.ts";
 import { columns } from "./format.ts";
 import { oneArgument } from "./one-argument.ts";
 import { readArguments } from "./options.ts";
+import { schemaRows } from "./schema-rows.ts";
 import { neutral, print } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 import type { Io, Verb } from "./verb.ts";
@@ -77,23 +77,11 @@ async function show(client: Client, rest: readonly string[], json: boolean, io: 
   warnOf(plugin, io);
 }
 
-function actionLines({ name, description, paramsSchema }: PluginAction): string[] {
-  const properties = isObject(paramsSchema?.properties) ? Object.entries(paramsSchema.properties) : [];
-  const required = Array.isArray(paramsSchema?.required) ? paramsSchema.required : [];
-  const rows = properties.map(([param, schema]) => paramRow(param, schema, required.includes(param)));
+function actionLines({ name, title, description, paramsSchema }: PluginAction): string[] {
+  const rows = schemaRows(paramsSchema).map((row) => [row.name, row.type, row.preset, row.description]);
   const table = columns(["PARAM", "TYPE", "DEFAULT", "DESCRIPTION"], rows);
-  return [`\n${name}${description && `: ${description}`}`, ...(rows.length > 0 ? table : []).map((row) => `  ${row}`)];
-}
-
-function paramRow(name: string, schema: unknown, required: boolean): string[] {
-  const { type, enum: choices, default: preset, description = "" } = isObject(schema) ? schema : {};
-  const kind = Array.isArray(choices) ? choices.map((choice) => JSON.stringify(choice)).join("|") : (type ?? "");
-  return [
-    name,
-    Array.isArray(kind) ? kind.join("|") : String(kind),
-    required ? "required" : preset === undefined ? "" : JSON.stringify(preset),
-    String(description),
-  ];
+  const heading = [title ? `${name} (${title})` : name, description].filter((words) => words !== "").join(": ");
+  return [`\n${heading}`, ...(rows.length > 0 ? table : []).map((row) => `  ${row}`)];
 }
 
 function warnOf({ code, issues }: Plugin, { stderr }: Io): void {

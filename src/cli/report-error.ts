@@ -1,4 +1,5 @@
 import { RunnerError } from "../grpc/client-errors.ts";
+import { carriedJson, readableJson } from "./readable-json.ts";
 import { neutral, paint } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 import type { Io } from "./verb.ts";
@@ -12,8 +13,9 @@ export function reportError(error: unknown, { stderr }: Io): void {
 /** The same for a program: the error as one JSON document. */
 export function errorDocument(error: unknown) {
   if (!(error instanceof RunnerError)) return { error: { reason: wordFor(error), message: textOf(error) } };
-  const { reason, message, metadata, violations, exceptionType, pluginStack, retryAfterMs } = error;
-  return { error: { reason, message, metadata, violations, exceptionType, pluginStack, retryAfterMs } };
+  const { reason, message, metadata, violations, exceptionType, pluginStack, retryAfterMs, partialResult } = error;
+  const partial = carriedJson("partialResult", partialResult);
+  return { error: { reason, message, metadata, violations, exceptionType, pluginStack, retryAfterMs, ...partial } };
 }
 
 function linesOf(error: unknown): string[] {
@@ -24,6 +26,9 @@ function linesOf(error: unknown): string[] {
     ...error.violations.map(({ field, description }) => `  ${neutral(field || "/")}: ${neutral(description)}`),
     ...block(error.pluginStack),
     ...block(error.metadata.stderr_tail),
+    ...(error.partialResult === undefined
+      ? []
+      : ["What can be carried of the result:", ...neutral(readableJson(error.partialResult)).split("\n")]),
     ...hintsFor(error),
   ];
 }
@@ -34,7 +39,11 @@ function block(text = ""): string[] {
 }
 
 function hintsFor(error: RunnerError): string[] {
-  if (error.reason !== "UNAVAILABLE") return [];
+  if (error.reason === "UNAUTHENTICATED") {
+    return ["Name the file of its token with --token-file FILE, or set PLUGIN_RUNNER_TOKEN."];
+  }
+  // What answers, and does not fit, has said so.
+  if (error.reason !== "UNAVAILABLE" || error.isFinal || error.metadata.http_status) return [];
   return ["Start a service with `plugin-runner serve --root DIR`, or name another one with --address HOST:PORT."];
 }
 

@@ -1,10 +1,11 @@
 import { actionOptions, pairs, readActionOptions, readParams, readTarget } from "./action-options.ts";
-import { clientOptions, openClient } from "./client-options.ts";
+import { clientOptions, connectionArguments, openClient } from "./client-options.ts";
 import { followJob } from "./follow-job.ts";
 import { type Option, readArguments } from "./options.ts";
 import { patiently } from "./patience.ts";
 import { print } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
+import { warnOf } from "./warnings.ts";
 
 const options = [
   { name: "label", type: "list", value: "NAME=VALUE", description: "A mark to filter jobs by." },
@@ -37,10 +38,11 @@ export const verb: Verb = {
       signal: io.signal,
     });
     const job = await patiently(submitted, io);
+    for (const warning of job.snapshot.warnings) warnOf(warning, io);
     if (values.detach) {
       await print(io.stdout, values.json ? JSON.stringify({ jobId: job.id }) : job.id);
       return 0;
     }
-    return await followJob(client, job.id, { ...values, after: 0 }, io);
+    return await followJob(client, job.id, { ...values, after: 0, connection: connectionArguments(values) }, io);
   },
 };

@@ -1,10 +1,12 @@
-import { toJson } from "@bufbuild/protobuf";
-import { ValidateParamsResponseSchema } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import { paramOptions, readParams, readTarget } from "./action-options.ts";
+import { verdictToJson } from "../grpc/client-numbers.ts";
+import { pairs, paramOptions, readParams, readTarget } from "./action-options.ts";
 import { clientOptions, openClient } from "./client-options.ts";
 import { type Option, readArguments } from "./options.ts";
+import { patiently } from "./patience.ts";
+import { readableJson } from "./readable-json.ts";
 import { neutral, print } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
+import { warnOf } from "./warnings.ts";
 
 const options = [...paramOptions, ...clientOptions] as const satisfies readonly Option[];
 
@@ -19,10 +21,12 @@ export const verb: Verb = {
     const [plugin, action] = readTarget(positionals, values.entrypoint);
     const params = await readParams(values, io);
     await using client = openClient(values, io);
-    const { entrypoint } = values;
-    const verdict = await client.validateParams(plugin, action, params, { entrypoint, signal: io.signal });
-    if (values.json) await print(io.stdout, JSON.stringify(toJson(ValidateParamsResponseSchema, verdict)));
-    else if (verdict.valid) await print(io.stdout, JSON.stringify(verdict.params ?? {}, undefined, 2));
+    const { entrypoint, env } = values;
+    const how = { entrypoint, env: Object.fromEntries(pairs("--env", env)), signal: io.signal };
+    const verdict = await patiently(client.validateParams(plugin, action, params, how), io);
+    if (values.json) await print(io.stdout, JSON.stringify(verdictToJson(verdict)));
+    else if (verdict.valid) await print(io.stdout, readableJson(verdict.params ?? {}));
+    for (const warning of verdict.warnings) warnOf(warning, io);
     for (const { field, description } of verdict.violations)
       io.stderr.write(neutral(`${field || "/"}: ${description}\n`));
     return verdict.valid ? 0 : 4;

@@ -1,4 +1,4 @@
-import { clientOptions, openClient } from "./client-options.ts";
+import { clientOptions, connectionArguments, openClient } from "./client-options.ts";
 import { followJob } from "./follow-job.ts";
 import { oneArgument } from "./one-argument.ts";
 import { type Option, readArguments } from "./options.ts";
@@ -21,6 +21,11 @@ export const verb: Verb = {
     const { values, positionals } = readArguments(options, args, io.env);
     const jobId = oneArgument(positionals, "job");
     await using client = openClient(values, io);
-    return await followJob(client, jobId, { ...values, cancelOnInterrupt: false }, io);
+    return await followJob(
+      client,
+      jobId,
+      { ...values, cancelOnInterrupt: false, connection: connectionArguments(values) },
+      io,
+    );
   },
 };

@@ -12,7 +12,7 @@ export {
 } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 export type { GetServerInfoResponse, ValidateParamsResponse } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 export { type Reason, reasons, type Violation } from "../errors.ts";
-export { jobStateName } from "../job/job-state.ts";
+export { stateName as jobStateName } from "../job/job-state.ts";
 export * from "./client.ts";
 export {
   ActionNotFoundError,

@@ -14,8 +14,3 @@ const names = new Map<JobState, string>(Object.entries(JobState).map(([name, val
 export function stateName(state: JobState): string {
   return names.get(state) ?? String(state);
 }
-
-/** `RUNNING` and the like: the name of a state without its prefix; its number where it is newer than this program. */
-export function jobStateName(state: JobState): string {
-  return Object.entries(JobState).find(([, value]) => value === state)?.[0] ?? String(state);
-}

@@ -36,6 +36,19 @@ test("an unknown verb is a usage error that suggests the nearest one", async () 
   assert.equal(err, 'error: Unknown verb: sumbit. Did you mean "submit"?\n');
 });
 
+test("what others call a verb leads to the verb", async () => {
+  for (const [other, verb] of [
+    ["logs", "watch JOB"],
+    ["rerun", "submit"],
+    ["ps", "jobs"],
+    ["version", ""],
+  ] as const) {
+    const { code, err } = await command([other]);
+    if (verb === "") assert.equal(code, 0);
+    else assert.match(err, new RegExp(`^error: Unknown verb: ${other}\\. See \`plugin-runner ${verb}`));
+  }
+});
+
 const misuses: [args: string[], message: RegExp][] = [
   [["run"], /Name the plugin and the action/],
   [["run", "p"], /Name the action/],

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { fromJson, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs, ValueSchema } from "@bufbuild/protobuf/wkt";
+import { status } from "@grpc/grpc-js";
 import { type JobEventSchema, LogSource } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import { type JobSchema, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import { fakeServer, snapshot, streaming, unary, untilGone } from "../grpc/fake-server.ts";
+import { BareStatus, fakeServer, snapshot, streaming, unary, untilGone } from "../grpc/fake-server.ts";
 import { command } from "./command.ts";
 
 const { method } = PluginRunner;
@@ -108,6 +109,65 @@ describe("watch", () => {
     assert.deepEqual(err.trimEnd().split("\n").slice(1), ["two"]);
   });
 
+  test("tells of an outage in one line, however many tries it takes, and of its end", async () => {
+    let connections = 0;
+    using server = await fakeServer([
+      streaming(method.watchJob, async function* () {
+        connections += 1;
+        if (connections === 2 || connections === 3) throw new BareStatus(status.UNAVAILABLE, "a long text");
+        yield snapshot({ jobId: "j", state: JobState.RUNNING });
+        if (connections === 1) throw new BareStatus(status.UNAVAILABLE, "a long text");
+        const events = [{ sequence: 1n, payload: ending }];
+        yield { update: { case: "events" as const, value: { events } } };
+      }),
+      unary(method.getJob, async () => ({ job: { ...succeeded, jobId: "j" } })),
+    ]);
+    const { address } = server;
+    const { code, err } = await command(["watch", "j"], { address });
+    assert.equal(code, 0, err);
+    const outage = err.trimEnd().split("\n").slice(1);
+    assert.deepEqual(outage, [`The server at ${address} does not answer. Looking for it.`, "The server is back."]);
+  });
+
+  test("shows numbers that JSON has no literal for by their names, and with --json as texts that are named", async () => {
+    const metrics = { step: "", values: { loss: "NaN" }, nonFinite: ["/loss"] };
+    const result = { value: fromJson(ValueSchema, ["Infinity", "NaN"]), nonFinite: ["/0"] };
+    const record = { ...succeeded, result: result.value, nonFiniteResult: result.nonFinite };
+    using server = await jobServer(
+      [
+        { case: "metrics", value: metrics },
+        { case: "result", value: result },
+      ],
+      record,
+    );
+    const { address } = server;
+    const plain = await command(["watch", "j"], { address });
+    assert.match(plain.err, /metrics loss=NaN/);
+    assert.equal(plain.out, '[\n  Infinity,\n  "NaN"\n]\n');
+    const [, ...events] = (await command(["watch", "j", "--json"], { address })).out.trimEnd().split("\n");
+    assert.partialDeepStrictEqual(
+      events.map((line) => JSON.parse(line)),
+      [
+        { event: { metrics: { values: { loss: "NaN" }, nonFinite: ["/loss"] } } },
+        { event: { result: { value: ["Infinity", "NaN"], nonFinite: ["/0"] } } },
+      ],
+    );
+  });
+
+  test("shows what can be carried of a result that JSON cannot carry", async () => {
+    const error = {
+      reason: "RESULT_INVALID",
+      message: "No.",
+      state: JobState.FAILED,
+      partialResult: fromJson(ValueSchema, { loss: "NaN", model: null }),
+      nonFinite: ["/loss"],
+    };
+    using server = await jobServer([{ case: "error", value: error }], { state: JobState.FAILED, error });
+    const { code, err } = await command(["watch", "j"], { address: server.address });
+    assert.equal(code, 1);
+    assert.match(err, /What can be carried of the result:\n\{\n {2}"loss": NaN,\n {2}"model": null\n\}\n$/);
+  });
+
   test("ends with the error of a job that failed, and with its exit code", async () => {
     const error = { reason: "DEADLINE", message: "Too slow.", state: JobState.FAILED };
     using server = await jobServer([{ case: "error", value: error }], { state: JobState.FAILED, error });
@@ -142,7 +202,20 @@ describe("submit", () => {
       onErr,
     });
     assert.equal(code, 130);
-    assert.match(err, /`plugin-runner watch j`.*`plugin-runner cancel j`/);
+    const address = server.address.replaceAll(".", "\\.");
+    const again = `plugin-runner watch j --address ${address}\`.*\`plugin-runner cancel j --address ${address}`;
+    assert.match(err, new RegExp(`\`${again}\``));
+  });
+
+  test("shows what the action does not use of its params", async () => {
+    const warnings = [{ field: "/params/epoch", description: 'is not used; did you mean "epochs"?' }];
+    using server = await fakeServer([
+      streaming(method.submitJob, async function* () {
+        yield snapshot({ jobId: "j", warnings });
+      }),
+    ]);
+    const { err } = await command(["submit", "p", "a", "--detach"], { address: server.address });
+    assert.equal(err, 'warning: /params/epoch: is not used; did you mean "epochs"?\n');
   });
 
   test("with --cancel-on-interrupt cancels the job and watches it to its end", async () => {

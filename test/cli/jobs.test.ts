@@ -52,9 +52,41 @@ describe("jobs", () => {
         return { jobs: [{ jobId: `a${pages}` }, { jobId: `b${pages}` }], nextPageToken: "more" };
       }),
     ]);
-    const { out } = await command(["jobs", "ls", "--limit", "3", "--json"], { address: server.address });
+    const { out, err } = await command(["jobs", "ls", "--limit", "3", "--json"], { address: server.address });
     assert.deepEqual(JSON.parse(out), { jobs: [{ jobId: "a1" }, { jobId: "b1" }, { jobId: "a2" }] });
     assert.equal(pages, 2);
+    assert.equal(err, "There are more than these 3: --limit N lists so many, --all lists all.\n");
+  });
+
+  test("lists all of them with --all, and says nothing of more where there are none", async () => {
+    const all = Array.from({ length: 60 }, (_, at) => ({ jobId: `j${at}` }));
+    using server = await fakeServer([
+      unary(method.listJobs, async ({ pageToken }) =>
+        pageToken ? { jobs: all.slice(40) } : { jobs: all.slice(0, 40), nextPageToken: "40" },
+      ),
+    ]);
+    const { address } = server;
+    const { out, err } = await command(["jobs", "--all"], { address });
+    assert.equal(out.trimEnd().split("\n").length, 61);
+    assert.equal(err, "");
+    assert.equal((await command(["jobs", "--limit", "60"], { address })).err, "");
+    assert.match((await command(["jobs"], { address })).err, /more than these 50/);
+  });
+
+  test("lists those of a time", async () => {
+    const filters: (JobFilter | undefined)[] = [];
+    using server = await fakeServer([
+      unary(method.listJobs, async ({ filter }) => {
+        filters.push(filter);
+        return {};
+      }),
+    ]);
+    const { address } = server;
+    const times = ["--since", "2026-11-28T09:30Z", "--until", "2026-11-29T00:00:00.500Z"];
+    await command(["jobs", ...times], { address });
+    assert.deepEqual(filters[0]?.createdAfter, timestampFromMs(Date.UTC(2026, 10, 28, 9, 30)));
+    assert.deepEqual(filters[0]?.createdBefore, timestampFromMs(Date.UTC(2026, 10, 29, 0, 0, 0, 500)));
+    assert.equal((await command(["jobs", "--since", "soon"], { address })).code, 2);
   });
 
   test("shows one job whole, and deletes one", async () => {

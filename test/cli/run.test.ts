@@ -8,7 +8,7 @@ import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { PluginRunner, RunMode, type RunPluginRequest } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { exitCodes } from "../../src/cli/exit-codes.ts";
 import { PluginRunnerError, type Reason, reasons } from "../../src/errors.ts";
-import { fakeServer, snapshot, streaming, unary } from "../grpc/fake-server.ts";
+import { fakeServer, refused, snapshot, streaming, unary } from "../grpc/fake-server.ts";
 import { command } from "./command.ts";
 
 const { method } = PluginRunner;
@@ -73,6 +73,91 @@ describe("run", () => {
     assert.deepEqual(json, { code: 0, out: '{"result":{"token":""}}\n', err: "" });
   });
 
+  test("refuses integers that a number cannot hold, with a pointer to them, before anything is sent", async () => {
+    for (const args of [
+      ["--param", "n=9007199254740993"],
+      ["--params", '{"n": 9007199254740993}'],
+    ]) {
+      const { code, err } = await command(["run", "p", "a", ...args]);
+      assert.equal(code, 4);
+      assert.match(err, /\/params\/n cannot be sent as JSON: integer beyond 2\^53/);
+    }
+  });
+
+  test("takes and shows numbers that JSON has no literal for", async () => {
+    const sent = await request(["p", "a", "--param", "best=-Infinity", "--param", 'text="NaN"']);
+    assert.deepEqual([sent?.params, sent?.nonFinite], [{ best: "-Infinity", text: "NaN" }, ["/best"]]);
+    const result = fromJson(ValueSchema, { loss: "NaN", text: "NaN", list: [], nested: [{}] });
+    using server = await fakeServer([unary(method.runPlugin, async () => ({ result, nonFinite: ["/loss"] }))]);
+    const { address } = server;
+    const plain = await command(["run", "p", "a"], { address });
+    assert.equal(plain.out, '{\n  "loss": NaN,\n  "text": "NaN",\n  "list": [],\n  "nested": [\n    {}\n  ]\n}\n');
+    const json = JSON.parse((await command(["run", "p", "a", "--json"], { address })).out);
+    assert.deepEqual(json, { result: { loss: "NaN", text: "NaN", list: [], nested: [{}] }, nonFinite: ["/loss"] });
+  });
+
+  test("reads a file of YAML", async () => {
+    using folder = mkdtempDisposableSync(join(tmpdir(), "plugin-runner-"));
+    writeFileSync(join(folder.path, "params.yaml"), "rate: .nan\nn: 5\n");
+    const sent = await request(["p", "a", "--params", `@${join(folder.path, "params.yaml")}`]);
+    assert.deepEqual([sent?.params, sent?.nonFinite], [{ rate: "NaN", n: 5 }, ["/rate"]]);
+  });
+
+  test("shows what the action does not use of its params, and says why it may take long", async () => {
+    using server = await fakeServer([
+      unary(method.runPlugin, async () => {
+        await said.promise;
+        return { warnings: [{ field: "/params/epoch", description: 'is not used; did you mean "epochs"?' }] };
+      }),
+    ]);
+    const said = Promise.withResolvers<void>();
+    const onErr = (text: string) => text.includes("The first call of a plugin installs") && said.resolve();
+    const { code, err } = await command(["run", "p", "a"], { address: server.address, onErr });
+    assert.equal(code, 0);
+    assert.match(
+      err,
+      /^Waiting for the service\..*\nwarning: \/params\/epoch: is not used; did you mean "epochs"\?\n$/,
+    );
+  });
+
+  test("with --logs shows on standard error what the action writes, up to the run's end", async () => {
+    const ids: string[] = [];
+    const watched = Promise.withResolvers<void>();
+    using server = await fakeServer([
+      streaming(method.watchRun, async function* ({ requestId }) {
+        ids.push(requestId);
+        yield { events: [{ sequence: 1n, payload: { case: "log" as const, value: { message: "one" } } }] };
+        yield {};
+        watched.resolve();
+        yield { events: [{ sequence: 2n, payload: { case: "log" as const, value: { message: "two" } } }] };
+      }),
+      unary(method.runPlugin, async ({ requestId }) => {
+        ids.push(requestId);
+        await watched.promise;
+        return { result: fromJson(ValueSchema, 1) };
+      }),
+    ]);
+    const { address } = server;
+    assert.deepEqual(await command(["run", "p", "a", "--logs"], { address }), {
+      code: 0,
+      out: "1\n",
+      err: "one\ntwo\n",
+    });
+    assert.equal(new Set(ids).size, 1);
+    assert.equal((await command(["run", "p", "a", "--logs", "--mode", "job"], { address })).code, 2);
+  });
+
+  test("with --logs ends with the error of a run that was refused, and no other", async () => {
+    using server = await fakeServer([
+      streaming(method.watchRun, refused(new PluginRunnerError("RUN_NOT_FOUND", "No such run."))),
+      unary(method.runPlugin, async () => {
+        throw new PluginRunnerError("PLUGIN_NOT_FOUND", "No such plugin.");
+      }),
+    ]);
+    const { code, err } = await command(["run", "p", "a", "--logs"], { address: server.address });
+    assert.deepEqual([code, err], [3, "error: No such plugin. [PLUGIN_NOT_FOUND]\n"]);
+  });
+
   test("in mode job prints the id", async () => {
     using server = await fakeServer([
       streaming(method.submitJob, async function* ({ jobId }) {
@@ -104,6 +189,18 @@ describe("errors", () => {
     const { code, out, err } = await failWith(error);
     assert.deepEqual([code, out], [1, ""]);
     assert.equal(err, "error: It \\x1b[31mfailed. [ACTION_FAILED]\n  /params/n: must be a number\n\nline 1\n\\x07\n");
+  });
+
+  test("of a token that is missing name the flag, and of options that cannot be used as well", async () => {
+    const { err } = await failWith(new PluginRunnerError("UNAUTHENTICATED", "No token."));
+    assert.match(err, /--token-file FILE, or set PLUGIN_RUNNER_TOKEN\.\n$/);
+    const url = await command(["run", "p", "a", "--address", "https://a:1"]);
+    assert.equal(url.code, 2);
+    assert.match(url.err, /^error: --address is https:\/\/a:1, a URL: give it as host:port; TLS is chosen with/);
+    const key = await command(["run", "p", "a", "--tls-key", import.meta.filename]);
+    assert.deepEqual([key.code, key.err], [2, "error: --tls-cert is missing: a key needs its certificate.\n"]);
+    const ca = await command(["run", "p", "a", "--tls-ca", import.meta.filename]);
+    assert.match(ca.err, /^error: --tls-ca holds no PEM text/);
   });
 
   test("come as one document with --json", async () => {

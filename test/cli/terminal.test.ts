@@ -48,7 +48,7 @@ describe("LiveArea", () => {
     bars = ["two"];
     area.print("second");
     area[Symbol.dispose]();
-    assert.equal(stream.read(), "\x1b[2A\x1b[Jsecond\ntwo\n");
+    assert.equal(stream.read(), "\r\x1b[2A\x1b[Jsecond\ntwo\n");
   });
 
   test("never draws more lines than the terminal has", () => {

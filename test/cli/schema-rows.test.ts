@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { schemaRows } from "../../src/cli/schema-rows.ts";
+
+const rows = (schema: unknown) =>
+  schemaRows(schema).map(({ name, type, preset, description }) => [name, type, preset, description]);
+
+test("every parameter has its type, its default, and its description with its limits", () => {
+  const schema = {
+    type: "object",
+    required: ["epochs"],
+    properties: {
+      epochs: { type: "integer", minimum: 1, exclusiveMaximum: 100, description: "Passes over the data" },
+      name: { type: "string", pattern: "^a", default: "ada" },
+      model: { enum: ["mlp", "svm"] },
+      when: { type: "string", format: "date" },
+      rate: { anyOf: [{ type: "number", minimum: 0 }, { type: "null" }], default: null },
+      tags: { type: "array", items: { type: "string" }, maxItems: 3 },
+    },
+  };
+  assert.deepEqual(rows(schema), [
+    ["epochs", "integer", "required", "Passes over the data; at least 1, less than 100"],
+    ["name", "string", '"ada"', "matches ^a"],
+    ["model", '"mlp"|"svm"', "", ""],
+    ["when", "date", "", ""],
+    ["rate", "number|null", "null", "at least 0"],
+    ["tags", "string[]", "", "at most 3 items"],
+  ]);
+});
+
+test("the parts of a parameter stand below it, also behind $ref, allOf and anyOf, in lists and in further names", () => {
+  const optim = { type: "object", title: "Optim", properties: { alpha: { type: "number", maximum: 1, default: 0.1 } } };
+  const schema = {
+    $defs: { Optim: optim, "a/b": { allOf: [{ $ref: "#/$defs/Optim" }, { required: ["alpha"] }] } },
+    allOf: [{ properties: { first: { $ref: "#/$defs/Optim", description: "The first" } } }],
+    properties: {
+      second: { allOf: [{ $ref: "#/$defs/Optim" }] },
+      third: { anyOf: [{ $ref: "#/$defs/a~1b" }, { type: "null" }] },
+      list: { type: "array", items: { $ref: "#/$defs/Optim" } },
+      byName: { type: "object", additionalProperties: { $ref: "#/$defs/Optim" } },
+    },
+  };
+  const alpha = (preset = "0.1") => ["number", preset, "at most 1"];
+  assert.deepEqual(rows(schema), [
+    ["first", "object", "", "The first"],
+    ["first.alpha", ...alpha()],
+    ["second", "object", "", ""],
+    ["second.alpha", ...alpha()],
+    ["third", "object|null", "", ""],
+    ["third.alpha", ...alpha("required")],
+    ["list", "object[]", "", ""],
+    ["list[].alpha", ...alpha()],
+    ["byName", "object", "", ""],
+    ["byName.*.alpha", ...alpha()],
+  ]);
+});
+
+test("a schema that refers to itself ends, and what is no schema has no rows", () => {
+  const schema = { properties: { n: { type: "integer" }, next: { $ref: "#" } } };
+  assert.deepEqual(
+    rows(schema).map(([name]) => name),
+    ["n", "next"],
+  );
+  const looped = { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/b" }, b: { $ref: "#/$defs/a" } } };
+  for (const none of [undefined, true, [], looped]) assert.deepEqual(rows(none), []);
+});
