@@ -32,9 +32,9 @@ export async function loadAction(binding: Binding, entrypoint: string): Promise<
   if (value === undefined) throw await exportMissing(entrypoint, name, exports);
   const code = toActionCode(value);
   if (code !== undefined) return code;
-  throw new PluginRunnerError("PLUGIN_INVALID", `${entrypoint} is neither an action of defineAction nor a function.`, {
-    metadata: { entrypoint, file },
-  });
+  const what = isClass(value) ? "is a class" : "is neither an action of defineAction nor a function";
+  const message = `${entrypoint} ${what}: export defineAction({ run: (params, ctx) => … }), or a function.`;
+  throw new PluginRunnerError("PLUGIN_INVALID", message, { metadata: { entrypoint, file } });
 }
 
 /** Loads a file of a binding, given relative to its root, and returns what it exports. Throws as `loadAction` does. */
@@ -112,5 +112,10 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function isFunction(value: unknown): value is ActionCode["run"] {
-  return typeof value === "function";
+  return typeof value === "function" && !isClass(value);
+}
+
+/** A class cannot be called, and tells so only by its text. */
+function isClass(value: unknown): boolean {
+  return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }
