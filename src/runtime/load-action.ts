@@ -59,7 +59,9 @@ function parseEntrypoint(entrypoint: string): { file: string; name: string } {
 function locate(binding: Binding, file: string): string {
   const path = resolve(binding.root, file);
   const real = isInside(binding.root, path) ? realPath(path) : undefined;
-  if (real !== undefined && isInside(binding.root, real)) return real;
+  // What is no part of a snapshot's content is a link to where it stands.
+  const folders = [binding.root, binding.origin ?? binding.root];
+  if (real !== undefined && folders.some((folder) => isInside(folder, real))) return real;
   const reason = real === undefined && isInside(binding.root, path) ? "PLUGIN_INVALID" : "MODULE_FORBIDDEN";
   const what =
     reason === "PLUGIN_INVALID" ? "There is no such file in the plugin" : "It is outside the plugin's folder";
