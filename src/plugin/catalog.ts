@@ -29,8 +29,6 @@ export interface CatalogOptions {
   /** Python modules that may be run although they stand elsewhere; each with its submodules. */
   allowModules: readonly string[];
   inspector: Inspector;
-  /** What was read already of the roots. Default: nothing. */
-  trees?: Trees;
   log?: Log;
 }
 
@@ -52,7 +50,7 @@ export class Catalog implements AsyncDisposable {
   readonly #inspector: Inspector;
   readonly #log: Log;
   readonly #watcher: FolderWatcher;
-  readonly #trees: Trees;
+  readonly #trees = new Trees();
   readonly #closed = new AbortController();
   readonly #slots = new Map<string, PluginSlot>();
   readonly #references = new Map<string, Reference>();
@@ -60,8 +58,7 @@ export class Catalog implements AsyncDisposable {
   readonly #actions = new WeakMap<LoadedPlugin, PluginActions>();
 
   /** @throws REQUEST_INVALID when a root is not a folder */
-  constructor({ roots, allowModules, inspector, trees = new Trees(), log = silentLog }: CatalogOptions) {
-    this.#trees = trees;
+  constructor({ roots, allowModules, inspector, log = silentLog }: CatalogOptions) {
     this.#discovery = new Discovery([...new Set(roots.map(realRoot))]);
     this.#allowModules = allowModules;
     this.#inspector = inspector;

@@ -65,13 +65,12 @@ export function loadFolder(
   });
   const binding = { language, code: config.code, root: folder, module: "", digest, env: config.env, packages: "" };
   const { runtimeEnv } = config;
-  const source = { tree: folder, treeDigest: contentDigest, configFile, configDigest: config.digest };
-  return { plugin: { info, binding, requirements, runtimeEnv, source }, declared: { usable, unusable } };
+  return { plugin: { info, binding, requirements, runtimeEnv }, declared: { usable, unusable } };
 }
 
 /** A plugin that is a module: its actions stand in its code. */
 export function loadModule(
-  { language, code, root, module, file, content }: ModuleLocation,
+  { language, code, root, module, file }: ModuleLocation,
   contentDigest: string,
 ): LoadedPlugin {
   const digest = createHash("sha256").update(`${module}\n${contentDigest}`).digest("hex");
@@ -83,9 +82,7 @@ export function loadModule(
     digest,
     path: file,
   });
-  const binding = { language, code, root, module, digest, env: {}, packages: "" };
-  const source = { tree: content, treeDigest: contentDigest, configFile: "", configDigest: "" };
-  return { info, binding, requirements: undefined, ...(content !== "" && { source }) };
+  return { info, binding: { language, code, root, module, digest, env: {}, packages: "" }, requirements: undefined };
 }
 
 /** What a list shows of a plugin that cannot be loaded: where it is, and why. */

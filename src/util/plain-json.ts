@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { escapePointer, listLevels, maxMessageLevels, objectLevels } from "./json.ts";
+import { wellFormed } from "./shown-text.ts";
 
 /** A value as JSON, and what had to be said beside it. */
 export interface PlainJson {
@@ -201,6 +202,8 @@ class Encoder {
       if (keys.has(name)) {
         const detail = `${keyInWords(keys.get(name))} and ${keyInWords(key)}`;
         this.#fault(frame, name, "name that occurs twice as text", item, detail);
+        // Neither of the two values is the one at this name; where nothing is refused, the first is better than none.
+        if (!this.#options.instead) entries.set(name, null);
       } else {
         keys.set(name, key);
         entries.set(name, item);
@@ -245,7 +248,7 @@ function keyInWords(key: unknown): string {
 function pointerTo(parent: Frame | undefined, key: string | number): string {
   if (parent === undefined) return "";
   const above = pointerTo(parent.parent, parent.key);
-  return parent.asked ? above : `${above}/${escapePointer(String(key).toWellFormed())}`;
+  return parent.asked ? above : `${above}/${escapePointer(wellFormed(String(key)))}`;
 }
 
 /** A Map's key as a member's name: what is a text as JSON, or a number, a boolean or null. */

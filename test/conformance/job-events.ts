@@ -42,7 +42,7 @@ export const jobEvents: Group = {
 
           assert.deepEqual(
             ended.metrics.map(({ step, values }) => [step, values]),
-            [["train", { loss: 0.5, worst: "Infinity" }]],
+            [["train", { loss: 0.5, worst: Number.POSITIVE_INFINITY }]],
           );
           const [artifact] = ended.artifacts;
           assert.match(artifact?.uri ?? "", /^file:\/\/\/.*model\.bin$/);

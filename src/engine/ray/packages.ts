@@ -1,7 +1,5 @@
 import { PluginRunnerError } from "../../errors.ts";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
-import { unchangedTree } from "../../plugin/plugin-source.ts";
-import { Trees } from "../../plugin/trees.ts";
 import { SharedWork } from "../../util/shared-work.ts";
 import type { Dashboard } from "./dashboard.ts";
 import { DashboardError } from "./dashboard-error.ts";
@@ -24,7 +22,6 @@ export interface PackagesOptions {
 export class Packages {
   readonly #dashboard: Dashboard;
   readonly #maxBytes: number;
-  readonly #trees = new Trees();
   /** Names by what was packed. */
   readonly #names = new Map<string, string>();
   readonly #uploads = new Map<string, SharedWork<string>>();
@@ -36,13 +33,12 @@ export class Packages {
 
   /**
    * The URI of a plugin's files, for `working_dir`; undefined for a plugin that stands nowhere in the roots.
-   * @throws PLUGIN_INVALID when they are too large, PLUGIN_CHANGED when they are no longer those of the plugin's digest
+   * @throws PLUGIN_INVALID when they are too large
    */
   async plugin(plugin: LoadedPlugin, signal: AbortSignal): Promise<string | undefined> {
     if (plugin.binding.root === "" || plugin.info.path === "") return undefined;
     const what = `Plugin ${plugin.info.code}`;
-    const check = async () => void (await unchangedTree(plugin, this.#trees));
-    return this.#files(`plugin ${plugin.binding.digest}`, what, () => pluginFiles(plugin), signal, check);
+    return this.#files(`plugin ${plugin.binding.digest}`, what, () => pluginFiles(plugin), signal);
   }
 
   /** The URI of the library that workers and jobs are made of, for `py_modules`. */
@@ -63,31 +59,18 @@ export class Packages {
   }
 
   /** At one time, callers who want the same share the work. */
-  #files(
-    key: string,
-    what: string,
-    files: () => Promise<PackageFile[]>,
-    signal: AbortSignal,
-    check?: () => Promise<void>,
-  ): Promise<string> {
+  #files(key: string, what: string, files: () => Promise<PackageFile[]>, signal: AbortSignal): Promise<string> {
     const known = this.#uploads.get(key);
     if (known) return known.get(signal);
-    const work = new SharedWork(() => this.#bring(key, what, files, check).finally(() => this.#uploads.delete(key)));
+    const work = new SharedWork(() => this.#bring(key, what, files).finally(() => this.#uploads.delete(key)));
     this.#uploads.set(key, work);
     return work.get(signal);
   }
 
-  /** `check` throws when the files are not those that the key names. */
-  async #bring(
-    key: string,
-    what: string,
-    files: () => Promise<PackageFile[]>,
-    check: () => Promise<void> = async () => {},
-  ): Promise<string> {
+  async #bring(key: string, what: string, files: () => Promise<PackageFile[]>): Promise<string> {
     const known = this.#names.get(key);
     if (known !== undefined && (await this.#dashboard.hasPackage(known))) return uriOf(known);
     const made = await packFiles(what, await files(), this.#maxBytes);
-    await check();
     if (this.#names.size >= maxNames) this.#names.clear();
     this.#names.set(key, made.name);
     await this.#upload(made);
