@@ -182,7 +182,6 @@ def _text(text: object) -> str:
 def _number(name: str, value: Any) -> float:
     if type(value) in (int, float):
         return value  # type: ignore[no-any-return]
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}") from None
+    if isinstance(value, (str, bytes)) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    return float(value)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from plugin_runner.event_sink import EventSink
 
 
+_reopened: dict[tuple[int, int], EventSink] = {}
+
+
 class ProcessLock:
     """A lock between processes. It is freed with its holder, however that ends, as a lock of a file is."""
 
@@ -37,7 +40,10 @@ class ProcessLock:
 
 
 def reopened_sink(pid: int, records: int, lock: int, line_limit: int, started: float) -> EventSink:
-    """The sink of another process, in a process that was spawned by it with the context as an argument."""
+    """The sink of another process, in a process that got the context from it. One, however often that is."""
+    sink = _reopened.get((pid, records))
+    if sink is not None:
+        return sink
     import atexit
 
     from plugin_runner.event_sink import EventSink
@@ -49,7 +55,7 @@ def reopened_sink(pid: int, records: int, lock: int, line_limit: int, started: f
             "The context of a job can be sent to another process on Linux, and while the job runs. Let the process "
             f"return what it has to say, or fork it: {error}"
         ) from None
-    sink = EventSink(fds[0], line_limit, started, ProcessLock(fds[1]))
+    sink = _reopened[pid, records] = EventSink(fds[0], line_limit, started, ProcessLock(fds[1]))
     atexit.register(sink.flush)
     return sink
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,13 @@ from plugin_runner.sink import PlainRunSink
 def test_impossible_progress_is_refused(current: float, total: float) -> None:
     with pytest.raises(ValueError, match="must be"):
         Context(PlainRunSink()).set_progress(current, total)
+
+
+def test_progress_is_told_in_numbers() -> None:
+    ctx = Context(PlainRunSink())
+    ctx.set_progress(Fraction(1, 2), 1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="current must be a number, got str"):
+        ctx.set_progress("1", 3)  # type: ignore[arg-type]
 
 
 def test_metrics_are_a_dict() -> None:

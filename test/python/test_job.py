@@ -374,8 +374,8 @@ def test_a_context_can_be_sent_to_a_spawned_process(
 ) -> None:
     records = start_job("records", "records:said_by_a_spawned").wait()
     assert of(records, "result")[0]["value"] == 0
-    assert messages(records, "LOGGER") == ["parent", "spawned"]
+    assert messages(records, "LOGGER") == ["parent", "spawned", "spawned"]
     assert of(records, "progress")[-1]["current"] == 2
     worker = start_worker("records")
     assert worker.value("records:said_by_a_spawned") == 0
-    assert worker.close()[1].splitlines() == ["INFO parent", "INFO spawned"]
+    assert worker.close()[1].splitlines() == ["INFO parent", "INFO spawned", "INFO spawned"]
