@@ -56,12 +56,28 @@ def _compare_model(given: dict[str, Any], made: Any, path: Path, faults: Faults)
 
 def _compare_dicts(given: dict[str, Any], made: dict[Any, Any], path: Path, faults: Faults) -> None:
     """A TypedDict drops what it does not know; a dict with keys of another type has none to compare."""
+    if len(made) < len(given):
+        _refuse_equal_numbers(given, made, path, faults)
     for name, item in given.items():
         if name in made:
             if isinstance(item, (dict, list)):
                 warn_of_ignored(item, made[name], (path, name), faults)
         elif all(isinstance(key, str) for key in made):
             faults.ignored((path, name), made)
+
+
+def _refuse_equal_numbers(given: dict[str, Any], made: dict[Any, Any], path: Path, faults: Faults) -> None:
+    """Keys such as "1" and "01" are one number: a value was lost."""
+    if not all(isinstance(key, (int, float)) for key in made):
+        return
+    seen: dict[float, str] = {}
+    for name in given:
+        try:
+            first = seen.setdefault(float(name), name)
+        except ValueError:
+            continue
+        if first != name:
+            faults.add((path, name), f"is the same key as {first!r}", "uniqueKeys")
 
 
 def known_names(kind: Any) -> Known | None:

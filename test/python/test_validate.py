@@ -234,5 +234,7 @@ def test_a_float_may_be_given_as_an_integer_and_without_json(start_worker: Start
 
 
 def test_keys_that_become_equal_are_refused(start_worker: StartWorker) -> None:
-    found = faults(start_worker("defaults"), "defaults:by_number", {"weights": {"1": 2, "01": 3}})
-    assert found == {"/params/weights/01": ("uniqueKeys", "is the same key as '1'")}
+    worker = start_worker("defaults")
+    for entrypoint in ("defaults:by_number", "defaults:by_number_in_a_model"):
+        found = faults(worker, entrypoint, {"weights": {"1": 2, "01": 3}})
+        assert found == {"/params/weights/01": ("uniqueKeys", "is the same key as '1'")}

@@ -127,6 +127,15 @@ def by_number(weights: dict[int, float]):
     return len(weights)
 
 
+class Weights(BaseModel):
+    weights: dict[int, float]
+
+
+@action
+def by_number_in_a_model(params: Weights):
+    return len(params.weights)
+
+
 class Careless(BaseModel):
     n: int = None
     m: Optional[int] = None
