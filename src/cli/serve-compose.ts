@@ -10,7 +10,7 @@ import { EmbeddedJobEngine } from "../engine/embedded/job-engine.ts";
 import { PluginWorkers } from "../engine/embedded/plugin-workers.ts";
 import { EmbeddedTaskPool } from "../engine/embedded/task-pool.ts";
 import type { TaskPool } from "../engine/engine.ts";
-import { LocalPool } from "../engine/local/local-pool.ts";
+import { LocalPool, type LocalPoolOptions } from "../engine/local/local-pool.ts";
 import { Admission } from "../grpc/admission.ts";
 import { Health } from "../grpc/health.ts";
 import { pluginRunnerHandlers } from "../grpc/service.ts";
@@ -18,6 +18,8 @@ import type { JobStore } from "../job/store/job-store.ts";
 import { openSqliteStore } from "../job/store/sqlite-store.ts";
 import { WatchHub } from "../job/watch-hub.ts";
 import { Catalog, type CatalogOptions } from "../plugin/catalog.ts";
+import { Snapshots } from "../plugin/snapshots.ts";
+import { Trees } from "../plugin/trees.ts";
 import { Runner } from "../runner/runner.ts";
 import type { Log } from "../util/log.ts";
 import { messageOf } from "../util/message-of.ts";
@@ -65,9 +67,10 @@ export async function composeServer(
     log,
   });
   const environments = new Environments({ dir: join(dataDir, "environments"), python, log });
-  const workers = new PluginWorkers(launcher, environments);
+  const trees = new Trees();
+  const workers = new PluginWorkers(launcher, environments, trees);
   const inspector = new EmbeddedInspector(launcher, python, workers, environments);
-  const catalog = openCatalog({ roots: options.root, allowModules: options.allowModule, inspector, log });
+  const catalog = openCatalog({ roots: options.root, allowModules: options.allowModule, inspector, trees, log });
   const hub = new WatchHub();
   const { ray } = options;
   const carriers =
@@ -77,7 +80,8 @@ export async function composeServer(
   const runner = new Runner({
     catalog,
     inspector,
-    local: localPool(options, workers, environments, dataDir),
+    snapshots: new Snapshots({ dir: join(dataDir, "snapshots"), trees, log }),
+    local: localPool(options, { workers, environments, trees, dir: dataDir }),
     tasks: carriers.tasks,
     engine: carriers.engine,
     store,
@@ -179,16 +183,12 @@ function composeEmbedded(options: ServeOptions, { launcher, environments, worker
 
 function localPool(
   options: ServeOptions,
-  workers: PluginWorkers,
-  environments: Environments,
-  dir: string,
+  parts: Pick<LocalPoolOptions, "workers" | "environments" | "trees" | "dir">,
 ): TaskPool | undefined {
   const where = options.local ?? (isLoopback(options.listen) ? "in-process" : "worker");
   if (where === "off") return undefined;
   return new LocalPool({
-    workers,
-    environments,
-    dir,
+    ...parts,
     inProcess: where === "in-process",
     maxQueued: options.maxQueuedRuns,
     idleMs: options.workerIdle,

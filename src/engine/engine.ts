@@ -39,6 +39,8 @@ export interface JobStart {
   env: Record<string, string>;
   timeoutMs: number | undefined;
   resources: Resources | undefined;
+  /** Asked last before the job starts. Throws PLUGIN_CHANGED when the plugin's files are not those of its digest. */
+  check?: () => Promise<void>;
 }
 
 /** Carries jobs: who starts the process, and how its events file is followed. */

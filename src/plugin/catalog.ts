@@ -29,6 +29,8 @@ export interface CatalogOptions {
   /** Python modules that may be run although they stand elsewhere; each with its submodules. */
   allowModules: readonly string[];
   inspector: Inspector;
+  /** What was read already of the roots. Default: nothing. */
+  trees?: Trees;
   log?: Log;
 }
 
@@ -50,7 +52,7 @@ export class Catalog implements AsyncDisposable {
   readonly #inspector: Inspector;
   readonly #log: Log;
   readonly #watcher: FolderWatcher;
-  readonly #trees = new Trees();
+  readonly #trees: Trees;
   readonly #closed = new AbortController();
   readonly #slots = new Map<string, PluginSlot>();
   readonly #references = new Map<string, Reference>();
@@ -58,7 +60,8 @@ export class Catalog implements AsyncDisposable {
   readonly #actions = new WeakMap<LoadedPlugin, PluginActions>();
 
   /** @throws REQUEST_INVALID when a root is not a folder */
-  constructor({ roots, allowModules, inspector, log = silentLog }: CatalogOptions) {
+  constructor({ roots, allowModules, inspector, trees = new Trees(), log = silentLog }: CatalogOptions) {
+    this.#trees = trees;
     this.#discovery = new Discovery([...new Set(roots.map(realRoot))]);
     this.#allowModules = allowModules;
     this.#inspector = inspector;

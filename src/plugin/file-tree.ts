@@ -13,7 +13,7 @@ const maxFiles = 50_000;
 /** Read without blocking from this size on. */
 const slowFileBytes = 256 * 1024;
 
-const ignoreFiles = [".gitignore", ".pluginrunnerignore"];
+const ignoreFiles = [".gitignore", ".pluginrunnerignore", ".synapseignore"];
 
 /** The content of a plugin's folder or file at one time. */
 export interface FileTree {
@@ -38,7 +38,7 @@ export function isIgnoredName(name: string): boolean {
 
 /**
  * Reads a folder, or one file. Reads anew only what changed since `previous`, and returns `previous` itself when nothing
- * did. `.gitignore` and `.pluginrunnerignore` of the folder say what does not belong to it.
+ * did. `.gitignore`, `.pluginrunnerignore` and `.synapseignore` of the folder say what does not belong to it.
  * @throws PLUGIN_NOT_FOUND when there is nothing any more, PLUGIN_INVALID for more than 50,000 files
  */
 export async function readTree(root: string, previous?: FileTree): Promise<FileTree> {

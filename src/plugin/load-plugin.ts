@@ -65,12 +65,13 @@ export function loadFolder(
   });
   const binding = { language, code: config.code, root: folder, module: "", digest, env: config.env, packages: "" };
   const { runtimeEnv } = config;
-  return { plugin: { info, binding, requirements, runtimeEnv }, declared: { usable, unusable } };
+  const source = { tree: folder, treeDigest: contentDigest, configFile, configDigest: config.digest };
+  return { plugin: { info, binding, requirements, runtimeEnv, source }, declared: { usable, unusable } };
 }
 
 /** A plugin that is a module: its actions stand in its code. */
 export function loadModule(
-  { language, code, root, module, file }: ModuleLocation,
+  { language, code, root, module, file, content }: ModuleLocation,
   contentDigest: string,
 ): LoadedPlugin {
   const digest = createHash("sha256").update(`${module}\n${contentDigest}`).digest("hex");
@@ -82,7 +83,9 @@ export function loadModule(
     digest,
     path: file,
   });
-  return { info, binding: { language, code, root, module, digest, env: {}, packages: "" }, requirements: undefined };
+  const binding = { language, code, root, module, digest, env: {}, packages: "" };
+  const source = { tree: content, treeDigest: contentDigest, configFile: "", configDigest: "" };
+  return { info, binding, requirements: undefined, ...(content !== "" && { source }) };
 }
 
 /** What a list shows of a plugin that cannot be loaded: where it is, and why. */

@@ -3,6 +3,7 @@ import type { Plugin, Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.t
 import type { Violation } from "../errors.ts";
 import type { Carried } from "../util/non-finite.ts";
 import type { Binding, DescribedAction, ScannedAction } from "../worker/messages.ts";
+import type { PluginSource } from "./plugin-source.ts";
 
 /** What has to be installed before a plugin's code can be loaded. */
 export interface Requirements {
@@ -21,11 +22,15 @@ export interface Requirements {
 export interface LoadedPlugin {
   /** What clients see. Its actions have the schemas that the configuration declares; `describe` fills in the rest. */
   readonly info: Plugin;
-  /** `packages` is empty: the environment that is built from `requirements` fills it in. */
+  /** `packages` is what is there without an environment: what is built from `requirements` goes before it. */
   readonly binding: Binding;
   readonly requirements: Requirements | undefined;
   /** What the configuration says of an environment on a cluster, but for `env_vars`, which are in the binding. */
   readonly runtimeEnv?: JsonObject;
+  /** Where its content was read. Absent for what stands nowhere in the roots, and for a snapshot. */
+  readonly source?: PluginSource;
+  /** The name of the snapshot that it is; absent for the plugin itself. */
+  readonly kept?: string;
 }
 
 /** One action of a plugin, ready to be run. */

@@ -27,6 +27,12 @@ export function readRequirements(folder: string, language: Language, config: Plu
   return withDigest({ manager: config.packageManager, file, options, wheelsDir });
 }
 
+/** The absolute paths of all that an installation reads. */
+export function requiredPaths({ manager, file, wheelsDir }: Requirements): string[] {
+  const { files, trees } = manager === "npm" ? readByNpm(file) : readByPip(file);
+  return [...files, ...trees, ...(wheelsDir === "" ? [] : [wheelsDir])];
+}
+
 function lacksPackages(folder: string, file: string): boolean {
   if (!isFile(file)) return false;
   const manifest = parseJson(readFileSync(file, "utf8"));

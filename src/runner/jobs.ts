@@ -8,6 +8,7 @@ import { isTerminal, stateName } from "../job/job-state.ts";
 import type { JobPage, JobRecord, JobStore } from "../job/store/job-store.ts";
 import type { WatchHub } from "../job/watch-hub.ts";
 import { jobNotFound } from "../job/watch-job.ts";
+import type { Snapshots } from "../plugin/snapshots.ts";
 import type { Log } from "../util/log.ts";
 
 export interface JobsOptions {
@@ -16,6 +17,8 @@ export interface JobsOptions {
   engine: JobEngine;
   /** Finds the code of a job again, after a restart of the service. */
   restore: (record: JobRecord, signal: AbortSignal) => Promise<JobStart>;
+  /** Keeps the snapshots that jobs run from. A job's own is claimed before it is submitted. */
+  snapshots?: Pick<Snapshots, "claim" | "release">;
   maxQueued: number;
   maxEvents: number;
   maxResultBytes: number;
@@ -119,11 +122,17 @@ export class Jobs {
   }
 
   #carry(record: JobRecord, start: JobStart | undefined): void {
-    const { store, hub, maxEvents } = this.#options;
+    const { store, hub, maxEvents, snapshots } = this.#options;
+    const { files } = record.given; // forgotten when the job ends
+    if (files !== undefined && start === undefined) snapshots?.claim(files);
     const log = new JobLog(record, { store, hub, maxEvents });
     const carried: Carried = { log, starting: new AbortController(), done: Promise.resolve() };
     this.#carried.set(record.job.jobId, carried);
-    carried.done = this.#track(this.#carryToEnd(carried, start));
+    carried.done = this.#track(
+      this.#carryToEnd(carried, start).finally(() => {
+        if (files !== undefined && isTerminal(log.job.state)) snapshots?.release(files);
+      }),
+    );
   }
 
   #engineId({ job, fingerprint }: JobRecord): string {

@@ -19,6 +19,8 @@ import { type JobsUpdate, watchJobs } from "../job/watch-jobs.ts";
 import type { Catalog } from "../plugin/catalog.ts";
 import { checkParams } from "../plugin/check-params.ts";
 import type { LoadedAction, LoadedPlugin, ValidParams } from "../plugin/plugin.ts";
+import { pluginChanged } from "../plugin/plugin-source.ts";
+import type { Snapshots } from "../plugin/snapshots.ts";
 import type { Log } from "../util/log.ts";
 import type { Carried } from "../util/non-finite.ts";
 import type { WorkerResult } from "../worker/messages.ts";
@@ -60,6 +62,8 @@ const validateTimeoutMs = 120_000;
 export interface RunnerOptions {
   catalog: Catalog;
   inspector: ParamsInspector;
+  /** Keeps the files that jobs run from. */
+  snapshots: Snapshots;
   /** Where local runs go: by language, undefined where local mode is off. */
   local: TaskPool | undefined;
   tasks: TaskPool;
@@ -92,8 +96,11 @@ export class Runner {
   }
 
   /** Goes on with the jobs that have not ended. */
-  open(): Promise<void> {
-    return this.#jobs.open();
+  async open(): Promise<void> {
+    await this.#jobs.open();
+    this.#options.snapshots.sweep().catch((error: unknown) => {
+      this.#options.log("warn", "files that jobs ran from could not be removed", { error });
+    });
   }
 
   /** Lets runs finish until the signal aborts, and leaves jobs to the next service. */
@@ -133,15 +140,7 @@ export class Runner {
     const mark = fingerprint(content);
     if (request.jobId !== "" && (await this.#attach(request.jobId, mark))) return request.jobId;
     const given = paramsOf(request);
-    const action = this.#peek(request) ?? (await this.#find(request, signal));
-    const known = checkParams(action, given);
-    const shown = await this.#validated(action, known, request.env, signal);
-    const start = this.#jobStart(request, action, known.params);
-    this.#options.engine.ready?.();
-    const record = this.#record(request, start, shown, mark);
-    if (await this.#jobs.submit(record, start)) return start.jobId;
-    await this.#attach(start.jobId, mark);
-    return start.jobId;
+    return this.#ofNewest(request.plugin, () => this.#submit(request, given, mark, signal));
   }
 
   /** As `watchJob`. */
@@ -180,7 +179,7 @@ export class Runner {
   async getPlugin(reference: string, signal: AbortSignal): Promise<Plugin> {
     if (reference === "") throw requestInvalid("/plugin", "is required: a path, a code or a module");
     const { catalog } = this.#options;
-    return catalog.describe(await catalog.load(reference, signal), signal);
+    return this.#ofNewest(reference, async () => catalog.describe(await catalog.load(reference, signal), signal));
   }
 
   /** The params with defaults filled in and what the action would not use of them, or what is wrong with them. */
@@ -192,8 +191,10 @@ export class Runner {
       checkActionRequest(request);
       checkEnv(request.env);
       const given = paramsOf(request);
-      const action = this.#peek(request) ?? (await this.#find(request, signal));
-      return await this.#validated(action, checkParams(action, given), request.env, signal);
+      return await this.#ofNewest(request.plugin, async () => {
+        const action = this.#peek(request) ?? (await this.#find(request, signal));
+        return this.#validated(action, checkParams(action, given), request.env, signal);
+      });
     } catch (error) {
       if (error instanceof PluginRunnerError && error.reason === "PARAMS_INVALID") {
         return { violations: error.violations };
@@ -218,7 +219,46 @@ export class Runner {
   #run(request: RunPluginRequest, pool: TaskPool, signal: AbortSignal): Promise<WorkerResult> {
     const asked = timeoutMs(request.timeout);
     const given = paramsOf(request);
-    return withDeadline(asked, signal, (own) => this.#runWithin(asked, request, given, pool, own));
+    return withDeadline(asked, signal, (own) =>
+      this.#ofNewest(request.plugin, () => this.#runWithin(asked, request, given, pool, own)),
+    );
+  }
+
+  /** Once more, where a plugin was seen to have changed before any of its code was run: what a reference names is there. */
+  async #ofNewest<T>(reference: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof PluginRunnerError) || error.reason !== "PLUGIN_CHANGED") throw error;
+      this.#options.catalog.forget(reference);
+      return work();
+    }
+  }
+
+  /** The job runs from what is there now, whatever becomes of it until then. */
+  async #submit(
+    request: SubmitJobRequest,
+    given: Carried<JsonObject>,
+    mark: string,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { engine, snapshots } = this.#options;
+    const found = this.#peek(request) ?? (await this.#find(request, signal));
+    const known = checkParams(found, given);
+    const shown = await this.#validated(found, known, request.env, signal);
+    const resources = this.#resources(found, request.resources);
+    engine.ready?.();
+    const plugin = await snapshots.keep(found.plugin);
+    const start = this.#jobStart(request, { ...found, plugin }, known.params, resources);
+    const record = this.#record(request, start, shown, mark);
+    let taken = false;
+    try {
+      taken = await this.#jobs.submit(record, start);
+    } finally {
+      if (!taken && plugin.kept !== undefined) snapshots.release(plugin.kept);
+    }
+    if (!taken) await this.#attach(start.jobId, mark);
+    return start.jobId;
   }
 
   async #runWithin(
@@ -287,19 +327,25 @@ export class Runner {
     );
   }
 
-  #jobStart(request: SubmitJobRequest, action: LoadedAction, params: Carried<JsonObject>): JobStart {
+  #jobStart(
+    request: SubmitJobRequest,
+    action: LoadedAction,
+    params: Carried<JsonObject>,
+    resources: Resources | undefined,
+  ): JobStart {
     return {
       jobId: request.jobId || randomUUID(),
       action,
       params,
       env: request.env,
       timeoutMs: timeoutMs(request.timeout) ?? action.timeoutMs,
-      resources: this.#resources(action, request.resources),
+      resources,
+      check: () => this.#options.snapshots.check(action.plugin),
     };
   }
 
   #record(request: SubmitJobRequest, start: JobStart, shown: ValidParams, mark: string): JobRecord {
-    const { info } = start.action.plugin;
+    const { info, kept } = start.action.plugin;
     const job = create(JobSchema, {
       jobId: start.jobId,
       plugin: request.plugin,
@@ -318,22 +364,33 @@ export class Runner {
       ...(start.timeoutMs !== undefined && { timeout: durationFromMs(start.timeoutMs) }),
       ...(start.resources && { resources: start.resources }),
     });
-    return { job, given: { params: start.params, env: start.env }, fingerprint: mark, position: 0 };
+    const given = { params: start.params, env: start.env, ...(kept !== undefined && { files: kept }) };
+    return { job, given, fingerprint: mark, position: 0 };
   }
 
-  /** The job runs the plugin as it is now, and says so. */
-  async #restore(record: JobRecord, signal: AbortSignal): Promise<JobStart> {
-    const action = await this.#find(record.job, signal);
-    const { job, given } = record;
-    const { version, digest } = action.plugin.info;
-    Object.assign(job, { pluginVersion: version, pluginDigest: digest });
+  /** The job runs what its record names, or not at all. */
+  async #restore({ job, given }: JobRecord, signal: AbortSignal): Promise<JobStart> {
+    const action = (await this.#keptAction(job, given.files)) ?? (await this.#find(job, signal));
+    const { info } = action.plugin;
+    if (info.digest !== job.pluginDigest) {
+      throw pluginChanged({ info: { ...info, version: job.pluginVersion, digest: job.pluginDigest } });
+    }
     return {
       jobId: job.jobId,
       action,
-      ...given,
+      params: given.params,
+      env: given.env,
       timeoutMs: timeoutMs(job.timeout),
       resources: job.resources,
+      check: () => this.#options.snapshots.check(action.plugin),
     };
+  }
+
+  /** An action of a snapshot: its params were validated, and what its configuration said of it is in the record. */
+  async #keptAction({ action, entrypoint }: Job, files: string | undefined): Promise<LoadedAction | undefined> {
+    const plugin = files === undefined ? undefined : await this.#options.snapshots.find(files);
+    const unknown = { validator: undefined, timeoutMs: undefined, resources: undefined };
+    return plugin && { plugin, name: action, entrypoint, ...unknown };
   }
 }
 

@@ -42,7 +42,15 @@ export function defineAction<const P extends JsonSchema, R>(
   definition: ActionDefinition<P, R>,
 ): Action<ParamsFrom<P>, R> {
   const { name, description = "", params, result, run } = definition;
+  if (typeof run !== "function") throw new TypeError(runMissing(definition));
   return { [brand]: true, name, description, params, result, run };
+}
+
+/** Plain JavaScript, and TypeScript whose types are only stripped, may give anything. */
+function runMissing(definition: object): string {
+  const functions = Object.entries(definition).flatMap(([key, value]) => (typeof value === "function" ? [key] : []));
+  const instead = functions.length === 0 ? "" : ` It has ${functions.join(", ")}: call that run.`;
+  return `defineAction needs run, a function (params, ctx) => result.${instead}`;
 }
 
 /** Whether a value came out of `defineAction`. */

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, extname, join } from "node:path";
-import type { JsonObject } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError, toErrorRecord } from "../errors.ts";
 import { isJsonObject } from "../util/json.ts";
 import { withNumbers } from "../util/non-finite.ts";
@@ -70,10 +70,18 @@ function undescribed(name: string, entrypoint: string): DescribedAction {
 
 function schema(entrypoint: string, part: string, declared: unknown): JsonObject | null {
   if (declared === undefined) return null;
-  const { value, nonFinite } = encode(declared);
-  const encoded = withNumbers(value, nonFinite);
+  const encoded = plainSchema(declared);
   if (isJsonObject(encoded)) return encoded;
-  throw new PluginRunnerError("PLUGIN_INVALID", `${part} of ${entrypoint} is not a JSON Schema: write an object.`, {
-    metadata: { entrypoint, part },
-  });
+  const message = `${part} of ${entrypoint} is not a JSON Schema: write one as a plain object, or make one of the schema of your library, as z.toJSONSchema(…) does of zod's.`;
+  throw new PluginRunnerError("PLUGIN_INVALID", message, { metadata: { entrypoint, part } });
+}
+
+/** Undefined for what holds functions and the like, as the objects of schema libraries do. */
+function plainSchema(declared: unknown): JsonValue | undefined {
+  try {
+    const { value, nonFinite } = encode(declared);
+    return withNumbers(value, nonFinite);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { basename, relative, sep } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PluginRunnerError } from "../errors.ts";
 import { lastLoadedFile } from "./module-hooks.ts";
@@ -20,7 +20,8 @@ export async function importFailed(root: string, path: string, thrown: unknown):
   const file = relative(root, place.file);
   const at = place.line === 0 ? file : `${file}:${place.line}:${place.column}`;
   const said = message.replaceAll(root + sep, "");
-  return new PluginRunnerError("PLUGIN_INVALID", `${at} cannot be loaded. ${type}: ${said}${hintFor(thrown)}`, {
+  const hint = hintFor(thrown, root, place);
+  return new PluginRunnerError("PLUGIN_INVALID", `${at} cannot be loaded. ${type}: ${said}${hint}`, {
     metadata: {
       file,
       line: String(place.line),
@@ -33,7 +34,7 @@ export async function importFailed(root: string, path: string, thrown: unknown):
   });
 }
 
-function hintFor(thrown: unknown): string {
+function hintFor(thrown: unknown, root: string, place: Place): string {
   switch (codeOf(thrown)) {
     case "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX":
       return ". Node only strips types: write it without enum, namespace and parameter properties, or compile it first.";
@@ -41,10 +42,54 @@ function hintFor(thrown: unknown): string {
       return ". A package has to bring JavaScript.";
     case "ERR_MODULE_NOT_FOUND":
     case "MODULE_NOT_FOUND":
-      return isMissingPackage(thrown) ? ". Add the package to the plugin's package.json." : "";
+      return thrown instanceof Error ? hintForModule(thrown.message, root) : "";
     default:
-      return "";
+      return thrown instanceof SyntaxError ? hintForSyntax(thrown.message, place) : "";
   }
+}
+
+/** The most usual mistakes with types that are only stripped, and not compiled. */
+function hintForSyntax(message: string, place: Place): string {
+  const [, name] = /does not provide an export named '([^']+)'/.exec(message) ?? [];
+  if (name !== undefined && name !== "default") {
+    return `. If ${name} is a type, import it as one: import { type ${name} } from …`;
+  }
+  if (/^\s*@[A-Za-z_$]/.test(lineOf(place))) {
+    return ". Node runs no decorators: write it without, or compile it first.";
+  }
+  return "";
+}
+
+function hintForModule(message: string, root: string): string {
+  const [, wanted = ""] = /^Cannot find (?:package|module) '([^']+)'/.exec(message) ?? [];
+  if (wanted.startsWith("/")) return hintForFile(wanted);
+  if (!isMissingPackage(message)) return "";
+  if (/^[@~]\//.test(wanted) || isPathOfTsconfig(wanted, root)) {
+    return ". The paths of tsconfig.json are not followed: write a relative path, or declare it as #name in the imports of package.json.";
+  }
+  return ". Add the package to the plugin's package.json.";
+}
+
+/** Node wants the name of the file as it is, with its ending. */
+function hintForFile(path: string): string {
+  const stem = path.replace(/\.[cm]?jsx?$/, "");
+  const found = [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs", "/index.ts", "/index.js"].find((ending) =>
+    existsSync(stem + ending),
+  );
+  return found === undefined ? "" : `. Write its whole name: ${basename(stem)}${found}.`;
+}
+
+/** Whether a key of `compilerOptions.paths`, such as `lib/*`, stands for a name. Read as text: it may have comments. */
+function isPathOfTsconfig(wanted: string, root: string): boolean {
+  const file = join(root, "tsconfig.json");
+  const [, paths = ""] = (existsSync(file) && /"paths"\s*:\s*\{([^}]*)\}/.exec(readFileSync(file, "utf8"))) || [];
+  const keys = paths.matchAll(/"([^"]+)"\s*:/g).map(([, key = ""]) => key);
+  // Node names the package alone, where `lib/x` was imported.
+  return keys.some((key) => key === wanted || key.split("/")[0] === wanted);
+}
+
+function lineOf({ file, line }: Place): string {
+  return line === 0 || !existsSync(file) ? "" : (readFileSync(file, "utf8").split("\n")[line - 1] ?? "");
 }
 
 async function placeOf(root: string, thrown: unknown): Promise<Place | undefined> {
@@ -96,8 +141,8 @@ function check(file: string): Promise<string> {
   });
 }
 
-function isMissingPackage(thrown: unknown): boolean {
-  return thrown instanceof Error && /Cannot find (package|module '[^./])/.test(thrown.message);
+function isMissingPackage(message: string): boolean {
+  return /Cannot find (package|module '[^./])/.test(message);
 }
 
 function codeOf(thrown: unknown): string {

@@ -32,9 +32,9 @@ export async function loadAction(binding: Binding, entrypoint: string): Promise<
   if (value === undefined) throw await exportMissing(entrypoint, name, exports);
   const code = toActionCode(value);
   if (code !== undefined) return code;
-  throw new PluginRunnerError("PLUGIN_INVALID", `${entrypoint} is neither an action of defineAction nor a function.`, {
-    metadata: { entrypoint, file },
-  });
+  const what = isClass(value) ? "is a class" : "is neither an action of defineAction nor a function";
+  const message = `${entrypoint} ${what}: export defineAction({ run: (params, ctx) => … }), or a function.`;
+  throw new PluginRunnerError("PLUGIN_INVALID", message, { metadata: { entrypoint, file } });
 }
 
 /** Loads a file of a binding, given relative to its root, and returns what it exports. Throws as `loadAction` does. */
@@ -59,7 +59,9 @@ function parseEntrypoint(entrypoint: string): { file: string; name: string } {
 function locate(binding: Binding, file: string): string {
   const path = resolve(binding.root, file);
   const real = isInside(binding.root, path) ? realPath(path) : undefined;
-  if (real !== undefined && isInside(binding.root, real)) return real;
+  // What is no part of a snapshot's content is a link to where it stands.
+  const folders = [binding.root, binding.origin ?? binding.root];
+  if (real !== undefined && folders.some((folder) => isInside(folder, real))) return real;
   const reason = real === undefined && isInside(binding.root, path) ? "PLUGIN_INVALID" : "MODULE_FORBIDDEN";
   const what =
     reason === "PLUGIN_INVALID" ? "There is no such file in the plugin" : "It is outside the plugin's folder";
@@ -112,5 +114,10 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function isFunction(value: unknown): value is ActionCode["run"] {
-  return typeof value === "function";
+  return typeof value === "function" && !isClass(value);
+}
+
+/** A class cannot be called, and tells so only by its text. */
+function isClass(value: unknown): boolean {
+  return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }

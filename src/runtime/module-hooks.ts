@@ -10,6 +10,8 @@ type NextResolve = Parameters<Resolve>[2];
 /** A plugin's code, as the hooks see it. */
 interface Scope {
   rootUrl: string;
+  /** Where what is linked into the root stands; the root itself where nothing is. */
+  originUrl: string;
   packagesUrl: string;
   digest: string;
   packages: string;
@@ -33,6 +35,7 @@ export function bindModules(binding: Binding): void {
   if (byDigest.size === 0) registerHooks({ resolve, load });
   const scope: Scope = {
     rootUrl: folderUrl(binding.root),
+    originUrl: folderUrl(binding.origin ?? binding.root),
     packagesUrl: binding.packages === "" ? "" : folderUrl(binding.packages),
     digest: binding.digest,
     packages: binding.packages,
@@ -71,7 +74,7 @@ function scopeOf(url: string | undefined): Scope | undefined {
   const digest = /[?&]v=([^&#]+)$/.exec(url)?.[1];
   if (digest !== undefined && byDigest.has(digest)) return byDigest.get(digest);
   for (const scope of byRoot.values()) {
-    if (url.startsWith(scope.rootUrl) || (scope.packagesUrl !== "" && url.startsWith(scope.packagesUrl))) return scope;
+    if (isUnder(url, scope) || (scope.packagesUrl !== "" && url.startsWith(scope.packagesUrl))) return scope;
   }
   return undefined;
 }
@@ -94,7 +97,11 @@ function resolveWithPackages(specifier: string, context: ResolveContext, next: N
 
 /** Packages of the plugin keep their URL: they are large, and change with their own version. */
 function isOwnCode(url: string, scope: Scope): boolean {
-  return url.startsWith(scope.rootUrl) && !url.includes("/node_modules/");
+  return isUnder(url, scope) && !url.includes("/node_modules/");
+}
+
+function isUnder(url: string, { rootUrl, originUrl }: Scope): boolean {
+  return url.startsWith(rootUrl) || url.startsWith(originUrl);
 }
 
 function versioned(url: string, digest: string): string {

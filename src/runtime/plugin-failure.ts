@@ -4,7 +4,9 @@ import { PluginRunnerError } from "../errors.ts";
 
 const maxMessage = 2_000;
 const maxStack = 6_000;
-const maxCauses = 4;
+/** An error is shown with so many others that it carries, in all. */
+const maxErrors = 12;
+const maxOwnFields = 500;
 const ownFrames = import.meta.dirname;
 /** Below it stands whoever runs actions. */
 const lastFrame = join(ownFrames, "run-action.");
@@ -13,7 +15,7 @@ const lastFrame = join(ownFrames, "run-action.");
 export interface Thrown {
   readonly type: string;
   readonly message: string;
-  /** As V8 prints it, with causes, without the frames of this library and of Node. */
+  /** As V8 prints it, with what it carries (causes, errors, fields), without the frames of this library and of Node. */
   readonly stack: string;
 }
 
@@ -41,14 +43,43 @@ export function describeThrown(thrown: unknown): Thrown {
   }
 }
 
+/** An error's stack, its own fields, and then what it carries: each once, as a cause may lead back to it. */
 function stackOf(error: Error): string {
-  const stacks: string[] = [];
-  let at: unknown = error;
-  while (at instanceof Error && stacks.length < maxCauses) {
-    stacks.push(cleanStack(String(at.stack ?? at)));
-    at = at.cause;
+  const seen = new Set<unknown>();
+  const parts: string[] = [];
+  const add = (label: string, thrown: unknown) => {
+    if (seen.has(thrown) || seen.size >= maxErrors) return;
+    seen.add(thrown);
+    if (!(thrown instanceof Error)) {
+      parts.push(`${label}${cut(show(thrown), maxOwnFields)}`);
+      return;
+    }
+    parts.push(`${label}${cleanStack(String(thrown.stack ?? thrown))}${ownFields(thrown)}`);
+    for (const [name, carried] of carriedBy(thrown)) add(`[${name}] `, carried);
+  };
+  add("", error);
+  return parts.join("\n");
+}
+
+/** What an error carries: `cause`, the `errors` of an AggregateError, `error` and `suppressed` of a SuppressedError. */
+function carriedBy(error: Error): [name: string, carried: unknown][] {
+  const carried: [string, unknown][] = [];
+  if ("errors" in error && Array.isArray(error.errors)) {
+    for (const [index, one] of error.errors.entries()) carried.push([`errors ${index}`, one]);
   }
-  return stacks.join("\n[cause] ");
+  if (error.name === "SuppressedError" && "error" in error) carried.push(["error", error.error]);
+  if (error.name === "SuppressedError" && "suppressed" in error) carried.push(["suppressed", error.suppressed]);
+  if (error.cause !== undefined) carried.push(["cause", error.cause]);
+  return carried;
+}
+
+const shownOtherwise: readonly string[] = ["name", "message", "stack", "cause", "errors", "error", "suppressed"];
+
+/** The fields that the author or Node gave an error, such as `code`, on a line of their own. */
+function ownFields(error: Error): string {
+  const fields = Object.entries(error).filter(([name]) => !shownOtherwise.includes(name));
+  if (fields.length === 0) return "";
+  return `\n    with ${cut(show(Object.fromEntries(fields)), maxOwnFields)}`;
 }
 
 function cleanStack(stack: string): string {

@@ -20,6 +20,8 @@ export interface Binding {
   language: Language;
   code: string;
   root: string;
+  /** Where the files of `root` were copied from, which people know; absent where they are those themselves. */
+  origin?: string;
   module: string;
   digest: string;
   env: Record<string, string>;

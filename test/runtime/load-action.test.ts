@@ -118,9 +118,30 @@ test("a missing export is ACTION_NOT_FOUND, with what there is and what is near"
   assert.deepEqual([available, nearest, entrypoint], ["infer,train", "train", "./a.mjs#trian"]);
 });
 
-test("an export that is no action is PLUGIN_INVALID", async (t) => {
-  const { bind } = plugin(t, { "a.mjs": "export const n = 3;" });
-  assert.equal((await failure(loadAction(bind(), "./a.mjs#n"))).reason, "PLUGIN_INVALID");
+test("an export that is no action is PLUGIN_INVALID, and a class is told from a function", async (t) => {
+  const { bind } = plugin(t, { "a.mjs": "export const n = 3; export class Train { run() {} }" });
+  const binding = bind();
+  assert.equal((await failure(loadAction(binding, "./a.mjs#n"))).reason, "PLUGIN_INVALID");
+  assert.match((await failure(loadAction(binding, "./a.mjs#Train"))).message, /is a class: export defineAction\({ run/);
+});
+
+test("a name that tsconfig.json leads elsewhere is told from a package", async (t) => {
+  const { bind } = plugin(t, {
+    "a.ts": 'import "lib/x";',
+    "tsconfig.json": '{ "compilerOptions": { "paths": { "lib/*": ["./src/*"] } } } // a comment',
+  });
+  assert.match((await failure(loadAction(bind(), "./a.ts"))).message, /paths of tsconfig\.json are not followed/);
+});
+
+test("params that are an object of a schema library say how to make a JSON Schema of it", async (t) => {
+  const { bind } = plugin(t, {
+    "a.mjs": `import { defineAction } from "plugin-runner";
+class Shape { parse() {} shape = () => {} }
+export const a = defineAction({ params: new Shape(), run: () => 1 });`,
+  });
+  const [described] = await describeActions(bind(), { a: "./a.mjs#a" });
+  assert.equal(described?.error?.reason, "PLUGIN_INVALID");
+  assert.match(described?.error?.message ?? "", /^params of \.\/a\.mjs#a is not a JSON Schema: .*z\.toJSONSchema/);
 });
 
 const broken: [string, string, [number, number], RegExp][] = [
@@ -132,6 +153,17 @@ const broken: [string, string, [number, number], RegExp][] = [
   ["a.mjs", "function f() {\n  throw new TypeError('early');\n}\nf();\n", [2, 9], /TypeError: early/],
   ["a.mjs", 'import "no-such-package-of-mine";\n', [1, 9], /Add the package to the plugin's package\.json/],
   ["a.mjs", 'import "./nowhere.mjs";\n', [1, 11], /Cannot find module 'nowhere\.mjs'/],
+  ["a.ts", 'import { JsonSchema } from "plugin-runner";\n', [1, 10], /If JsonSchema is a type, .*{ type JsonSchema }/],
+  ["a.ts", "const seen = (x: unknown) => x;\nclass A {\n  @seen\n  m() {}\n}\n", [3, 3], /Node runs no decorators/],
+  ["a.ts", 'import "@/lib/x";\n', [1, 11], /paths of tsconfig\.json are not followed/],
+  ["a.ts", 'import "./a";\n', [1, 11], /Write its whole name: a\.ts\./],
+  ["a.ts", 'import "./a.js";\n', [1, 11], /Write its whole name: a\.ts\./],
+  [
+    "a.mjs",
+    'import { defineAction } from "plugin-runner";\ndefineAction({ execute() {} });\n',
+    [2, 1],
+    /It has execute/,
+  ],
 ];
 
 for (const [file, text, [line, column], message] of broken) {

@@ -79,6 +79,7 @@ export class EmbeddedJobEngine implements JobEngine {
     try {
       await mkdir(join(dir, files.work), { recursive: true, mode: 0o700 });
       // A process that an earlier service started may be about to read the one that is there.
+      await job.check?.();
       if (!existsSync(join(dir, files.spec))) await writeSpec(dir, this.#spec(job, packages));
       signal.throwIfAborted();
       this.#spawn(job, dir, python);
@@ -136,7 +137,8 @@ export class EmbeddedJobEngine implements JobEngine {
   }
 
   #spec(job: JobStart, packages: string): JobSpec {
-    const binding = { ...job.action.plugin.binding, packages };
+    const { binding: own } = job.action.plugin;
+    const binding = { ...own, packages: packages || own.packages };
     return jobSpecOf(job, this.#options, { binding, work_dir: join(this.#dir(job.jobId), files.work) });
   }
 

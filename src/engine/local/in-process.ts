@@ -2,6 +2,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { PluginRunnerError } from "../../errors.ts";
 import type { LoadedAction } from "../../plugin/plugin.ts";
+import { unchangedTree } from "../../plugin/plugin-source.ts";
+import type { Trees } from "../../plugin/trees.ts";
 import { type ActionCode, loadAction } from "../../runtime/load-action.ts";
 import { runAction } from "../../runtime/run-action.ts";
 import { withNumbers } from "../../util/non-finite.ts";
@@ -17,12 +19,14 @@ import { captureOutput, outsideOfRun, withCapturedOutput } from "./captured-outp
 export class InProcess implements TaskPool {
   readonly #workDir: string;
   readonly #environments: Environments;
+  readonly #trees: Trees;
   readonly #maxRunning: number;
   readonly #loaded = new WeakMap<LoadedAction, ActionCode>();
   readonly #release = captureOutput();
   #running = 0;
 
-  constructor(options: { dir: string; environments: Environments; maxRunning: number }) {
+  constructor(options: { dir: string; environments: Environments; trees: Trees; maxRunning: number }) {
+    this.#trees = options.trees;
     this.#workDir = join(options.dir, "work", "in-process");
     this.#environments = options.environments;
     this.#maxRunning = options.maxRunning;
@@ -63,6 +67,7 @@ export class InProcess implements TaskPool {
 
   async #load(action: LoadedAction, signal: AbortSignal): Promise<ActionCode> {
     const { packages } = await this.#environments.prepare(action.plugin, () => {}, signal);
+    await unchangedTree(action.plugin, this.#trees);
     const code = await loadAction({ ...action.plugin.binding, packages }, action.entrypoint);
     this.#loaded.set(action, code);
     return code;

@@ -1,4 +1,5 @@
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
+import type { Trees } from "../../plugin/trees.ts";
 import type { WorkerResult } from "../../worker/messages.ts";
 import type { WorkerSource } from "../../worker/worker-pool.ts";
 import type { Environments } from "../embedded/environment.ts";
@@ -13,6 +14,7 @@ const maxInProcess = 1024;
 export interface LocalPoolOptions {
   workers: WorkerSource<LoadedPlugin>;
   environments: Environments;
+  trees: Trees;
   dir: string;
   /** Whether JavaScript runs in this process, or in a worker as Python does. */
   inProcess: boolean;
@@ -25,9 +27,9 @@ export class LocalPool implements TaskPool {
   readonly #workers: TaskPool;
   readonly #inProcess: TaskPool | undefined;
 
-  constructor({ workers, environments, dir, inProcess, maxQueued, idleMs }: LocalPoolOptions) {
+  constructor({ workers, environments, trees, dir, inProcess, maxQueued, idleMs }: LocalPoolOptions) {
     this.#workers = new EmbeddedTaskPool(workers, { ...resident, maxQueued, idleMs });
-    this.#inProcess = inProcess ? new InProcess({ dir, environments, maxRunning: maxInProcess }) : undefined;
+    this.#inProcess = inProcess ? new InProcess({ dir, environments, trees, maxRunning: maxInProcess }) : undefined;
   }
 
   run(task: Task, signal: AbortSignal): Promise<WorkerResult> {

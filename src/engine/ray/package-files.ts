@@ -23,7 +23,7 @@ const nodeParts = ["runtime", "util", "worker/messages", "errors"];
  */
 export async function pluginFiles({ binding, info }: LoadedPlugin): Promise<PackageFile[]> {
   if (binding.root === "" || info.path === "") return [];
-  const [top = ""] = binding.module === "" ? [] : relative(binding.root, info.path).split("/");
+  const [top = ""] = binding.module === "" ? [] : relative(binding.origin ?? binding.root, info.path).split("/");
   const { files } = await readTree(join(binding.root, top));
   return [...files].map(([name, { path }]) => ({ name: [top, name].filter((part) => part !== "").join("/"), path }));
 }

@@ -1,5 +1,7 @@
 import { PluginRunnerError } from "../../errors.ts";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
+import { unchangedTree } from "../../plugin/plugin-source.ts";
+import { Trees } from "../../plugin/trees.ts";
 import { SharedWork } from "../../util/shared-work.ts";
 import type { Dashboard } from "./dashboard.ts";
 import { DashboardError } from "./dashboard-error.ts";
@@ -22,6 +24,7 @@ export interface PackagesOptions {
 export class Packages {
   readonly #dashboard: Dashboard;
   readonly #maxBytes: number;
+  readonly #trees = new Trees();
   /** Names by what was packed. */
   readonly #names = new Map<string, string>();
   readonly #uploads = new Map<string, SharedWork<string>>();
@@ -33,12 +36,13 @@ export class Packages {
 
   /**
    * The URI of a plugin's files, for `working_dir`; undefined for a plugin that stands nowhere in the roots.
-   * @throws PLUGIN_INVALID when they are too large
+   * @throws PLUGIN_INVALID when they are too large, PLUGIN_CHANGED when they are no longer those of the plugin's digest
    */
   async plugin(plugin: LoadedPlugin, signal: AbortSignal): Promise<string | undefined> {
     if (plugin.binding.root === "" || plugin.info.path === "") return undefined;
     const what = `Plugin ${plugin.info.code}`;
-    return this.#files(`plugin ${plugin.binding.digest}`, what, () => pluginFiles(plugin), signal);
+    const check = async () => void (await unchangedTree(plugin, this.#trees));
+    return this.#files(`plugin ${plugin.binding.digest}`, what, () => pluginFiles(plugin), signal, check);
   }
 
   /** The URI of the library that workers and jobs are made of, for `py_modules`. */
@@ -59,18 +63,31 @@ export class Packages {
   }
 
   /** At one time, callers who want the same share the work. */
-  #files(key: string, what: string, files: () => Promise<PackageFile[]>, signal: AbortSignal): Promise<string> {
+  #files(
+    key: string,
+    what: string,
+    files: () => Promise<PackageFile[]>,
+    signal: AbortSignal,
+    check?: () => Promise<void>,
+  ): Promise<string> {
     const known = this.#uploads.get(key);
     if (known) return known.get(signal);
-    const work = new SharedWork(() => this.#bring(key, what, files).finally(() => this.#uploads.delete(key)));
+    const work = new SharedWork(() => this.#bring(key, what, files, check).finally(() => this.#uploads.delete(key)));
     this.#uploads.set(key, work);
     return work.get(signal);
   }
 
-  async #bring(key: string, what: string, files: () => Promise<PackageFile[]>): Promise<string> {
+  /** `check` throws when the files are not those that the key names. */
+  async #bring(
+    key: string,
+    what: string,
+    files: () => Promise<PackageFile[]>,
+    check: () => Promise<void> = async () => {},
+  ): Promise<string> {
     const known = this.#names.get(key);
     if (known !== undefined && (await this.#dashboard.hasPackage(known))) return uriOf(known);
     const made = await packFiles(what, await files(), this.#maxBytes);
+    await check();
     if (this.#names.size >= maxNames) this.#names.clear();
     this.#names.set(key, made.name);
     await this.#upload(made);

@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join, relative } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError } from "../../errors.ts";
+import { isInside } from "../../plugin/entrypoint.ts";
 import type { LoadedPlugin, Requirements } from "../../plugin/plugin.ts";
 import { isInclude, readRequirementLines } from "../../plugin/requirement-lines.ts";
 import { isJsonObject } from "../../util/json.ts";
@@ -30,7 +31,9 @@ export function runtimeEnvOf(plugin: LoadedPlugin): JsonObject {
       { metadata: { plugin: info.code, manager, other } },
     );
   }
-  return { ...kept, [manager]: withRequirements(kept[manager], requirements, plugin.binding.root) };
+  const { root, origin = root } = plugin.binding;
+  const base = isInside(requirements.file, root) ? root : origin;
+  return { ...kept, [manager]: withRequirements(kept[manager], requirements, base) };
 }
 
 function withRequirements(configured: JsonValue | undefined, requirements: Requirements, root: string): JsonObject {

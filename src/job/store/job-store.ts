@@ -6,6 +6,8 @@ import type { Carried } from "../../util/non-finite.ts";
 export interface Given {
   params: Carried<JsonObject>;
   env: Record<string, string>;
+  /** The name of the snapshot of the plugin that the job runs from; absent where it runs from the plugin itself. */
+  files?: string;
 }
 
 /** What the service keeps of a job: what clients see, and what it needs to carry it. */

@@ -240,13 +240,13 @@ function conditions(filter: JobFilter | undefined, cursor: number | undefined) {
   return { where: parts.length > 0 ? `WHERE ${parts.join(" AND ")}` : "", values };
 }
 
-function given({ given: { params, env } }: JobRecord): string {
-  return jsonText({ params: params.value, non_finite: params.nonFinite, env });
+function given({ given: { params, env, files } }: JobRecord): string {
+  return jsonText({ params: params.value, non_finite: params.nonFinite, env, ...(files !== undefined && { files }) });
 }
 
 function readGiven(written: string): Given {
-  const { params, non_finite: nonFinite = [], env } = JSON.parse(written);
-  return { params: { value: params, nonFinite }, env };
+  const { params, non_finite: nonFinite = [], env, files } = JSON.parse(written);
+  return { params: { value: params, nonFinite }, env, ...(files !== undefined && { files }) };
 }
 
 function paramsOf({ params, nonFiniteParams }: Job): Uint8Array {

@@ -11,7 +11,7 @@ import { Catalog } from "../../../src/plugin/catalog.ts";
 import type { LoadedPlugin } from "../../../src/plugin/plugin.ts";
 import { silentLog } from "../../../src/util/log.ts";
 import { FakeInspector } from "../../plugin/fake-inspector.ts";
-import { tempTree } from "../../plugin/temp-tree.ts";
+import { tempTree, write } from "../../plugin/temp-tree.ts";
 import { FakeDashboard, type Reaction, type Seen } from "../../support/fake-dashboard.ts";
 
 const config = "name: P\ncode: p\nactions: {run: {entrypoint: 'plugin:run', params: {}}}\n";
@@ -101,6 +101,15 @@ test("a package is uploaded once, however many want it, and is asked for before 
   stored.clear(); // the cluster was started anew
   await packages.plugin(plugin, signal);
   assert.equal(fake.count("PUT", /./), 2);
+});
+
+test("files that are no longer those of a plugin's digest are not packed under its name", async (t) => {
+  const { packages, fake } = await open(t, () => ({ status: 404 }));
+  const root = tempTree(t, tree);
+  const plugin = await load(t, root);
+  write(root, { "p/more.py": "new" });
+  await assert.rejects(packages.plugin(plugin, AbortSignal.timeout(5000)), { reason: "PLUGIN_CHANGED" });
+  assert.equal(fake.count("PUT", /./), 0);
 });
 
 test("a dashboard that takes no package of this size makes it PLUGIN_INVALID", async (t) => {
