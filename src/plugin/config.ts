@@ -15,6 +15,7 @@ import { toPlainJson } from "../util/plain-json.ts";
 import { checkConfig, unknownKeys } from "./config-schema.ts";
 import { parseEntrypoint } from "./entrypoint.ts";
 import { type Fault, fileInvalid } from "./file-fault.ts";
+import { roundedInteger } from "./rounded-integer.ts";
 import { readYaml, type YamlText } from "./safe-yaml.ts";
 import { parseDuration, parseMemory } from "./units.ts";
 import { toViolations } from "./violations.ts";
@@ -128,7 +129,9 @@ function toConfig(
   for (const [key, value] of Object.entries(isObject(config.actions) ? config.actions : {})) {
     if (unusable.has(key) || !isObject(value)) continue;
     const action = toAction(key, value);
-    const problem = actionProblem(action);
+    const schemas = ["params", "result"] as const;
+    const rounded = schemas.map((part) => roundedInteger(value[part], yaml, ["actions", key, part])).find(Boolean);
+    const problem = actionProblem(action) || (rounded ?? "");
     if (problem === "") actions.set(action.name, action);
     else unusable.set(key, issueAt(["actions", key], `The action ${key} ${problem}`));
   }

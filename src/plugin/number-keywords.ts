@@ -12,9 +12,9 @@ export const enumKeyword = "plugin-runner:enum";
 const marker = "plugin-runner:number:";
 
 /** Under these a schema has values, and not schemas. */
-const dataKeywords = new Set(["default", "enum", "const", "examples"]);
+export const dataKeywords = new Set(["default", "enum", "const", "examples"]);
 /** Under these it has schemas by name. */
-const namedSchemas = new Set(["properties", "patternProperties", "dependentSchemas", "$defs", "definitions"]);
+export const namedSchemas = new Set(["properties", "patternProperties", "dependentSchemas", "$defs", "definitions"]);
 
 /** Teaches Ajv the keywords that `withNumberKeywords` writes. */
 export function addNumberKeywords(ajv: Ajv2020): void {

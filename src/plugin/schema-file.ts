@@ -5,6 +5,7 @@ import { PluginRunnerError } from "../errors.ts";
 import { isObject } from "../util/is-object.ts";
 import { toJsonObject } from "./config.ts";
 import { isInside } from "./entrypoint.ts";
+import { roundedInteger } from "./rounded-integer.ts";
 import { readYaml } from "./safe-yaml.ts";
 
 /**
@@ -17,8 +18,11 @@ export function readSchemaFile(folder: string, file: string): JsonObject {
   if (path === undefined || !isInside(path, folder)) throw invalid(file, "is not a file of the plugin");
   if (![".json", ".yaml", ".yml"].includes(extname(path))) throw invalid(file, "is neither .json nor .yaml");
   // JSON is YAML: read as such, it has the same limits and the same errors.
-  const { value } = readYaml(path, file);
+  const yaml = readYaml(path, file);
+  const { value } = yaml;
   if (!isObject(value)) throw invalid(file, "is not a JSON Schema: an object");
+  const rounded = roundedInteger(value, yaml, []);
+  if (rounded !== "") throw invalid(file, rounded.replace(/\.$/, ""));
   return toJsonObject(value);
 }
 

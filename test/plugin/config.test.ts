@@ -42,6 +42,26 @@ test("a schema may have numbers that JSON has no literal for, and dates are text
   });
 });
 
+test("an integer that would be rounded makes its action unusable, where an action would be given it", (t) => {
+  const large = "9223372036854775807";
+  const config = read(
+    t,
+    `name: n
+code: c
+actions:
+  rounded: {params: {properties: {seed: {default: ${large}}}}}
+  nested: {params: {properties: {seed: {enum: [1, [${large}]]}}}}
+  limit: {params: {properties: {seed: {maximum: ${large}, default: 1e300}, default: {minimum: -${large}}}}}
+`,
+  );
+  assert.deepEqual([...config.actions.keys()], ["limit"]);
+  assert.match(
+    config.unusable.get("rounded")?.message ?? "",
+    /\/actions\/rounded\/params\/properties\/seed\/default, which/,
+  );
+  assert.match(config.unusable.get("nested")?.message ?? "", /\/seed\/enum\/1\/0, which would be rounded/);
+});
+
 test("name and code are enough", (t) => {
   const config = read(t, "name: Digits\ncode: digits\n");
   assert.equal(config.version, "0.1.0");
