@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _collections_abc import Mapping
 
 from plugin_runner.cancellation import Cancellation, Cancelled
 from plugin_runner.encode import shown_text
@@ -118,9 +119,7 @@ class Context:
 
     def set_metrics(self, value: dict[str, Any], step: str = "") -> None:
         """Reports measurements. Raises TypeError when `value` is no dict."""
-        if not isinstance(value, dict):
-            raise TypeError(f"metrics must be a dict, got {type(value).__name__}")
-        self._sink.metrics(_text(step), value)
+        self._sink.metrics(_text(step), _fields("metrics", value))
 
     def log_metric(self, category: str, key: str, value: float, **metrics: float) -> None:
         """Reports `value` as the measurement `key` of the step `category`, and `metrics` with it."""
@@ -128,7 +127,7 @@ class Context:
 
     def log(self, event: str, data: dict[str, Any] | None = None, file: str | None = None) -> None:
         """Logs an event with data, and the path of a file that belongs to it."""
-        fields = dict(data or {})
+        fields = {} if data is None else _fields("data", data)
         if file is not None:
             fields["file"] = file
         self._sink.log("INFO", _text(event), fields)
@@ -170,13 +169,21 @@ class Context:
         """
         from plugin_runner.artifact import make_known
 
-        return make_known(self._sink, self.work_dir, self._artifacts_dir, path, name, media_type, metadata)
+        known = {} if metadata is None else _fields("metadata", metadata)
+        return make_known(self._sink, self.work_dir, self._artifacts_dir, os.fsdecode(path), name, media_type, known)
 
 
 def _text(text: object) -> str:
     if type(text) is str:
         return text
     return "" if text is None else shown_text(text)
+
+
+def _fields(name: str, value: Any) -> dict[str, Any]:
+    """A dict of its own: what the caller changes later is not told."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict, got {type(value).__name__}")
+    return dict(value)
 
 
 def _number(name: str, value: Any) -> float:

@@ -13,6 +13,7 @@ RESULT_LIMIT = 16 * 1024 * 1024
 
 _SHOWN_FAULTS = 3
 _SCHEMA_LEVELS = 500
+_POINTER_LIMIT = 1_000
 
 
 class Encoded:
@@ -66,7 +67,7 @@ def encode_lenient(value: object) -> Encoded:
 
 
 def _invalid(walk: Walk, partial: Any, non_finite: list[str]) -> RunnerError:
-    fields = [pointer(fault.path) for fault in walk.faults]
+    fields = [_cut(pointer(fault.path)) for fault in walk.faults]
     said = [f"{field or 'it'} {fault.what}" for field, fault in zip(fields, walk.faults)]
     more = walk.fault_count - _SHOWN_FAULTS
     rest = f"; and {more} more" if more > 0 else ""
@@ -79,6 +80,11 @@ def _invalid(walk: Walk, partial: Any, non_finite: list[str]) -> RunnerError:
         error.partial_result = partial
         error.non_finite = non_finite
     return error
+
+
+def _cut(text: str) -> str:
+    """Keys may be as long as they like; an error has its limit."""
+    return text if len(text) <= _POINTER_LIMIT else f"{text[:_POINTER_LIMIT]}…"
 
 
 def _too_large(kind: str, size: int | None, limit: int) -> RunnerError:

@@ -65,7 +65,7 @@ def _record(value: Any) -> Callable[[Any], Any] | None:
 
         return dumped
     if hasattr(kind, "__dataclass_fields__"):
-        return lambda value: _attributes(value, kind.__dataclass_fields__)
+        return _dataclass
     if hasattr(kind, "__struct_fields__"):  # msgspec
         return _struct
     if hasattr(kind, "__attrs_attrs__"):
@@ -96,6 +96,7 @@ def _standard(value: Any) -> Callable[[Any], Any] | None:
 
 
 _AS_TEXT = (
+    ("collections", "UserString"),
     ("uuid", "UUID"),
     ("decimal", "Decimal"),
     ("fractions", "Fraction"),
@@ -153,10 +154,19 @@ def _refusal(value: Any) -> str:
     return f"is of type {full}, which has no JSON: return a dict, a dataclass or a text made of it"
 
 
-def _struct(value: Any) -> dict[str, Any]:
-    names = zip(type(value).__struct_encode_fields__, type(value).__struct_fields__)
-    items = [(encoded, getattr(value, name, None)) for encoded, name in names]
-    return {encoded: item for encoded, item in items if type(item).__name__ != "UnsetType"}
+def _dataclass(value: Any) -> dict[str, Any]:
+    return _attributes(value, [each.name for each in sys.modules["dataclasses"].fields(value)])
+
+
+def _struct(value: Any) -> Any:
+    kind = type(value)
+    items = [getattr(value, name, None) for name in kind.__struct_fields__]
+    config = getattr(kind, "__struct_config__", None)
+    if getattr(config, "array_like", False):
+        return items
+    tag = {config.tag_field: config.tag} if config is not None and config.tag_field else {}
+    named = zip(kind.__struct_encode_fields__, items)
+    return {**tag, **{name: item for name, item in named if type(item).__name__ != "UnsetType"}}
 
 
 def _attributes(value: Any, names: Any) -> dict[str, Any]:

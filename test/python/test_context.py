@@ -28,9 +28,14 @@ def test_progress_is_told_in_numbers() -> None:
         ctx.set_progress("1", 3)  # type: ignore[arg-type]
 
 
-def test_metrics_are_a_dict() -> None:
+def test_measurements_and_fields_are_dicts(tmp_path: Path) -> None:
+    ctx = Context(PlainRunSink(), work_dir=str(tmp_path))
     with pytest.raises(TypeError, match="metrics must be a dict, got list"):
-        Context(PlainRunSink()).set_metrics([1])  # type: ignore[arg-type]
+        ctx.set_metrics([1])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="data must be a dict, got str"):
+        ctx.log("event", "warn")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="metadata must be a dict, got str"):
+        ctx.artifact(".", metadata="x")  # type: ignore[arg-type]
 
 
 def test_a_cancelled_context_raises_past_except_exception() -> None:

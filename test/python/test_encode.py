@@ -13,7 +13,7 @@ from fractions import Fraction
 from ipaddress import ip_address
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
@@ -48,6 +48,7 @@ Pair = namedtuple("Pair", "a b")
 
 @dataclass
 class Point:
+    kind: ClassVar[str] = "point"
     x: int
     y: Any = None
 
@@ -80,6 +81,7 @@ class MsgspecStruct:
 
     __struct_fields__ = ("my_x",)
     __struct_encode_fields__ = ("myX",)
+    __struct_config__ = SimpleNamespace(tag_field="type", tag="Struct", array_like=False)
     my_x = 1
 
 
@@ -254,6 +256,12 @@ def test_a_result_beyond_the_limit_is_refused_with_its_size() -> None:
     with pytest.raises(RunnerError) as caught:
         encode_result("x" * 100, limit=100)
     assert caught.value.metadata["size_bytes"] == "102"
+
+
+def test_long_names_make_no_long_error() -> None:
+    with pytest.raises(RunnerError) as caught:
+        encode_result({f"{number}{'k' * 1_000_000}": object() for number in range(10)})
+    assert len(caught.value.message) + len(caught.value.metadata["fields"]) < 50_000
 
 
 def test_an_array_larger_than_the_limit_is_refused_before_it_is_made_a_list() -> None:
