@@ -358,7 +358,7 @@ def test_processes_of_a_job_write_whole_records_and_the_result_arrives(start_job
 
 
 def test_a_record_of_a_killed_process_does_not_take_the_result_with_it(start_job: StartJob) -> None:
-    records = start_job("records", "records:half_a_line", output_limit_bytes=1 << 30, line_limit_bytes=16_384).wait()
+    records = start_job("records", "records:half_a_line").wait()
     assert of(records, "result")[0]["value"] == "whole"
 
 
