@@ -62,9 +62,12 @@ def import_plugin_module(module: str, root: str) -> ModuleType:
 
 
 def _load(thing: object, name: str, entrypoint: str, root: str) -> LoadedAction:
+    from plugin_runner.class_fault import check_class
     from plugin_runner.load import load_object
 
     try:
+        if isinstance(thing, type):
+            check_class(thing, root)
         loaded = load_object(thing, name)
     except RunnerError:
         raise

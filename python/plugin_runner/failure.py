@@ -7,6 +7,7 @@ import sys
 
 from plugin_runner.cancellation import Cancelled
 from plugin_runner.errors import RunnerError
+from plugin_runner.failure_hint import hint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ def action_failed(error: BaseException) -> RunnerError:
     if isinstance(error, Cancelled):
         return RunnerError("CANCELLED", _message(error) or "The action was cancelled.", exception_type=kind)
     said = _message(error)
+    root = _working_directory()
     message = f"{kind}: {said}" if said else kind
+    message += hint(error, root, file=_place(error, root)[0])
     return RunnerError(
         "ACTION_FAILED", message, {"exception_type": kind}, exception_type=kind, stack=plugin_stack(error)
     )
@@ -37,7 +40,7 @@ def plugin_invalid(error: BaseException, module: str, root: str) -> RunnerError:
     kind = exception_type(error)
     file, line, column = _place(error, root)
     where = f"{file}:{line}: " if file else f"{module}: "
-    message = f"{where}{kind}: {_message(error)}{_hint(error, module, root)}"
+    message = f"{where}{kind}: {_message(error)}{hint(error, root, module, file)}"
     metadata = {"module": module, "exception_type": kind, "file": file, "line": str(line), "column": str(column)}
     return RunnerError("PLUGIN_INVALID", message, metadata, exception_type=kind, stack=plugin_stack(error))
 
@@ -54,6 +57,7 @@ def plugin_stack(error: BaseException) -> str:
         from traceback import TracebackException
 
         lines = "".join(_without_own_frames(TracebackException.from_exception(error)).format())
+        lines = _without_pool_frames(lines)
     # A plugin's exception may fail to print itself, and memory may be short: the error is still reported.
     except BaseException as fault:
         return f"{exception_type(error)} (its stack cannot be shown: {exception_type(fault)})"
@@ -76,6 +80,14 @@ def _without_own_frames(report: traceback.TracebackException) -> traceback.Trace
         part.stack[:] = kept
         waiting += [part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or [])]
     return report
+
+
+def _without_pool_frames(lines: str) -> str:
+    """Removes the frames of process pools: an exception out of one brings the other process's stack as text."""
+    import re  # loaded by traceback as well; a worker that starts has no need of it
+
+    pools = r'^  File "[^"\n]*[/\\](?:concurrent[/\\]futures|multiprocessing)[/\\].*\n(?:    .*\n)*'
+    return re.sub(pools, "", lines, flags=re.MULTILINE)
 
 
 def _is_machinery(filename: str) -> bool:
@@ -112,15 +124,12 @@ def _relative(filename: str, root: str) -> str:
     return os.path.relpath(filename, root) if root and filename.startswith(root + os.sep) else filename
 
 
-def _hint(error: BaseException, module: str, root: str) -> str:
-    if not isinstance(error, ModuleNotFoundError) or not error.name:
+def _working_directory() -> str:
+    """The plugin's directory, while an action runs that has not changed it."""
+    try:
+        return os.getcwd()
+    except OSError:
         return ""
-    missing = error.name.partition(".")[0]
-    if module == error.name or module.startswith(error.name + "."):
-        return f" (looked for under {root or 'the interpreter'})"
-    if any(os.path.exists(os.path.join(root, name)) for name in (missing, missing + ".py")):
-        return ""
-    return f". If {missing!r} is a package, add it to the plugin's requirements.txt."
 
 
 def _release_frames(error: BaseException) -> None:

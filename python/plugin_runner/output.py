@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from json import JSONDecoder
 from json.encoder import encode_basestring as _quoted
-from time import time
+from time import monotonic, time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +68,16 @@ class Budget:
             self._append(log_record("SERVICE", "WARNING", said))
 
 
+# A bar that is drawn hundreds of times a second becomes a line so often, in seconds, and one more for its last state.
+REDRAW_SECONDS = 1.0
+
+
 class TextStream:
-    """The job's stdout or stderr: cuts it into lines, and long lines short."""
+    """The job's stdout or stderr: cuts it into lines, and long lines short.
+
+    What is drawn over itself after a carriage return, as bars of progress are, becomes a line while it moves, at most
+    one in `REDRAW_SECONDS`; its last state always does.
+    """
 
     def __init__(self, source: str, line_limit: int, budget: Budget, echo: Callable[[bytes], object] | None) -> None:
         self._echo = echo
@@ -78,6 +86,10 @@ class TextStream:
         self._budget = budget
         self._line = b""
         self._cut = 0
+        self._is_drawn = False  # whether the open line had a carriage return
+        self._state: bytes | None = None  # the last whole state of a drawn line that is not written yet
+        self._written: bytes | None = None  # the state of it that was written last
+        self._last_redraw = 0.0
         self._drops_open_line = False
         self.tail = b""
 
@@ -89,23 +101,27 @@ class TextStream:
         if self._echo is not None:
             self._echo(chunk)
         first, *lines = chunk.split(b"\n")
-        self._extend(first)
-        records = []
+        records: list[bytes] = []
+        self._draw(first, records)
         for line in lines:
-            records.append(self._record())
-            self._extend(line)
+            self._end_line(records)
+            self._draw(line, records)
+        if self._is_drawn and self._line:
+            self._redraw(self._line, records)
         self._budget.write(records)
 
     def end(self) -> None:
         """A last line without its end is a line."""
-        if self._line or self._cut:
-            self._budget.write([self._record()])
+        if self._line or self._cut or self._state:
+            records: list[bytes] = []
+            self._end_line(records)
+            self._budget.write(records)
         elif self._drops_open_line:
             self._budget.drop(1, 0)
 
     def _drop(self, chunk: bytes) -> None:
         self._budget.drop(chunk.count(b"\n"), len(self._line) + self._cut + len(chunk))
-        self._line, self._cut = b"", 0
+        self._line, self._cut, self._state, self._is_drawn = b"", 0, None, False
         self._drops_open_line = not chunk.endswith(b"\n")
 
     def _extend(self, part: bytes) -> None:
@@ -113,11 +129,36 @@ class TextStream:
         self._line += part[:room]
         self._cut += max(len(part) - room, 0)
 
-    def _record(self) -> bytes:
-        text = self._line.decode("utf-8", "replace")
-        text = f"{text}… [+{self._cut} bytes]" if self._cut else text[:-1] if text.endswith("\r") else text
-        self._line, self._cut = b"", 0
-        return log_record(self._source, "", text)
+    def _draw(self, line: bytes, records: list[bytes]) -> None:
+        """Takes a part of a line; what a carriage return ends is a state of it."""
+        first, *states = line.split(b"\r")
+        self._extend(first)
+        for state in states:
+            self._is_drawn = True
+            if self._line:
+                self._state = self._line
+                self._redraw(self._state, records)
+            self._line, self._cut = b"", 0
+            self._extend(state)
+
+    def _redraw(self, state: bytes, records: list[bytes]) -> None:
+        now = monotonic()
+        if state == self._written or now - self._last_redraw < REDRAW_SECONDS:
+            return
+        self._last_redraw = now
+        self._written = state
+        records.append(self._record(state))
+
+    def _end_line(self, records: list[bytes]) -> None:
+        """A drawn line ends in its last state, which may have been written already."""
+        line = self._line or self._state or b""
+        if not self._is_drawn or line != self._written:
+            records.append(self._record(line))
+        self._line, self._cut, self._state, self._written, self._is_drawn = b"", 0, None, None, False
+
+    def _record(self, line: bytes) -> bytes:
+        text = line.decode("utf-8", "replace")
+        return log_record(self._source, "", f"{text}… [+{self._cut} bytes]" if self._cut else text)
 
 
 class EventStream:

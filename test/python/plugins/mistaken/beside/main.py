@@ -1,0 +1,1 @@
+import helper  # noqa: F401
