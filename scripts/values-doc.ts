@@ -45,7 +45,7 @@ in both languages of plugins and in all clients, whose tests read the same table
 - **Names** in objects are text. What is accepted as a value is accepted as a name, as the text that it is as a value. Two that become equal are
   refused, both named. \`__proto__\` is refused. Objects have no order on the wire: Protobuf's maps have none, and a
   client may show their members in another one than they were given in. Lists keep theirs.
-- **Depth**: decoders of Protobuf read 100 messages in each other. So 32 objects may stand in each other, or 48 lists. Params
+- **Depth**: decoders of Protobuf read 100 messages in each other. So 31 objects may stand in each other, or 47 lists. Params
   that are deeper are refused before anything runs, deeper results are RESULT_INVALID.
 - **Size**: a result that is larger than the service's \`--max-result-size\` is RESULT_INVALID. Make large arrays an artifact
   (\`ctx.artifact\`).

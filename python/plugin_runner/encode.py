@@ -14,7 +14,7 @@ LARGEST_INTEGER = 2**53 - 1
 
 # Decoders of Protobuf refuse messages nested deeper than 100. Of those a value may use this many: an object takes three
 # (Struct, its map's entry, Value), a list two. The same numbers stand in contract/limits.json.
-MESSAGE_LEVELS = 96
+MESSAGE_LEVELS = 95
 OBJECT_LEVELS = 3
 LIST_LEVELS = 2
 

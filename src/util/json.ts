@@ -6,9 +6,10 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
 
 /**
  * Decoders of Protobuf's messages refuse those that are nested deeper than 100. An object takes three levels (`Struct`, the
- * entry of its map, `Value`), a list two, and the events of a job take four before their value starts.
+ * entry of its map, `Value`), a list two. The events of a job take four before their value starts, and some decoders count
+ * the whole message as the first.
  */
-export const maxMessageLevels = 96;
+export const maxMessageLevels = 95;
 export const objectLevels = 3;
 export const listLevels = 2;
 

@@ -88,9 +88,11 @@ export const values: Group = {
       });
 
       check(`a result nested too deep for decoders is RESULT_INVALID ${here}`, async ({ client }) => {
-        const deepest = 40;
-        assert.match(JSON.stringify(await run(client, mode, plugin, "levels", { count: deepest })), /^\[{41}\]{41}$/);
-        assert.equal((await failure(run(client, mode, plugin, "levels", { count: 60 }))).reason, "RESULT_INVALID");
+        assert.match(JSON.stringify(await run(client, mode, plugin, "levels", { count: 46 })), /^\[{47}\]{47}$/);
+        const error = await failure(run(client, mode, plugin, "levels", { count: 47 }));
+        assert.equal(error.reason, "RESULT_INVALID");
+        assert.equal(error.metadata.field, "/0".repeat(47));
+        assert.match(JSON.stringify(error.partialResult), /^\[{47}null\]{47}$/);
       });
 
       for (const kind of impossible) {

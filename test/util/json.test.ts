@@ -14,10 +14,10 @@ test("nesting is limited as the contract says, in messages", () => {
     for (let level = 0; level < levels; level++) value = wrap(value);
     return findJsonFault(value)?.pointer;
   };
-  assert.equal(nested(32, (a) => ({ a })), undefined); // biome-ignore format: a row
-  assert.equal(nested(33, (a) => ({ a })), "/a".repeat(32)); // biome-ignore format: a row
-  assert.equal(nested(48, (a) => [a]), undefined); // biome-ignore format: a row
-  assert.equal(nested(49, (a) => [a]), "/0".repeat(48)); // biome-ignore format: a row
+  assert.equal(nested(31, (a) => ({ a })), undefined); // biome-ignore format: a row
+  assert.equal(nested(32, (a) => ({ a })), "/a".repeat(31)); // biome-ignore format: a row
+  assert.equal(nested(47, (a) => [a]), undefined); // biome-ignore format: a row
+  assert.equal(nested(48, (a) => [a]), "/0".repeat(47)); // biome-ignore format: a row
 });
 
 test("minus zero is written so that every reader of JSON takes it for a float, and other values as ever", () => {

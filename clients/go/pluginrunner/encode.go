@@ -23,7 +23,7 @@ const (
 
 	// mostMessages is how many messages may stand in each other: the strictest decoders read 100, and the messages round
 	// params and results are some of these. An object is three of them (Struct, its entry, Value), a list two.
-	mostMessages = 96
+	mostMessages = 95
 	objectCosts  = 3
 	listCosts    = 2
 
