@@ -32,6 +32,14 @@ export function unknownKeys(config: Record<string, unknown>): UnknownKey[] {
   return unknownIn(config, schema, schema, []);
 }
 
+/** The keys of an action that mean something, in the order of the schema. */
+export function actionKeys(): string[] {
+  const { schema } = load();
+  const { properties } = resolve({ $ref: "#/$defs/action" }, schema);
+  const known = Object.entries(isObject(properties) ? properties : {});
+  return known.filter(([, child]) => isObject(child) && child.$ref !== "#/$defs/unused").map(([name]) => name);
+}
+
 function load(): ConfigSchema {
   if (compiled) return compiled;
   const schema: unknown = JSON.parse(readFileSync(join(packageRoot, "schemas", "config.schema.json"), "utf8"));

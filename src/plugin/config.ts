@@ -12,7 +12,7 @@ import { isObject } from "../util/is-object.ts";
 import { jsonPointer, pointerPath } from "../util/json-pointer.ts";
 import { withNumbers } from "../util/non-finite.ts";
 import { toPlainJson } from "../util/plain-json.ts";
-import { checkConfig, unknownKeys } from "./config-schema.ts";
+import { actionKeys, checkConfig, unknownKeys } from "./config-schema.ts";
 import { parseEntrypoint } from "./entrypoint.ts";
 import { type Fault, fileInvalid } from "./file-fault.ts";
 import { roundedInteger } from "./rounded-integer.ts";
@@ -108,11 +108,18 @@ function sortFaults(
     const [section, action] = path;
     if (section !== "actions" || action === undefined) faults.push({ field, description, rule, position });
     else if (!unusable.has(action)) {
-      const issue = { message: `${field} ${description}`, file, ...(position ?? {}) };
+      const message = path.length === 2 && rule === "type" ? notAnAction(action, yaml.written(path)) : undefined;
+      const issue = { message: message ?? `${field} ${description}`, file, ...(position ?? {}) };
       unusable.set(action, create(PluginIssueSchema, issue));
     }
   }
   return faults;
+}
+
+function notAnAction(name: string, written = ""): string {
+  const entrypoint = parseEntrypoint(written) ? written : "plugin.main:run";
+  const keys = actionKeys().join(", ");
+  return `/actions/${name} must be an object: write ${name}: {entrypoint: "${entrypoint}"}. It takes the keys ${keys}.`;
 }
 
 function toConfig(

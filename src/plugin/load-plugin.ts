@@ -19,6 +19,7 @@ import type { FolderLocation, Location, ModuleLocation } from "./location.ts";
 import type { LoadedPlugin } from "./plugin.ts";
 import { readRequirements } from "./requirements.ts";
 import { readSchemaFile } from "./schema-file.ts";
+import { type Place, schemaPlace } from "./schema-place.ts";
 import { shownSchema } from "./shown-schema.ts";
 
 /** The actions that a configuration declares: those that can be run, and why the others cannot. */
@@ -26,6 +27,8 @@ export interface DeclaredActions {
   /** Schemas are read already. By name. */
   usable: ReadonlyMap<string, ActionConfig>;
   unusable: ReadonlyMap<string, PluginIssue>;
+  /** Where a part of an action's params schema stands, by a JSON pointer into it. */
+  schemaPlace?(action: string, pointer: string): Place | undefined;
 }
 
 /**
@@ -66,7 +69,12 @@ export function loadFolder(
   const binding = { language, code: config.code, root: folder, module: "", digest, env: config.env, packages: "" };
   const { runtimeEnv } = config;
   const source = { tree: folder, treeDigest: contentDigest, configFile, configDigest: config.digest };
-  return { plugin: { info, binding, requirements, runtimeEnv, source }, declared: { usable, unusable } };
+  const placeOf = (name: string, pointer: string) => {
+    const action = config.actions.get(name);
+    return action && schemaPlace(folder, configFile, action, pointer);
+  };
+  const declared = { usable, unusable, schemaPlace: placeOf };
+  return { plugin: { info, binding, requirements, runtimeEnv, source }, declared };
 }
 
 /** A plugin that is a module: its actions stand in its code. */

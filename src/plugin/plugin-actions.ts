@@ -11,6 +11,7 @@ import { fromErrorRecord, PluginRunnerError } from "../errors.ts";
 import { abortable } from "../util/abortable.ts";
 import { compareText } from "../util/compare-text.ts";
 import { findFaultBesideNumbers } from "../util/json.ts";
+import { jsonPointer } from "../util/json-pointer.ts";
 import { didYouMean, nearest } from "../util/nearest.ts";
 import { SharedWork } from "../util/shared-work.ts";
 import type { DescribedAction, ScannedAction } from "../worker/messages.ts";
@@ -20,6 +21,7 @@ import { scanJavaScript } from "./javascript-scan.ts";
 import type { DeclaredActions } from "./load-plugin.ts";
 import { compileParams } from "./params.ts";
 import type { Inspector, LoadedAction, LoadedPlugin, ParamsValidator } from "./plugin.ts";
+import type { Place } from "./schema-place.ts";
 import { shownSchema } from "./shown-schema.ts";
 
 /** Loading code that never ends is given up then. */
@@ -47,6 +49,7 @@ export class PluginActions {
   readonly #declared: DeclaredActions;
   readonly #sources: ActionSources;
   readonly #found = new Map<string, LoadedAction>();
+  readonly #compiled = new WeakMap<JsonObject, ParamsValidator>();
   readonly #scanned: SharedWork<ScannedAction[]>;
   readonly #describedDeclared: SharedWork<DescribedAction[]>;
   readonly #describedCode: SharedWork<DescribedAction[]>;
@@ -131,7 +134,62 @@ export class PluginActions {
 
   async #validator(target: Target, signal: AbortSignal): Promise<ParamsValidator | undefined> {
     const schema = typeof target.params === "object" ? target.params : await this.#schemaInCode(target, signal);
-    return schema && compileParams(schema, `${this.plugin.info.code}/${target.name}`);
+    return schema && this.#compile(target.name, schema);
+  }
+
+  /** The validator of a schema. What is wrong with one has its place in the plugin's files, where that is known. */
+  #compile(name: string, schema: JsonObject): ParamsValidator {
+    const known = this.#compiled.get(schema);
+    if (known) return known;
+    try {
+      const validator = compileParams(schema, `${this.plugin.info.code}/${name}`);
+      this.#compiled.set(schema, validator);
+      return validator;
+    } catch (error) {
+      throw error instanceof PluginRunnerError ? this.#placed(name, schema, error) : error;
+    }
+  }
+
+  #placed(name: string, schema: JsonObject, error: PluginRunnerError): PluginRunnerError {
+    const place = this.#schemaPlace(name, schema, error.metadata.field ?? "");
+    if (!place) return error;
+    const { file, line, column } = place;
+    return new PluginRunnerError(error.reason, `${file}:${line}:${column}: ${error.message}`, {
+      metadata: { ...error.metadata, file, line: String(line), column: String(column) },
+      violations: error.violations,
+      cause: error.cause,
+    });
+  }
+
+  /** Undefined for a schema that stands in code. */
+  #schemaPlace(name: string, schema: JsonObject, pointer: string): Place | undefined {
+    const { usable, schemaPlace } = this.#declared;
+    return usable.get(name)?.params === schema ? schemaPlace?.(name, pointer) : undefined;
+  }
+
+  /** What is wrong with the schemas of a configuration or of JavaScript, each with its place where that is known. */
+  #schemaIssues(described: readonly DescribedAction[]): PluginIssue[] {
+    const inCode = this.plugin.binding.language === "python" ? [] : described;
+    const schemas = new Map<string, JsonObject | null | undefined>(inCode.map((one) => [one.name, one.params_schema]));
+    for (const { name, params } of this.#declared.usable.values()) {
+      if (typeof params === "object") schemas.set(name, params);
+    }
+    return [...schemas].flatMap(([name, schema]) => (schema ? this.#issuesOfSchema(name, schema) : []));
+  }
+
+  #issuesOfSchema(name: string, schema: JsonObject): PluginIssue[] {
+    try {
+      const { problems = [] } = this.#compile(name, schema);
+      return problems.map(({ path, message }) =>
+        create(PluginIssueSchema, {
+          message: `The params schema of ${name}: ${message}.`,
+          ...this.#schemaPlace(name, schema, jsonPointer(path)),
+        }),
+      );
+    } catch (error) {
+      const { message, metadata } = PluginRunnerError.from(error);
+      return [create(PluginIssueSchema, { message: `The action ${name}: ${message}`, ...place(metadata) })];
+    }
   }
 
   /** In JavaScript the code holds a JSON Schema itself; a Python model says more than its schema, so it is asked. */
@@ -152,7 +210,7 @@ export class PluginActions {
     const open = withActions(info, scanned.map(toTarget), []).actions.filter(lacksSchema);
     const declares = this.#declared.usable.size > 0;
     const described = declares ? await this.#describeAll(open) : await this.#describedCode.get(signal);
-    const issues = described.flatMap(issuesOf);
+    const issues = [...described.flatMap(issuesOf), ...this.#schemaIssues(described)];
     const whole = withActions(info, [...scanned, ...described].map(toTarget), issues);
     return { plugin: whole, complete: allLoaded(described) };
   }
@@ -220,7 +278,6 @@ export class PluginActions {
         line: String(issue.line),
         column: String(issue.column),
       },
-      violations: [{ field: `/actions/${name}`, description: issue.message, rule: "action" }],
     });
   }
 

@@ -3,6 +3,7 @@ import type { Plugin, Resources } from "../../gen/ts/pluginrunner/v1/plugin_pb.t
 import type { Violation } from "../errors.ts";
 import type { Carried } from "../util/non-finite.ts";
 import type { Binding, DescribedAction, ScannedAction } from "../worker/messages.ts";
+import type { SchemaProblem } from "./broken-defaults.ts";
 import type { PluginSource } from "./plugin-source.ts";
 
 /** What has to be installed before a plugin's code can be loaded. */
@@ -54,6 +55,8 @@ export interface ParamsValidator {
   (params: JsonObject): readonly Violation[];
   /** Whether a NaN or an infinity is among the defaults. */
   readonly fillsNonFinite?: boolean;
+  /** What the schema's author should know of. */
+  readonly problems?: readonly SchemaProblem[];
 }
 
 /** Params that an action takes. */

@@ -12,11 +12,15 @@ const rules: Readonly<Record<string, string>> = { [finiteKeyword]: "type", [enum
 
 /** What ajv found, for a person: `prefix` comes before every pointer. Needs ajv's option `verbose`. */
 export function toViolations(errors: readonly ErrorObject[], prefix: string): Violation[] {
-  return errors.map((error) => ({
-    field: cut(prefix + error.instancePath + lastStep(error)),
-    description: cut(describe(error)),
-    rule: rules[error.keyword] ?? error.keyword,
-  }));
+  const found = new Map<string, Violation>();
+  for (const error of errors) {
+    const field = cut(prefix + error.instancePath + lastStep(error));
+    const description = cut(describe(error));
+    // Several parts of a schema may ask the same.
+    const key = `${field}\0${description}`;
+    if (!found.has(key)) found.set(key, { field, description, rule: rules[error.keyword] ?? error.keyword });
+  }
+  return [...found.values()];
 }
 
 /** The pointer's last step, where the fault is a property that is missing or too many. */
@@ -56,6 +60,8 @@ function describe(error: ErrorObject): string {
       return `must be > ${params.limit}`;
     case "exclusiveMaximum":
       return `must be < ${params.limit}`;
+    case "pattern":
+      return `must ${wanted(error)}`;
     case "propertyNames":
       return `has a property whose name is not allowed: ${JSON.stringify(params.propertyName)}`;
     case "false schema":
@@ -63,6 +69,13 @@ function describe(error: ErrorObject): string {
     default:
       return (error.message ?? "is invalid").replace("must NOT", "must not");
   }
+}
+
+/** Examples say more than a pattern. */
+function wanted({ parentSchema, params }: ErrorObject): string {
+  const examples: unknown = parentSchema?.examples;
+  if (!Array.isArray(examples) || examples.length === 0) return `match pattern "${params.pattern}"`;
+  return `be written like ${examples.slice(0, 10).join(", ")}`;
 }
 
 function suggestion({ parentSchema }: ErrorObject, property: unknown): string {

@@ -156,9 +156,25 @@ actions:
   assert.deepEqual([...config.actions.keys()], ["good"]);
   assert.deepEqual([...config.unusable.keys()].sort(), [".venv.lib.python3.12", "late", "none"]);
   assert.deepEqual(config.issues.map(({ message, line, column }) => [message.slice(0, 30), line, column]).sort(), [
-    ["/actions/late/timeout must mat", 5, 38],
-    ["/actions/none must be object, ", 6, 9],
+    ["/actions/late/timeout must be ", 5, 38],
+    ["/actions/none must be an objec", 6, 9],
     ["The action .venv.lib.python3.1", 4, 3],
+  ]);
+});
+
+test("what a timeout, memory or an action may be is said by example", (t) => {
+  const messages = (action: string) => {
+    const file = join(tempTree(t, { "config.yaml": `name: n\ncode: c\nactions:\n  work: ${action}\n` }), "config.yaml");
+    return readConfig(file).issues.map(({ message }) => message);
+  };
+  assert.deepEqual(messages('{entrypoint: "m:f", timeout: 10 minutes}'), [
+    "/actions/work/timeout must be written like 500ms, 90s, 10m, 2h, 1d",
+  ]);
+  assert.deepEqual(messages('{entrypoint: "m:f", resources: {memory: much}}'), [
+    "/actions/work/resources/memory must be written like 512MiB, 2GiB",
+  ]);
+  assert.deepEqual(messages("plugin:work"), [
+    '/actions/work must be an object: write work: {entrypoint: "plugin:work"}. It takes the keys name, entrypoint, description, method, params, result, resources, timeout.',
   ]);
 });
 

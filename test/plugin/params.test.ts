@@ -232,3 +232,113 @@ test("a schema that lists no names warns of none", () => {
   assert.deepEqual(compileParams({}, "digits/train")({ any: 1 }), []);
   assert.deepEqual(compileParams({ properties: { a: {} }, patternProperties: { "^x": {} } }, "d/t")({ y: 1 }), []);
 });
+
+test("a multiple is one by its decimals, and nothing near it is", () => {
+  const takes = (multipleOf: number, value: number) => {
+    try {
+      compileParams({ properties: { value: { multipleOf } } }, "digits/train")({ value });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  for (const value of [0.07, 1.13, 8.69, 19.99, 0.3, -0.07, 0, 123456.78]) assert.ok(takes(0.01, value), String(value));
+  for (const value of [0.075, 0.0700001, 0.005, 1e-9]) assert.ok(!takes(0.01, value), String(value));
+  for (const [factor, value] of [[0.1, 0.3], [0.1, 1.1], [0.1, 0.1 + 0.2], [2, 4], [0.5, 1e308], [1e-8, 12391239123]]) assert.ok(takes(factor ?? 0, value ?? 0), String([factor, value])); // biome-ignore format: a table
+  for (const [factor, value] of [[2, 5], [2, 1e15 + 1], [0.123456789, 1e308], [1, 2 ** 40 + 0.5]]) assert.ok(!takes(factor ?? 0, value ?? 0), String([factor, value])); // biome-ignore format: a table
+});
+
+test("properties with names that every object inherits are as good as others", () => {
+  const inner = { toString: { type: "string", default: "x" }, constructor: { type: "integer", default: 1 } };
+  const schema: JsonObject = { properties: { ...inner, sub: { type: "object", default: {}, properties: inner } } };
+  const params: JsonObject = {};
+  assert.deepEqual(compileParams(schema, "digits/train")(params), []);
+  assert.deepEqual(
+    JSON.stringify(params),
+    '{"sub":{"toString":"x","constructor":1},"toString":"x","constructor":1}',
+    "filled in, as own properties",
+  );
+  const [violation, ...others] = refusal(schema, { constructor: "x" } as unknown as JsonObject).violations;
+  assert.deepEqual([violation?.field, violation?.description], ["/params/constructor", "must be integer, not string"]);
+  assert.equal(others.length, 0);
+  compileParams({ ...schema, required: ["constructor"] }, "digits/train")({});
+  assert.equal(refusal({ properties: { valueOf: {} }, required: ["valueOf"] }, {}).violations.length, 1);
+});
+
+test("a default that breaks its own schema is the schema's fault, and is not filled in", () => {
+  const validate = compileParams(
+    {
+      properties: {
+        note: { type: "string", default: null },
+        count: { type: "integer", default: "3" },
+        pattern: { type: "string", pattern: "^a", default: "b" },
+        layer: { type: "object", default: {}, properties: { units: { type: "integer", default: 1.5 } } },
+        whole: { type: "object", default: {}, required: ["a"], properties: { a: {} } },
+        good: { type: "string", pattern: "^a", default: "a" },
+        open: { type: ["string", "null"], default: null },
+        nullable: { type: "string", nullable: true, default: null },
+      },
+    },
+    "digits/train",
+  );
+  const params: JsonObject = {};
+  validate(params);
+  assert.deepEqual(params, { layer: {}, good: "a", open: null, nullable: null });
+  assert.deepEqual(
+    validate.problems?.map(({ message }) => message),
+    [
+      "/properties/note/default must be string, not null, and is not filled in",
+      "/properties/count/default must be integer, not string, and is not filled in",
+      '/properties/pattern/default must match pattern "^a", and is not filled in',
+      "/properties/layer/properties/units/default must be integer, not number, and is not filled in",
+      "/properties/whole/default, at /a, is required, and is not filled in",
+    ],
+  );
+});
+
+test("forms of older drafts mean what they meant", () => {
+  const validate = compileParams(
+    {
+      $schema: "http://json-schema.org/draft-04/schema#",
+      id: "https://example.com/x",
+      type: "object",
+      definitions: { rate: { type: "number", minimum: 0, exclusiveMinimum: true } },
+      properties: {
+        size: { type: "array", items: [{ type: "integer" }, { $ref: "#/definitions/rate" }], additionalItems: false },
+        rate: { $ref: "#/definitions/rate", required: true },
+        same: { $ref: "#/properties/size/items/0" },
+        max: { type: "number", maximum: 5, exclusiveMaximum: false },
+        any: { type: "any" },
+        step: { type: "number", divisibleBy: 2 },
+        id: { type: "string" },
+      },
+      dependencies: { max: ["step"], any: { required: ["id"] } },
+    },
+    "digits/train",
+  );
+  validate({ rate: 1, size: [1, 2], same: 3, max: 5, any: [], step: 4, id: "x" });
+  const faults = (params: JsonObject) => {
+    try {
+      validate(params);
+    } catch (error) {
+      if (error instanceof PluginRunnerError) return error.violations.map(({ field }) => field);
+    }
+    return [];
+  };
+  assert.deepEqual(faults({}), ["/params/rate"]);
+  assert.deepEqual(faults({ rate: 0, size: ["a", 0, 1], same: "x", step: 3 }).sort(), ["/params/rate", "/params/same", "/params/size", "/params/size/0", "/params/size/1", "/params/step"]); // biome-ignore format: a list
+  assert.deepEqual(faults({ rate: 1, max: 1, any: 1 }).sort(), ["/params/id", "/params/step"]);
+});
+
+test("what several parts of a schema ask is told once", () => {
+  const part = { required: ["a"], properties: { b: { type: "integer" } } };
+  const error = refusal({ allOf: [part, part, part] }, { b: "x" });
+  assert.equal(error.violations.length, 2);
+  assert.equal(error.metadata.violations_total, "2");
+  assert.match(error.message, /^2 parameters of /);
+  const schema: JsonObject = { properties: { a: { anyOf: Array.from({ length: 9 }, () => ({ items: 5 })) } } };
+  assert.equal(
+    new Set(refusal(schema).violations.map((each) => JSON.stringify(each))).size,
+    refusal(schema).violations.length,
+  );
+});

@@ -234,7 +234,7 @@ test("a scan that fails is an issue in the list, and an error for who asks for t
 test("a broken schema is the action's fault, and changes with the file", async (t) => {
   const yaml = (type: string) => `name: n\ncode: c\nactions: {a: {entrypoint: "m:f", params: {type: ${type}}}}\n`;
   const { root, catalog, refused } = await open(t, { "p/config.yaml": yaml("objekt"), "p/m.py": "" }, "c");
-  assert.match((await refused("a")).message, /^The params schema of c\/a is invalid: \/type must be/);
+  assert.match((await refused("a")).message, /^config.yaml:3:43: The params schema of c\/a is invalid: \/type must be/);
   write(root, { "p/config.yaml": yaml("object") });
   await catalog.list(signal);
   const changed = await catalog.load("./p", signal);
@@ -265,5 +265,69 @@ test("code that takes too long to load is the plugin's fault", async (t) => {
   await assert.rejects(
     described,
     (error) => error instanceof PluginRunnerError && error.reason === "PLUGIN_INVALID" && /120 s/.test(error.message),
+  );
+});
+
+test("what is wrong with a schema is an issue with its place when the plugin is described, once", async (t) => {
+  const files = {
+    "p/config.yaml": `name: n
+code: c
+actions:
+  broken:
+    entrypoint: ./x.js#a
+    params: {type: object, properties: {size: {type: array, items: 5}}}
+  noted: {entrypoint: ./x.js#a, params: schema.yaml}
+  good: {entrypoint: ./x.js#a, params: {type: object}}
+`,
+    "p/schema.yaml": "properties:\n  note:\n    type: string\n    default: null\n",
+    "p/x.js": "",
+  };
+  const { inspector, catalog, plugin, find, refused } = await open(t, files, "c");
+  const { issues } = await catalog.describe(plugin, signal);
+  assert.deepEqual(
+    issues.map(({ message, file, line }) => [message, file, line]),
+    [
+      [
+        "The action broken: config.yaml:6:61: The params schema of c/broken is invalid: /properties/size/items must be object or boolean, not number.",
+        "config.yaml",
+        6,
+      ],
+      [
+        "The params schema of noted: /properties/note/default must be string, not null, and is not filled in.",
+        "schema.yaml",
+        4,
+      ],
+    ],
+  );
+  assert.equal((await refused("broken")).metadata.line, "6");
+  const params: JsonObject = {};
+  (await find("noted")).validator?.(params);
+  assert.deepEqual(params, {}, "a caller cannot mend a default");
+  await catalog.describe(plugin, signal);
+  assert.equal(inspector.asked.filter((asked) => asked.startsWith("describe")).length, 1);
+});
+
+test("what the code notes of an action is an issue, and a schema in JavaScript is checked as well", async (t) => {
+  const { inspector, catalog, plugin } = await open(
+    t,
+    { "p/config.yaml": "name: n\ncode: c\n", "p/index.js": "" },
+    "c",
+  );
+  const note = { message: "/params/c has the hint complex.", file: "index.js", line: 3 };
+  inspector.described = [
+    described("a", "./index.js#a", { issues: [note] }),
+    described("b", "./index.js#b", { params_schema: { type: "objekt" } }),
+  ];
+  const { issues, actions } = await catalog.describe(plugin, signal);
+  assert.deepEqual(
+    issues.map(({ message, file, line }) => [message.slice(0, 60), file, line]),
+    [
+      ["The action a: /params/c has the hint complex.", "index.js", 3],
+      ["The action b: The params schema of c/b is invalid: /type mus", "", 0],
+    ],
+  );
+  assert.deepEqual(
+    actions.map(({ name }) => name),
+    ["a", "b"],
   );
 });
