@@ -277,7 +277,7 @@ def _standard_scalar(hint: type) -> Shape | None:
     if _is_from("pathlib", "PurePath", hint):
         return Scalar({"type": "string", "format": "path"}, "must be a path", lambda value: hint(to_text(value)))
     if _is_from("decimal", "Decimal", hint):
-        return Scalar({"type": ["string", "number"]}, "must be a number", lambda value: hint(str(to_number(value))))
+        return Scalar({"type": ["string", "number"]}, "must be a number", _decimal(hint))
     return None
 
 
@@ -298,9 +298,21 @@ def _constant(values: dict[str, Any], name: str) -> Callable[[], Any] | None:
     return (lambda: values[name]) if name in values else None
 
 
+def _decimal(hint: Any) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        made = hint(str(to_number(value)))
+        if not made.is_finite():
+            raise ValueError
+        return made
+
+    return convert
+
+
 def _iso(hint: Any) -> Callable[[Any], Any]:
     def convert(value: Any) -> Any:
         text = to_text(value)
+        if text.isdigit():  # newer versions of Python read a number as one without its separators
+            raise ValueError
         # Python before 3.11 does not know the Z.
         return hint.fromisoformat(text[:-1] + "+00:00" if text[-1:] in "Zz" and text else text)
 

@@ -22,12 +22,19 @@ export async function describeActions(
 ): Promise<DescribedAction[]> {
   const named = Object.entries(entrypoints);
   if (named.length === 0) return declaredActions(binding);
-  return Promise.all(named.map(([name, entrypoint]) => describe(binding, name, entrypoint)));
+  return Promise.all(
+    named.map(([name, entrypoint]) => describe(name, entrypoint, () => loadAction(binding, entrypoint))),
+  );
 }
 
-async function describe(binding: Binding, name: string, entrypoint: string): Promise<DescribedAction> {
+/** A fault of one action is told with it, and leaves the others as they are. */
+async function describe(
+  name: string,
+  entrypoint: string,
+  load: () => Action | Promise<ActionCode>,
+): Promise<DescribedAction> {
   try {
-    return described(name, entrypoint, await loadAction(binding, entrypoint));
+    return described(name, entrypoint, await load());
   } catch (error) {
     return { ...undescribed(name, entrypoint), error: toErrorRecord(PluginRunnerError.from(error)) };
   }
@@ -38,11 +45,12 @@ async function declaredActions(binding: Binding): Promise<DescribedAction[]> {
   if (file === undefined) return [];
   const path = file.startsWith("./") ? file : `./${file}`;
   const actions = exportedActions(await importFile(binding, path));
-  return actions.map(([key, action]) => {
+  const all = actions.map(([key, action]) => {
     const fallback = key === "default" ? basename(path, extname(path)) : key;
     const entrypoint = key === "default" ? path : `${path}#${key}`;
-    return described(action.name ?? fallback, entrypoint, action);
+    return describe(action.name ?? fallback, entrypoint, () => action);
   });
+  return Promise.all(all);
 }
 
 /** Each action once: the name of an export says more than `default`. */
@@ -78,6 +86,8 @@ function schema(entrypoint: string, part: string, declared: unknown): JsonObject
 
 /** Undefined for what holds functions and the like, as the objects of schema libraries do. */
 function plainSchema(declared: unknown): JsonValue | undefined {
+  // The mark of https://standardschema.dev: some of these have no functions of their own.
+  if (typeof declared === "object" && declared !== null && "~standard" in declared) return undefined;
   try {
     const { value, nonFinite } = encode(declared);
     return withNumbers(value, nonFinite);
