@@ -26,11 +26,6 @@ test("a schema that is none is its own action's fault, and says what to give ins
     assert.equal(errors.get(name)?.reason, "PLUGIN_INVALID", name);
   }
   const message = (name: string) => errors.get(name)?.message ?? "";
-  assert.match(
-    message("library"),
-    /^params of \.\/index\.mjs#library is not a JSON Schema: .*z\.toJSONSchema\(schema\)\.$/,
-  );
-  assert.match(message("older"), /a schema of a library/);
-  assert.match(message("yes"), /write an object with keywords/);
+  for (const name of ["library", "older", "code"]) assert.match(message(name), /^params of .*z\.toJSONSchema/, name);
   assert.match(message("result"), /^result of /);
 });
