@@ -1,5 +1,5 @@
 import { Code } from "../../gen/ts/google/rpc/code_pb.ts";
-import { ExecutionError, type RunnerError, type RunnerReason, ValidationError } from "./client-errors.ts";
+import { ExecutionError, misuse, type RunnerError, type RunnerReason, ValidationError } from "./client-errors.ts";
 
 /** A status that the service did not send: the connection, a proxy or this client's own library did. */
 export interface TransportFault {
@@ -67,8 +67,10 @@ function ofProxy({ code, message, cause }: TransportFault, address: string): Run
 }
 
 function ofMessage({ code, message, cause }: TransportFault, address: string): RunnerError | undefined {
-  const decoding = /^Response message parsing error: (.*)$/s.exec(message)?.[1];
+  const decoding = /^(?:Response message parsing error|parse binary): (.*)$/s.exec(message)?.[1];
   if (decoding !== undefined) return undecodable(address, decoding, cause);
+  const encoding = /^serialize binary: (.*)$/s.exec(message)?.[1];
+  if (encoding !== undefined) return misuse("/request", `cannot be sent: ${encoding}`, cause);
   if (code !== Code.RESOURCE_EXHAUSTED || !/larger than (max|configured readMaxBytes)/.test(message)) return undefined;
   const isAnswer = message.includes(`vs ${maxMessageBytes})`);
   return failure({

@@ -1,5 +1,13 @@
-import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, type MessageShape, toJson } from "@bufbuild/protobuf";
+import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import {
+  BadRequestSchema,
+  DebugInfoSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from "../../gen/ts/google/rpc/error_details_pb.ts";
+import { JobErrorSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { PluginRunnerError } from "../errors.ts";
 import { type Admission, callerGone } from "../grpc/admission.ts";
 import type { StreamHandler, UnaryHandler } from "../grpc/call.ts";
@@ -57,8 +65,19 @@ export class ConnectCalls {
 export function connectError(error: PluginRunnerError): ConnectError {
   const { code, message, details } = toStatus(error);
   const found = new ConnectError(message, code);
-  found.details = details.map(({ typeUrl, value }) => ({ type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1), value }));
+  found.details = details.map(outgoing);
   return found;
+}
+
+/** The details that this service sends. */
+const detailSchemas = [ErrorInfoSchema, BadRequestSchema, DebugInfoSchema, RetryInfoSchema, JobErrorSchema];
+
+/** A detail, and beside its bytes what they say, for those who read the answer as JSON: https://connectrpc.com/docs/protocol#error-end-stream. */
+function outgoing(any: Any) {
+  const type = any.typeUrl.slice(any.typeUrl.lastIndexOf("/") + 1);
+  const schema = detailSchemas.find(({ typeName }) => typeName === type);
+  const message = schema && anyUnpack(any, schema);
+  return { type, value: any.value, ...(message && { debug: toJson(schema, message) }) };
 }
 
 /** What a handler sends, one message at a time as they are taken. The handler is aborted when the iteration is left. */

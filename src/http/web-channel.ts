@@ -4,11 +4,23 @@ import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { type Status, StatusSchema } from "../../gen/ts/google/rpc/status_pb.ts";
+import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { bearerOf } from "../grpc/bearer.ts";
 import type { Channel } from "../grpc/channel.ts";
-import { closedError, localError, type RunnerError } from "../grpc/client-errors.ts";
+import { closedError, ExecutionError, localError, misuse, type RunnerError } from "../grpc/client-errors.ts";
 import { fromFailedCall } from "../grpc/failed-call.ts";
 import { maxTimerMs } from "../util/timer.ts";
+import { takeWatchSlot } from "./watch-slots.ts";
+
+/** Calls whose streams last as long as somebody watches. */
+const watches: readonly string[] = [
+  PluginRunner.method.watchJob.name,
+  PluginRunner.method.watchJobs.name,
+  PluginRunner.method.watchRun.name,
+];
+
+/** How long a server may take to show that it is there. */
+const probeMs = 3000;
 
 /** A channel of what browsers have: `fetch`, by the Connect protocol. */
 export class WebChannel implements Channel {
@@ -16,9 +28,17 @@ export class WebChannel implements Channel {
   readonly #transport: Transport;
   readonly #headers: Record<string, string>;
   readonly #closing = new AbortController();
+  /** The origin of the page that this runs in; undefined outside pages. */
+  readonly #page: string | undefined;
+  /** Whether a call was answered: the page's origin is allowed then. */
+  #answered = false;
 
-  constructor(baseUrl: string, token: string | undefined) {
+  constructor(baseUrl: string, token: string | undefined, page: string | undefined) {
+    if (!URL.canParse(baseUrl) || !/^https?:$/.test(new URL(baseUrl).protocol)) {
+      throw misuse("/baseUrl", `is ${baseUrl}, and has to be a URL like http://127.0.0.1:8080`);
+    }
     this.address = baseUrl;
+    this.#page = page;
     this.#transport = createConnectTransport({ baseUrl, useBinaryFormat: true });
     const authorization = bearerOf(token);
     this.#headers = authorization ? { authorization } : {};
@@ -33,9 +53,11 @@ export class WebChannel implements Channel {
     const end = this.#endWith(signal);
     const timeout = timeoutMs < maxTimerMs ? timeoutMs : undefined;
     try {
-      return (await this.#transport.unary(method, end, timeout, this.#headers, request)).message;
+      const { message } = await this.#transport.unary(method, end, timeout, this.#headers, request);
+      this.#answered = true;
+      return message;
     } catch (error) {
-      throw this.#failed(error, end);
+      throw await this.#failed(error, end);
     }
   }
 
@@ -47,14 +69,17 @@ export class WebChannel implements Channel {
     // `fetch` goes on while a body is not read: only the signal ends it.
     const left = new AbortController();
     const end = this.#endWith(signal);
+    const release = await this.#slotFor(method, end);
     try {
       const both = AbortSignal.any([end, left.signal]);
       const { message } = await this.#transport.stream(method, both, undefined, this.#headers, only(request));
+      this.#answered = true;
       yield* message;
     } catch (error) {
-      throw this.#failed(error, end);
+      throw await this.#failed(error, end);
     } finally {
       left.abort();
+      release?.();
     }
   }
 
@@ -68,7 +93,14 @@ export class WebChannel implements Channel {
     return end;
   }
 
-  #failed(error: unknown, end: AbortSignal): RunnerError {
+  /** With TLS, all calls share one connection. */
+  async #slotFor(method: DescMethodServerStreaming, end: AbortSignal): Promise<(() => void) | undefined> {
+    const { protocol, origin } = new URL(this.address);
+    if (this.#page === undefined || protocol === "https:" || !watches.includes(method.name)) return undefined;
+    return takeWatchSlot(origin, end);
+  }
+
+  async #failed(error: unknown, end: AbortSignal): Promise<unknown> {
     if (end.aborted) return end.reason;
     if (!(error instanceof ConnectError))
       return localError("The call failed in this client; see the error's cause.", error);
@@ -76,7 +108,38 @@ export class WebChannel implements Channel {
     const details = statusOf(error);
     // `fetch` says nothing of why it failed; what no server has answered is UNAVAILABLE, as it is in gRPC.
     const unanswered = !error.isWireError && code === Code.Unknown;
+    if (unanswered && (await this.#refusesPage(end))) return this.#refused(error);
+    if (end.aborted) return end.reason;
+    if (details.details.length > 0) this.#answered = true;
     return fromFailedCall({ code: unanswered ? Code.Unavailable : code, message, details, cause: error }, this.address);
+  }
+
+  /**
+   * Whether a server that `fetch` failed at is there: browsers do not tell a page that its origin was refused, but let it
+   * see whether a request that it may not read is answered. One that has answered this page before is down instead.
+   */
+  async #refusesPage(end: AbortSignal): Promise<boolean> {
+    if (this.#answered || this.#page === undefined || new URL(this.address).origin === this.#page) return false;
+    const signal = AbortSignal.any([end, AbortSignal.timeout(probeMs)]);
+    try {
+      await fetch(this.address, { mode: "no-cors", credentials: "omit", cache: "no-store", signal });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #refused(cause: unknown): RunnerError {
+    return new ExecutionError({
+      reason: "FORBIDDEN",
+      code: Code.PermissionDenied,
+      message:
+        `${this.address} is there, and does not let pages of ${this.#page} call it: start the service with ` +
+        `--http-allow-origin ${this.#page}.`,
+      metadata: { address: this.address, origin: this.#page ?? "" },
+      isFinal: true,
+      cause,
+    });
   }
 }
 

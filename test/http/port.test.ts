@@ -37,6 +37,7 @@ test("an error has its code, its message and its details", async () => {
   assert.match(message, /nowhere/);
   const info = details.find(({ type }: { type: string }) => type === ErrorInfoSchema.typeName);
   assert.match(Buffer.from(info.value, "base64").toString(), /PLUGIN_NOT_FOUND/);
+  assert.partialDeepStrictEqual(info.debug, { reason: "PLUGIN_NOT_FOUND", metadata: { plugin: "nowhere" } });
 });
 
 test("what is no call gets the status of HTTP for it, and the port answers the next one", async () => {
