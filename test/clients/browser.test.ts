@@ -6,6 +6,7 @@ import { withoutCertificates } from "../support/certificates.ts";
 import { readCases } from "./cases.ts";
 import { runCase } from "./run-case.ts";
 import { startTargets, type Targets } from "./targets.ts";
+import { testValues } from "./values.ts";
 
 /** How each target of the cases is reached. A browser's own are its authorities and certificates. */
 const targets: Record<string, (all: Targets) => ConnectOptions> = {
@@ -38,4 +39,6 @@ describe("the browser's client passes the cases of every client, by fetch", { sk
       await runCase(one, { client, proxied, cut: all.proxy.cut });
     });
   }
+
+  testValues(() => open.adopt(connect({ baseUrl: all.web.plain }), (one) => one.close()));
 });

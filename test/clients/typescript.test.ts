@@ -5,6 +5,7 @@ import { withoutCertificates } from "../support/certificates.ts";
 import { readCases } from "./cases.ts";
 import { runCase } from "./run-case.ts";
 import { startTargets, type Targets } from "./targets.ts";
+import { testValues } from "./values.ts";
 
 /** How each target of the cases is reached. */
 const targets: Record<string, (all: Targets) => ConnectOptions> = {
@@ -40,4 +41,6 @@ describe("the TypeScript client in Node passes the cases of every client", { ski
       });
     });
   }
+
+  testValues(() => clientOf({ address: all.plain }));
 });
