@@ -75,7 +75,7 @@ async function list(client: Client, rest: readonly string[], values: Values, io:
     if (more) break;
     jobs.push(job);
   }
-  if (values.json) await print(io.stdout, JSON.stringify({ jobs: jobs.map(jobToJson) }));
+  if (values.json) await print(io.stdout, JSON.stringify({ jobs: jobs.map((job) => jobToJson(job)) }));
   else for (const row of jobRows(jobs)) await print(io.stdout, row);
   if (more) io.stderr.write(`There are more than these ${limit}: --limit N lists so many, --all lists all.\n`);
 }

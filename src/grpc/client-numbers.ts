@@ -2,7 +2,14 @@
  * Numbers that JSON has no literal for travel as texts, with pointers beside the value. Here the client puts them in
  * their places before its caller sees a message, and takes them out again to print one.
  */
-import { clone, type DescMessage, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
+import {
+  clone,
+  type DescMessage,
+  type JsonValue,
+  type JsonWriteOptions,
+  type MessageShape,
+  toJson,
+} from "@bufbuild/protobuf";
 import { type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { type JobEvent, JobEventSchema, type JobResult } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import { type Job, type JobError, JobSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
@@ -47,19 +54,21 @@ export function numbersInVerdict(verdict: ValidateParamsResponse): ValidateParam
 }
 
 /** A job in Protobuf's JSON mapping: its numbers without a literal are texts again, as grpcurl prints them. */
-export function jobToJson(job: Job): JsonValue {
-  return asJson(JobSchema, job, visitJob);
+export function jobToJson(job: Job, options?: JsonOptions): JsonValue {
+  return asJson(JobSchema, job, visitJob, options);
 }
 
 /** The same for an event. */
-export function eventToJson(event: JobEvent): JsonValue {
-  return asJson(JobEventSchema, event, visitEvent);
+export function eventToJson(event: JobEvent, options?: JsonOptions): JsonValue {
+  return asJson(JobEventSchema, event, visitEvent, options);
 }
 
 /** The same for a verdict on params. */
-export function verdictToJson(verdict: ValidateParamsResponse): JsonValue {
-  return asJson(ValidateParamsResponseSchema, verdict, visitVerdict);
+export function verdictToJson(verdict: ValidateParamsResponse, options?: JsonOptions): JsonValue {
+  return asJson(ValidateParamsResponseSchema, verdict, visitVerdict, options);
 }
+
+type JsonOptions = Partial<JsonWriteOptions>;
 
 type Change = (value: JsonValue, pointers: readonly string[]) => JsonValue;
 
@@ -67,10 +76,11 @@ function asJson<Desc extends DescMessage>(
   desc: Desc,
   message: MessageShape<Desc>,
   visit: (message: MessageShape<Desc>, change: Change) => void,
+  options: JsonOptions | undefined,
 ): JsonValue {
   const copy = clone(desc, message);
   visit(copy, withTexts);
-  return toJson(desc, copy);
+  return toJson(desc, copy, options);
 }
 
 /** The values of a message that are plain objects are changed as they stand: a root is never a number itself. */

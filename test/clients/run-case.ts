@@ -3,11 +3,11 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { connect as dial } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { enumToJson, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { enumToJson, type JsonValue } from "@bufbuild/protobuf";
 import { status } from "@grpc/grpc-js";
 import {
+  eventToJson,
   type JobEvent,
-  JobEventSchema,
   type JobHandle,
   JobStateSchema,
   RunnerError,
@@ -213,7 +213,7 @@ function checkOrder(events: readonly JobEvent[]): void {
 }
 
 function checkEvents(events: readonly JobEvent[], { events: expected = [], logs = [] }: Expectation): void {
-  const found = events.map((event) => toJson(JobEventSchema, event, { useProtoFieldName: true }));
+  const found = events.map((event) => eventToJson(event, { useProtoFieldName: true }));
   let from = 0;
   for (const one of expected) {
     const at = found.findIndex((event, index) => index >= from && holds(event, withText(one)));
