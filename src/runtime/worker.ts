@@ -11,6 +11,7 @@ import { type Carried, withNumbers } from "../util/non-finite.ts";
 import { toPlainJson } from "../util/plain-json.ts";
 import type {
   Binding,
+  DescribedAction,
   RunRequest,
   ValidateRequest,
   WorkerAnswer,
@@ -90,7 +91,7 @@ async function handle(request: WorkerRequest, signal: AbortSignal): Promise<Carr
   const bound = bindingFor(request);
   switch (request.type) {
     case "describe":
-      return toPlainJson(await guard.run("describe", () => describeActions(bound, request.entrypoints)));
+      return carried(await guard.run("describe", () => describeActions(bound, request.entrypoints)));
     case "validate": // the service has validated: a schema is all that a JavaScript action says of its params
       await guard.run("validate", () => validate(bound, request));
       return { value: request.params, nonFinite: request.non_finite ?? [] };
@@ -99,6 +100,11 @@ async function handle(request: WorkerRequest, signal: AbortSignal): Promise<Carr
     default:
       throw new PluginRunnerError("INTERNAL", `A JavaScript worker does not answer ${request.type}.`);
   }
+}
+
+/** Each schema is held to the limits of clients for itself. */
+function carried(described: readonly DescribedAction[]): Carried {
+  return toPlainJson(described, { levels: Number.POSITIVE_INFINITY });
 }
 
 async function validate(bound: Binding, request: ValidateRequest): Promise<void> {

@@ -25,6 +25,8 @@ export interface PlainJsonFault {
 export interface PlainJsonOptions {
   /** What stands at the place of a fault. Default: null. */
   instead?: (value: unknown) => JsonValue;
+  /** How many levels of messages it may take. Default: as many as clients can read. */
+  levels?: number;
   /** What stands for a member that is undefined. Default: it is left out. */
   absent?: null;
   /** What a member is called whose name has half a surrogate pair. Default: it is a fault. */
@@ -38,16 +40,16 @@ export interface PlainJsonOptions {
  * arrays lists; `toJSON` is asked; instances give their own properties.
  */
 export function toPlainJson(value: unknown, options: PlainJsonOptions = {}): PlainJson {
-  if (isPlainNow(value)) return { value, nonFinite: [], faults: [] };
+  if (isPlainNow(value, options.levels ?? maxMessageLevels)) return { value, nonFinite: [], faults: [] };
   const encoder = new Encoder(options);
   const encoded = encoder.encode(value, undefined, "");
   return { value: encoded ?? null, nonFinite: encoder.nonFinite, faults: encoder.faults };
 }
 
 /** A getter of the value's author may throw; the encoder then says where. */
-function isPlainNow(value: unknown): value is JsonValue {
+function isPlainNow(value: unknown, levels: number): value is JsonValue {
   try {
-    return isPlainJson(value, maxMessageLevels);
+    return isPlainJson(value, levels);
   } catch {
     return false;
   }
@@ -129,7 +131,7 @@ class Encoder {
     for (let above = parent; above !== undefined; above = above.parent) {
       if (above.value === value) return this.#fault(parent, key, "cycle", value);
     }
-    const frame: Frame = { parent, key, value, levels: parent?.levels ?? maxMessageLevels };
+    const frame: Frame = { parent, key, value, levels: parent?.levels ?? this.#options.levels ?? maxMessageLevels };
     try {
       if (Array.isArray(value)) return this.#list(value, frame);
       return isPlain(value) && !hasToJson(value) ? this.#entries(value, frame) : this.#instance(value, frame);

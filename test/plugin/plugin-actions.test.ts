@@ -241,6 +241,18 @@ test("a broken schema is the action's fault, and changes with the file", async (
   assert.ok((await catalog.action(changed, "a", "", signal)).validator);
 });
 
+test("a default that JSON has no literal for is shown as text, and filled in as the number", async (t) => {
+  const files = { "p/config.yaml": "name: n\ncode: c\n", "p/index.ts": "export const train = defineAction({});\n" };
+  const { catalog, plugin, inspector, find } = await open(t, files, "p");
+  const params_schema = { type: "object", properties: { best: { type: "number", default: Number.NEGATIVE_INFINITY } } };
+  inspector.described = [described("train", "./index.ts#train", { params_schema })];
+  const [shown] = (await catalog.describe(plugin, signal)).actions;
+  assert.deepEqual(shown?.paramsSchema?.properties, { best: { type: "number", default: "-Infinity" } });
+  const params = {};
+  (await find("train")).validator?.(params);
+  assert.deepEqual(params, { best: Number.NEGATIVE_INFINITY });
+});
+
 test("a schema in code that nests too deep for clients is an issue of the plugin, and is not shown", async (t) => {
   const { catalog, plugin, inspector } = await open(t, digits, "p");
   let deep: JsonObject = {};

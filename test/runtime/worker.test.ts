@@ -134,6 +134,15 @@ test("what a run logs goes to standard error, and nothing but answers to the des
   assert.equal(String((await logged)[0]), 'WARNING careful {"at":"1970-01-01T00:00:00.000Z"}\n');
 });
 
+test("a schema comes as deep as clients can read it, with its numbers", async () => {
+  await using worker = bound();
+  worker.request({ type: "describe", entrypoints: { deep: "./index.ts#deep" } });
+  const answer = await worker.answer();
+  assert.ok(answer.ok);
+  assert.match(JSON.stringify(answer.value), /"params_schema":(\{"not":){29}\{"default":"Infinity"\}/);
+  assert.deepEqual(answer.non_finite, [`/0/params_schema${"/not".repeat(29)}/default`]);
+});
+
 test("describe and validate are answered, scan is refused", async () => {
   await using worker = bound();
   worker.request({ type: "describe", entrypoints: { greet: "./index.ts" } });
