@@ -51,7 +51,7 @@ export const code: Group = {
         assert.ok(action instanceof ActionNotFoundError);
         assert.deepEqual([action.reason, action.metadata.nearest], ["ACTION_NOT_FOUND", "version"]);
         const params = await failure(run(client, mode, `${language}-params`, "codet"));
-        assert.deepEqual([params.reason, params.metadata.available], ["ACTION_NOT_FOUND", "coded, configured"]);
+        assert.deepEqual([params.reason, params.metadata.available], ["ACTION_NOT_FOUND", "coded, configured, open"]);
       });
 
       check(
