@@ -4,18 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Endpoint, Uri};
+use tonic::transport::Endpoint;
 
+use crate::address::{DEFAULT_PORT, uri_of, with_port};
 use crate::client::Client;
-use crate::connection::Connection;
+use crate::connection::{Connection, Target};
+use crate::dial::Dial;
 use crate::error::Error;
 use crate::link::{LinkOptions, OnRetry};
 use crate::tls::Tls;
 
-const DEFAULT_ADDRESS: &str = "127.0.0.1:50151";
-
-/// How long a host may stay silent that is to take a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// Where the service is, and how to speak to it: see [`Client::builder`].
@@ -25,17 +23,22 @@ pub struct ClientBuilder {
     address: Option<String>,
     token: Option<String>,
     tls: Option<Tls>,
+    connect_timeout: Duration,
     options: LinkOptions,
 }
 
 impl ClientBuilder {
     pub(crate) fn new() -> Self {
-        let options =
-            LinkOptions { silence: Duration::from_secs(30), retry_for: Duration::from_secs(600), on_retry: None };
-        Self { address: None, token: None, tls: None, options }
+        let options = LinkOptions {
+            silence: Duration::from_secs(30),
+            retry_for: Duration::from_secs(600),
+            on_retry: None,
+            connection: None,
+        };
+        Self { address: None, token: None, tls: None, connect_timeout: Duration::from_secs(20), options }
     }
 
-    /// `host:port`. Default: `PLUGIN_RUNNER_ADDRESS`, then `127.0.0.1:50151`.
+    /// `host:port`, or `host` for the port 50151. Default: `PLUGIN_RUNNER_ADDRESS`, then `127.0.0.1:50151`.
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
         self
@@ -53,7 +56,13 @@ impl ClientBuilder {
         self
     }
 
-    /// A watch that hears nothing for so long is opened again. Default: 30 seconds, three heartbeats.
+    /// How long a host may be silent that is to take a connection, TLS and its first word included. Default: 20 seconds.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// A watch that hears nothing for so long is opened again, on a new connection. Default: 30 seconds, three heartbeats.
     pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
         self.options.silence = timeout;
         self
@@ -75,17 +84,19 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// An [`Error::Execution`] when the address, the token or a certificate is malformed.
+    /// An [`Error::Validation`] when the address, the token or a certificate is malformed.
     ///
     /// # Panics
     ///
     /// Outside a Tokio runtime.
     pub fn connect(self) -> Result<Client, Error> {
-        let address = address_of(self.address, env::var("PLUGIN_RUNNER_ADDRESS").ok());
+        let address = with_port(&address_of(self.address, env::var("PLUGIN_RUNNER_ADDRESS").ok()))?;
         let token = token_of(self.token, env::var("PLUGIN_RUNNER_TOKEN").ok());
-        let channel = endpoint(&address, self.tls)?.connect_lazy();
         let token = token.as_deref().map(bearer).transpose()?;
-        Ok(Client { connection: Connection::new(address, channel, token), options: self.options })
+        let dial = Dial::new(self.tls.is_some(), self.connect_timeout);
+        let endpoint = endpoint(&address, self.tls, self.connect_timeout)?;
+        let target = Target { address, endpoint, dial, token };
+        Ok(Client { connection: Connection::new(target), options: self.options })
     }
 }
 
@@ -98,33 +109,30 @@ impl fmt::Debug for ClientBuilder {
 
 fn address_of(given: Option<String>, environment: Option<String>) -> String {
     let named = [given, environment].into_iter().flatten().find(|address| !address.is_empty());
-    named.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned())
+    named.unwrap_or_else(|| format!("127.0.0.1:{DEFAULT_PORT}"))
 }
 
 fn token_of(given: Option<String>, environment: Option<String>) -> Option<String> {
     given.or(environment).filter(|token| !token.is_empty())
 }
 
-fn endpoint(address: &str, tls: Option<Tls>) -> Result<Endpoint, Error> {
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let uri = Uri::builder().scheme(scheme).authority(address).path_and_query("/").build();
-    let uri = uri.map_err(|error| Error::local(format!("{address:?} is not of the form host:port."), error))?;
-    let endpoint = Endpoint::from(uri)
-        .connect_timeout(CONNECT_TIMEOUT)
+fn endpoint(address: &str, tls: Option<Tls>, connect_timeout: Duration) -> Result<Endpoint, Error> {
+    let endpoint = Endpoint::from(uri_of(address, tls.is_some())?)
+        .connect_timeout(connect_timeout)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
         .keep_alive_while_idle(true);
     match tls {
         Some(tls) => endpoint
-            .tls_config(tls.into_config())
-            .map_err(|error| Error::local("The certificates cannot be used.", error)),
+            .tls_config(tls.into_config()?)
+            .map_err(|error| Error::request("/tls", format!("has certificates that cannot be used: {error}"))),
         None => Ok(endpoint),
     }
 }
 
 fn bearer(token: &str) -> Result<MetadataValue<Ascii>, Error> {
     let mut value = MetadataValue::try_from(format!("Bearer {token}"))
-        .map_err(|error| Error::local("The token has characters that cannot be sent.", error))?;
+        .map_err(|_| Error::request("/token", "has characters that a header cannot carry"))?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -135,7 +143,8 @@ mod tests {
 
     fn refused(builder: ClientBuilder) -> String {
         let error = builder.connect().unwrap_err();
-        assert_eq!(error.reason(), "INTERNAL");
+        assert_eq!(error.reason(), "REQUEST_INVALID");
+        assert!(matches!(error, Error::Validation(_)));
         error.to_string()
     }
 
@@ -144,9 +153,8 @@ mod tests {
         for address in ["a b:1", "http://runner:50151", "runner/1"] {
             assert!(refused(Client::builder().address(address)).contains(address));
         }
-        assert!(refused(Client::builder().token("two\nlines")).contains("token"));
-        let tls = Tls::new().identity("no certificate", "no key");
-        assert!(refused(Client::builder().tls(tls)).contains("certificates"));
+        let token = refused(Client::builder().token("two\nlines"));
+        assert!(token.contains("/token") && !token.contains("two"), "{token}");
     }
 
     #[test]

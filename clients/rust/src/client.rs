@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, TryStreamExt};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::builder::ClientBuilder;
 use crate::connection::{Connection, Stub};
@@ -10,8 +9,8 @@ use crate::error::Error;
 use crate::feed::Feed;
 use crate::job::JobHandle;
 use crate::jobs_watch::{JobsUpdate, JobsWatch};
-use crate::json;
 use crate::link::LinkOptions;
+use crate::non_finite::Restore;
 use crate::pages::Pages;
 use crate::proto::submit_job_response::Update;
 use crate::proto::{
@@ -20,6 +19,7 @@ use crate::proto::{
 };
 use crate::retry::retrying;
 use crate::run::{Mode, Run};
+use crate::value::Value;
 use crate::verdict::Verdict;
 
 /// How much longer a call may take than its run, so that the service's own word about the timeout arrives.
@@ -56,10 +56,13 @@ impl Client {
         if run.mode == Mode::Job {
             return Ok(Value::from(self.submit(run).await?.id()));
         }
+        let told = run.on_warning.clone();
         let limit = run.timeout.map(|timeout| timeout.saturating_add(DEADLINE_GRACE));
         let send = |mut stub: Stub, request| async move { stub.run_plugin(request).await };
-        let response = self.connection.call_within(limit, run.into_run_request()?, send).await?;
-        Ok(response.result.map_or(Value::Null, json::from_value))
+        let mut response = self.connection.call_within(limit, run.into_run_request()?, send).await?;
+        response.restore();
+        told.tell(&response.warnings);
+        Ok(response.result.into())
     }
 
     /// Runs an action and returns its result as a type of the caller's.
@@ -68,7 +71,7 @@ impl Client {
     ///
     /// As [`run`](Self::run), and an [`Error::Execution`] when the result is not of that type.
     pub async fn run_as<T: DeserializeOwned>(&self, run: Run) -> Result<T, Error> {
-        decode(self.run(run).await?)
+        self.run(run).await?.to()
     }
 
     /// Submits a job and returns once the service has recorded it. It goes on whatever becomes of the handle.
@@ -77,12 +80,14 @@ impl Client {
     ///
     /// Why the job cannot be started.
     pub async fn submit(&self, run: Run) -> Result<JobHandle, Error> {
+        let told = run.on_warning.clone();
         let submission = run.into_submission()?;
         let send = |mut stub: Stub, request| async move { stub.submit_job(request).await };
         let job_id = retrying(|| async {
             let mut messages = self.connection.stream(submission.clone(), send).await?;
             while let Some(message) = messages.try_next().await? {
                 if let Some(Update::Snapshot(job)) = message.update {
+                    told.tell(&job.warnings);
                     return Ok(job.job_id);
                 }
             }
@@ -106,7 +111,8 @@ impl Client {
             let request = ListJobsRequest { page_token, ..request.clone() };
             let send = |mut stub: Stub, request| async move { stub.list_jobs(request).await };
             async move {
-                let page = connection.call(request, send).await?;
+                let mut page = connection.call(request, send).await?;
+                page.jobs.iter_mut().for_each(Job::restore);
                 Ok((page.jobs, page.next_page_token))
             }
             .boxed()
@@ -123,7 +129,7 @@ impl Client {
             let send = |mut stub: Stub, request| async move { stub.watch_jobs(request).await };
             async move { connection.stream(request, send).await }.boxed()
         };
-        Feed::new(JobsWatch::new(open, self.options.clone()))
+        Feed::new(JobsWatch::new(open, self.link_options()))
     }
 
     /// The plugins that the service has, sorted by code.
@@ -172,12 +178,10 @@ impl Client {
         let send = |mut stub: Stub, request| async move { stub.get_server_info(request).await };
         self.connection.call(GetServerInfoRequest {}, send).await
     }
-}
 
-/// A result as a type of the caller's.
-pub(crate) fn decode<T: DeserializeOwned>(result: Value) -> Result<T, Error> {
-    serde_json::from_value(result)
-        .map_err(|error| Error::local(format!("The result is of another type than expected: {error}"), error))
+    pub(crate) fn link_options(&self) -> LinkOptions {
+        LinkOptions { connection: Some(self.connection.clone()), ..self.options.clone() }
+    }
 }
 
 /// A response always has its resource.

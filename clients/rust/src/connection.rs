@@ -1,12 +1,15 @@
+use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
+use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::Channel;
+use tonic::transport::Endpoint;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::dial::Dial;
 use crate::error::Error;
 use crate::proto::plugin_runner_client::PluginRunnerClient;
 use crate::retry::retrying;
@@ -17,29 +20,52 @@ const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 /// The service takes a longer deadline for one that has passed.
 const MAX_DEADLINE: Duration = Duration::from_secs(24 * 24 * 60 * 60);
 
-pub(crate) type Stub = PluginRunnerClient<Channel>;
+pub(crate) type Stub = PluginRunnerClient<tonic::transport::Channel>;
 type Answer<R> = Result<Response<R>, Status>;
 
 /// The messages of one call.
 pub(crate) type Messages<M> = BoxStream<'static, Result<M, Error>>;
 
-/// A connection with a token, whose calls fail with an [`Error`].
-#[derive(Clone, Debug)]
-pub(crate) struct Connection {
-    address: Arc<str>,
+/// Where a connection goes to, and how.
+pub(crate) struct Target {
+    pub(crate) address: String,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) dial: Dial,
+    pub(crate) token: Option<MetadataValue<Ascii>>,
+}
+
+/// A connection with a token, whose calls fail with an [`Error`]. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Connection(Arc<Shared>);
+
+struct Shared {
+    target: Target,
+    current: Mutex<Current>,
+}
+
+/// The stub of the newest connection, and since when it is that.
+struct Current {
     stub: Stub,
-    token: Option<MetadataValue<Ascii>>,
+    since: Instant,
 }
 
 impl Connection {
-    pub(crate) fn new(address: String, channel: Channel, token: Option<MetadataValue<Ascii>>) -> Self {
-        let stub = Stub::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
-        let address = address.into();
-        Self { address, stub, token }
+    pub(crate) fn new(target: Target) -> Self {
+        let current = Mutex::new(Current { stub: stub_of(&target), since: Instant::now() });
+        Self(Arc::new(Shared { target, current }))
     }
 
     pub(crate) fn address(&self) -> &str {
-        &self.address
+        &self.0.target.address
+    }
+
+    /// Leaves a connection on which nothing was heard since a time: the next call makes another. Streams that are open
+    /// keep theirs.
+    pub(crate) fn renew(&self, silent_since: Instant) {
+        let mut current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.since <= silent_since {
+            *current = Current { stub: stub_of(&self.0.target), since: Instant::now() };
+        }
     }
 
     /// Makes a call, and makes it again while the service does not take it.
@@ -68,7 +94,7 @@ impl Connection {
             if let Some(limit) = limit {
                 request.set_timeout(limit);
             }
-            self.received(send(self.stub.clone(), request).await)
+            self.received(send(self.stub(), request).await)
         })
         .await
     }
@@ -83,14 +109,18 @@ impl Connection {
         M: Send + 'static,
         F: Future<Output = Answer<Streaming<M>>>,
     {
-        let messages = self.received(send(self.stub.clone(), self.request(message)).await)?;
-        let address = self.address.clone();
-        Ok(messages.map_err(move |status| to_error(status, &address)).boxed())
+        let messages = self.received(send(self.stub(), self.request(message)).await)?;
+        let connection = self.clone();
+        Ok(messages.map_err(move |status| to_error(status, connection.address())).boxed())
+    }
+
+    fn stub(&self) -> Stub {
+        self.0.current.lock().unwrap_or_else(PoisonError::into_inner).stub.clone()
     }
 
     fn request<Q>(&self, message: Q) -> Request<Q> {
         let mut request = Request::new(message);
-        if let Some(token) = &self.token {
+        if let Some(token) = &self.0.target.token {
             request.metadata_mut().insert("authorization", token.clone());
         }
         request
@@ -99,7 +129,19 @@ impl Connection {
     fn received<R>(&self, answer: Answer<R>) -> Result<R, Error> {
         match answer {
             Ok(response) => Ok(response.into_inner()),
-            Err(status) => Err(to_error(status, &self.address)),
+            Err(status) => Err(to_error(status, self.address())),
         }
     }
+}
+
+/// Without the token.
+impl fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Connection").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+fn stub_of(target: &Target) -> Stub {
+    let channel = target.endpoint.connect_with_connector_lazy(target.dial.clone());
+    Stub::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES)
 }

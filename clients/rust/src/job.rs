@@ -1,14 +1,17 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures_util::FutureExt;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use crate::client::{Client, decode, present};
+use crate::client::{Client, present};
 use crate::connection::Stub;
 use crate::error::Error;
 use crate::feed::Feed;
-use crate::json;
+use crate::non_finite::Restore;
 use crate::proto::job_event::Payload;
 use crate::proto::{CancelJobRequest, DeleteJobRequest, GetJobRequest, Job, JobEvent, WatchJobRequest};
+use crate::reason;
+use crate::value::Value;
 use crate::watch::{JobUpdate, JobWatch};
 
 /// One job. It goes on whatever becomes of this handle.
@@ -53,7 +56,7 @@ impl JobHandle {
             let send = |mut stub: Stub, request| async move { stub.watch_job(request).await };
             async move { connection.stream(request, send).await }.boxed()
         };
-        Feed::new(JobWatch::new(open, sequence, self.client.options.clone()))
+        Feed::new(JobWatch::new(open, sequence, self.client.link_options()))
     }
 
     /// Waits for the job's end and returns its result. Dropping the future ends the wait, not the job.
@@ -68,14 +71,14 @@ impl JobHandle {
             return Err(Error::of_job(&self.id, error));
         }
         if let Some(result) = job.result {
-            return Ok(json::from_value(result));
+            return Ok(result.into());
         }
         // The record of a large job leaves the result out; the last event has it.
         let mut updates = self.watch_after(job.last_sequence - i64::from(ended));
         while let Some(update) = updates.try_next().await? {
             let JobUpdate::Event(event) = update else { continue };
             match event.payload {
-                Some(Payload::Result(result)) => return Ok(result.value.map_or(Value::Null, json::from_value)),
+                Some(Payload::Result(result)) => return Ok(result.value.into()),
                 Some(Payload::Error(error)) => return Err(Error::of_job(&self.id, error)),
                 _ => {}
             }
@@ -89,7 +92,7 @@ impl JobHandle {
     ///
     /// As [`result`](Self::result), and an [`Error::Execution`] when the result is not of that type.
     pub async fn result_as<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        decode(self.result().await?)
+        self.result().await?.to()
     }
 
     /// The job as it is, with its params and its result.
@@ -100,7 +103,7 @@ impl JobHandle {
     pub async fn get(&self) -> Result<Job, Error> {
         let request = GetJobRequest { job_id: self.id.clone() };
         let send = |mut stub: Stub, request| async move { stub.get_job(request).await };
-        present(self.client.connection.call(request, send).await?.job)
+        restored(self.client.connection.call(request, send).await?.job)
     }
 
     /// Tells the job to stop, and returns it as it is then. One that has ended stays as it is.
@@ -111,7 +114,7 @@ impl JobHandle {
     pub async fn cancel(&self) -> Result<Job, Error> {
         let request = CancelJobRequest { job_id: self.id.clone() };
         let send = |mut stub: Stub, request| async move { stub.cancel_job(request).await };
-        present(self.client.connection.call(request, send).await?.job)
+        restored(self.client.connection.call(request, send).await?.job)
     }
 
     /// Deletes the record, the events and the files of the job, which has to have ended.
@@ -121,8 +124,21 @@ impl JobHandle {
     /// As [`get`](Self::get), or with the reason `JOB_NOT_FINISHED`.
     pub async fn delete(&self) -> Result<(), Error> {
         let request = DeleteJobRequest { job_id: self.id.clone() };
-        let send = |mut stub: Stub, request| async move { stub.delete_job(request).await };
-        self.client.connection.call(request, send).await?;
-        Ok(())
+        let tries = AtomicUsize::new(0);
+        let send = |mut stub: Stub, request| {
+            tries.fetch_add(1, Ordering::Relaxed);
+            async move { stub.delete_job(request).await }
+        };
+        match self.client.connection.call(request, send).await {
+            // An earlier try has done it, and its answer was lost.
+            Err(error) if error.reason() == reason::JOB_NOT_FOUND && tries.load(Ordering::Relaxed) > 1 => Ok(()),
+            outcome => outcome.map(|_| ()),
+        }
     }
+}
+
+fn restored(job: Option<Job>) -> Result<Job, Error> {
+    let mut job = present(job)?;
+    job.restore();
+    Ok(job)
 }

@@ -4,6 +4,7 @@ use std::mem;
 use crate::error::Error;
 use crate::feed::Source;
 use crate::link::{Link, LinkOptions, Opening};
+use crate::non_finite::Restore;
 use crate::proto::watch_jobs_response::Update;
 use crate::proto::{Job, WatchJobsResponse};
 
@@ -61,7 +62,8 @@ impl JobsWatch {
         Ok(())
     }
 
-    fn take_snapshot(&mut self, job: Box<Job>) {
+    fn take_snapshot(&mut self, mut job: Box<Job>) {
+        job.restore();
         self.unconfirmed.remove(&job.job_id);
         self.known.insert(job.job_id.clone());
         self.ready.push_back(JobsUpdate::Snapshot(job));

@@ -1,22 +1,27 @@
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod builder;
 mod client;
 mod connection;
+mod dial;
 mod error;
 mod feed;
 mod job;
 mod jobs_watch;
-pub mod json;
 mod link;
+mod non_finite;
 mod pages;
+mod params;
 pub mod proto;
+pub mod reason;
 mod retry;
 mod run;
 #[cfg(test)]
 mod script;
 mod status;
 mod tls;
+mod value;
 mod verdict;
 mod watch;
 
@@ -31,5 +36,6 @@ pub use proto::{FieldViolation, Job, JobEvent, JobFilter, JobState, Plugin, Reso
 pub use run::{Mode, Run};
 pub use tls::Tls;
 pub use tonic::Code;
+pub use value::Value;
 pub use verdict::Verdict;
 pub use watch::JobUpdate;

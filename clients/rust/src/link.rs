@@ -6,8 +6,8 @@ use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout};
 
-use crate::connection::Messages;
-use crate::error::Error;
+use crate::connection::{Connection, Messages};
+use crate::error::{Again, Error};
 use crate::retry::{MAX_TRIES, pause};
 
 /// A stream of messages that is about to be opened.
@@ -22,6 +22,8 @@ pub(crate) struct LinkOptions {
     pub(crate) retry_for: Duration,
     /// Told of every new try, before the wait for it.
     pub(crate) on_retry: Option<OnRetry>,
+    /// What is made anew when a stream is silent for too long.
+    pub(crate) connection: Option<Connection>,
 }
 
 /// What is told that a watch was cut.
@@ -53,7 +55,7 @@ impl<M> Link<M> {
     pub(crate) async fn receive(&mut self, mut open: impl FnMut() -> Opening<M>) -> Result<Option<M>, Error> {
         loop {
             match self.listen(&mut open).await {
-                Err(error) if is_cut(&error) => self.cut(error).await?,
+                Err(error) if is_cut(&error, self.heard) => self.cut(error).await?,
                 outcome => return outcome,
             }
         }
@@ -82,7 +84,7 @@ impl<M> Link<M> {
 
     /// Only waiting counts as silence, not the time that the consumer takes.
     async fn listen(&mut self, open: impl FnOnce() -> Opening<M>) -> Result<Option<M>, Error> {
-        let silence = self.options.silence;
+        let (silence, since) = (self.options.silence, Instant::now());
         let messages = &mut self.messages;
         let next = async move {
             let messages = match messages {
@@ -91,9 +93,12 @@ impl<M> Link<M> {
             };
             messages.try_next().await
         };
-        let message = timeout(silence, next)
-            .await
-            .map_err(|_| Error::cut(format!("Nothing came from the server for {} s.", silence.as_secs_f64())))??;
+        let message = timeout(silence, next).await.map_err(|_| {
+            if let Some(connection) = &self.options.connection {
+                connection.renew(since);
+            }
+            Error::cut(format!("Nothing came from the server for {} s.", silence.as_secs_f64()))
+        })??;
         if message.is_some() {
             self.heard = true;
             self.lost_at = None;
@@ -103,6 +108,11 @@ impl<M> Link<M> {
 }
 
 /// No watch sets a deadline or cancels itself, so these too are the doing of a proxy or of a server that stops.
-fn is_cut(error: &Error) -> bool {
-    matches!(error.reason(), "UNAVAILABLE" | "ENGINE_UNAVAILABLE" | "OVERLOADED" | "DEADLINE" | "CANCELLED")
+fn is_cut(error: &Error, heard: bool) -> bool {
+    let again = match error.again() {
+        Again::Maybe => true,
+        Again::WhenLost => heard,
+        Again::Never => false,
+    };
+    again && matches!(error.reason(), "UNAVAILABLE" | "ENGINE_UNAVAILABLE" | "OVERLOADED" | "DEADLINE" | "CANCELLED")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tonic::Code;
 
-use crate::error::Error;
+use crate::error::{Again, Error};
 
 /// How many calls a request that nobody has answered is worth.
 pub(crate) const MAX_TRIES: u32 = 5;
@@ -20,13 +20,17 @@ where
     let mut failures = 0;
     loop {
         match call().await {
-            Err(error) if error.code() == Code::Unavailable && failures + 1 < MAX_TRIES => {
+            Err(error) if is_retried(&error) && failures + 1 < MAX_TRIES => {
                 failures += 1;
                 pause(failures, error.retry_after()).await;
             }
             outcome => return outcome,
         }
     }
+}
+
+fn is_retried(error: &Error) -> bool {
+    error.code() == Code::Unavailable && error.again() == Again::Maybe
 }
 
 /// Waits before the next try: longer with each failure, and never less than the service asked for.

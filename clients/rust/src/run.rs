@@ -1,14 +1,15 @@
 use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use prost_types::Struct;
 use serde::Serialize;
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::json;
-use crate::proto::{Resources, RunMode, RunPluginRequest, SubmitJobRequest, ValidateParamsRequest};
+use crate::params::{Params, Refused};
+use crate::proto::{FieldViolation, Resources, RunMode, RunPluginRequest, SubmitJobRequest, ValidateParamsRequest};
 
 /// Where a run takes place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,52 @@ pub enum Mode {
     Job,
 }
 
+impl Mode {
+    /// Its word, as the service says it of the modes that it has.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Task => "task",
+            Self::Job => "job",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Mode {
+    type Err = Error;
+
+    fn from_str(word: &str) -> Result<Self, Error> {
+        let modes = [Self::Local, Self::Task, Self::Job];
+        let known = modes.into_iter().find(|mode| mode.as_str() == word);
+        known.ok_or_else(|| Error::request("/mode", format!("is {word:?}, not one of local, task, job")))
+    }
+}
+
+/// What is told of that which an action does not use of its params.
+#[derive(Clone, Default)]
+pub(crate) struct OnWarning(Option<Arc<dyn Fn(&FieldViolation) + Send + Sync>>);
+
+impl OnWarning {
+    pub(crate) fn tell(&self, warnings: &[FieldViolation]) {
+        if let Some(tell) = &self.0 {
+            warnings.iter().for_each(|warning| tell(warning));
+        }
+    }
+}
+
+impl fmt::Debug for OnWarning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("OnWarning")
+    }
+}
+
 /// What to run, and how: for [`Client::run`](crate::Client::run), [`submit`](crate::Client::submit) and
 /// [`validate`](crate::Client::validate).
 #[derive(Clone, Debug)]
@@ -30,7 +77,7 @@ pub enum Mode {
 pub struct Run {
     plugin: String,
     action: String,
-    params: Result<Struct, String>,
+    params: Result<Params, Refused>,
     pub(crate) mode: Mode,
     entrypoint: String,
     env: HashMap<String, String>,
@@ -39,6 +86,7 @@ pub struct Run {
     request_id: Option<String>,
     pub(crate) timeout: Option<Duration>,
     resources: Option<Resources>,
+    pub(crate) on_warning: OnWarning,
 }
 
 impl Run {
@@ -47,7 +95,7 @@ impl Run {
         Self {
             plugin: plugin.into(),
             action: action.into(),
-            params: Ok(Struct::default()),
+            params: Ok(Params::default()),
             mode: Mode::default(),
             entrypoint: String::new(),
             env: HashMap::new(),
@@ -56,16 +104,22 @@ impl Run {
             request_id: None,
             timeout: None,
             resources: None,
+            on_warning: OnWarning::default(),
         }
     }
 
-    /// The action's parameters: a JSON object, or what serializes to one. Numbers have the precision of a double.
+    /// The action's parameters: what serializes to an object. They arrive exactly, or the call fails with the pointer to
+    /// what cannot: an integer beyond ±(2^53 − 1), for example. A float may be not a number or infinite; the macro
+    /// `serde_json::json` makes null of such a one before this method sees it.
     pub fn params(mut self, params: impl Serialize) -> Self {
-        self.params = match serde_json::to_value(params) {
-            Ok(Value::Object(fields)) => Ok(json::to_struct(fields)),
-            Ok(_) => Err("must be object".to_owned()),
-            Err(error) => Err(format!("cannot be JSON: {error}")),
-        };
+        self.params = Params::of(params);
+        self
+    }
+
+    /// Told of what the action does not use of its params, for example of a name that its model does not know, before the
+    /// call ends.
+    pub fn on_warning(mut self, tell: impl Fn(&FieldViolation) + Send + Sync + 'static) -> Self {
+        self.on_warning = OnWarning(Some(Arc::new(tell)));
         self
     }
 
@@ -120,10 +174,12 @@ impl Run {
 
     pub(crate) fn into_run_request(self) -> Result<RunPluginRequest, Error> {
         let mode = if self.mode == Mode::Task { RunMode::Task } else { RunMode::Local };
+        let Params { fields, non_finite } = accepted(self.params)?;
         Ok(RunPluginRequest {
             plugin: self.plugin,
             action: self.action,
-            params: Some(self.params.map_err(Error::params)?),
+            params: Some(fields),
+            non_finite,
             mode: mode.into(),
             entrypoint: self.entrypoint,
             env: self.env,
@@ -135,10 +191,12 @@ impl Run {
     }
 
     pub(crate) fn into_submission(self) -> Result<SubmitJobRequest, Error> {
+        let Params { fields, non_finite } = accepted(self.params)?;
         Ok(SubmitJobRequest {
             plugin: self.plugin,
             action: self.action,
-            params: Some(self.params.map_err(Error::params)?),
+            params: Some(fields),
+            non_finite,
             entrypoint: self.entrypoint,
             env: self.env,
             job_id: self.job_id.unwrap_or_else(new_id),
@@ -149,13 +207,20 @@ impl Run {
     }
 
     pub(crate) fn into_validation(self) -> Result<ValidateParamsRequest, Error> {
+        let Params { fields, non_finite } = accepted(self.params)?;
         Ok(ValidateParamsRequest {
             plugin: self.plugin,
             action: self.action,
-            params: Some(self.params.map_err(Error::params)?),
+            params: Some(fields),
+            non_finite,
             entrypoint: self.entrypoint,
+            env: self.env,
         })
     }
+}
+
+fn accepted(params: Result<Params, Refused>) -> Result<Params, Error> {
+    params.map_err(|refused| Error::request(refused.field, refused.description))
 }
 
 fn new_id() -> String {
@@ -176,14 +241,32 @@ mod tests {
 
     #[test]
     fn params_that_are_no_object_are_refused_before_they_are_sent() {
-        for params in [json!([1]), json!("text"), json!(null)] {
+        for params in [json!([1]), json!("text")] {
             let error = Run::new("any", "any").params(params).into_run_request().unwrap_err();
             assert!(matches!(error, Error::Validation(_)));
             assert_eq!(error.violations()[0].field, "/params");
+            assert_eq!(error.to_string(), "REQUEST_INVALID: The request is invalid: /params must be an object.");
         }
         let keys = HashMap::from([(vec![1], 1)]);
         let error = Run::new("any", "any").params(keys).into_submission().unwrap_err();
-        assert_eq!(error.reason(), "PARAMS_INVALID");
+        assert_eq!(error.reason(), "REQUEST_INVALID");
+    }
+
+    #[test]
+    fn numbers_without_json_and_the_environment_go_with_every_request() {
+        let run = Run::new("any", "any").params(HashMap::from([("x", f64::NAN)])).env("A", "b");
+        assert_eq!(run.clone().into_run_request().unwrap().non_finite, ["/x"]);
+        assert_eq!(run.clone().into_submission().unwrap().non_finite, ["/x"]);
+        let validation = run.into_validation().unwrap();
+        assert_eq!((validation.non_finite, validation.env["A"].as_str()), (vec!["/x".to_owned()], "b"));
+    }
+
+    #[test]
+    fn a_mode_is_one_of_the_words_of_the_service() {
+        for mode in [Mode::Local, Mode::Task, Mode::Job] {
+            assert_eq!(mode.to_string().parse::<Mode>().unwrap(), mode);
+        }
+        assert_eq!("tsak".parse::<Mode>().unwrap_err().reason(), "REQUEST_INVALID");
     }
 
     #[test]

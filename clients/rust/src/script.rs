@@ -59,5 +59,10 @@ fn ending<M: Send + 'static>(end: End) -> impl Stream<Item = Result<M, Error>> +
 }
 
 pub(crate) fn options() -> LinkOptions {
-    LinkOptions { silence: Duration::from_secs(30), retry_for: Duration::from_secs(600), on_retry: None }
+    LinkOptions {
+        silence: Duration::from_secs(30),
+        retry_for: Duration::from_secs(600),
+        on_retry: None,
+        connection: None,
+    }
 }

@@ -1,13 +1,19 @@
 //! What the status of a failed call means.
 
 use std::error::Error as StdError;
+use std::io;
 use std::iter::successors;
 
+use prost::Message as _;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::StatusExt;
 
-use crate::error::{Details, Error};
-use crate::proto::FieldViolation;
+use crate::dial::Finding;
+use crate::error::{Again, Details, Error};
+use crate::non_finite::Restore;
+use crate::proto::{FieldViolation, JobError};
+use crate::reason;
+use crate::value::Value;
 
 /// `domain` of every `google.rpc.ErrorInfo` of the service.
 const DOMAIN: &str = "pluginrunner.v1.PluginRunner";
@@ -35,23 +41,152 @@ pub(crate) fn to_error(status: Status, address: &str) -> Error {
         exception_type,
         stack: found.debug_info().map(|debug| debug.stack_entries.join("\n")).unwrap_or_default(),
         retry_after: found.retry_info().and_then(|retry| retry.retry_delay),
+        partial_result: partial_result(&status),
         ..details
     })
+}
+
+/// What can be carried of a result that is invalid: a detail that only this service sends.
+fn partial_result(status: &Status) -> Option<Value> {
+    let details = tonic_types::Status::decode(status.details()).ok()?.details;
+    let detail = details.iter().find(|detail| detail.type_url.ends_with("/pluginrunner.v1.JobError"))?;
+    let mut error = JobError::decode(detail.value.as_slice()).ok()?;
+    error.restore();
+    error.partial_result.map(Value::from)
+}
+
+/// What a status means that the service did not send.
+struct Meaning {
+    reason: &'static str,
+    message: String,
+    again: Again,
+}
+
+impl Meaning {
+    fn of(reason: &'static str, message: String) -> Self {
+        Self { reason, message, again: Again::Maybe }
+    }
+
+    fn certain(reason: &'static str, message: String) -> Self {
+        Self { reason, message, again: Again::Never }
+    }
 }
 
 /// A status that the service did not send: the connection, a proxy or this side's gRPC did.
 fn of_transport(status: Status, address: &str) -> Error {
     let code = code_of(&status);
-    let (reason, what) = match code {
-        Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Internal => ("UNAVAILABLE", "No answer from"),
-        Code::DeadlineExceeded => ("DEADLINE", "The call failed at"),
-        Code::Unauthenticated => ("UNAUTHENTICATED", "The call failed at"),
-        Code::PermissionDenied => ("FORBIDDEN", "The call failed at"),
-        _ => ("INTERNAL", "The call failed at"),
-    };
-    let details = Details::new(reason, format!("{what} {address}: {}", message_of(&status)), code);
+    let message = message_of(&status);
+    let meaning = of_finding(&status, &message, address)
+        .or_else(|| of_certificate(&message, address))
+        .or_else(|| of_http(&message, address))
+        .or_else(|| of_message(code, &message, address))
+        .unwrap_or_else(|| of_code(code, &message, address));
+    let details = Details::new(meaning.reason, meaning.message, code);
     let metadata = [("address".to_owned(), address.to_owned())].into();
-    Error::from(Details { metadata, source: Some(Box::new(status)), ..details })
+    let violations = match meaning.reason {
+        reason::REQUEST_INVALID => {
+            vec![FieldViolation { description: details.message.clone(), rule: "size".to_owned(), ..Default::default() }]
+        }
+        _ => Vec::new(),
+    };
+    let again = meaning.again;
+    Error::from(Details { metadata, violations, again, source: Some(Box::new(status)), ..details })
+}
+
+/// What the first bytes of the connection said.
+fn of_finding(status: &Status, message: &str, address: &str) -> Option<Meaning> {
+    let finding = Finding::within(message).or_else(|| timed_out(status).then_some(Finding::Silent))?;
+    let text = match finding {
+        Finding::SpeaksTls => format!("The server at {address} speaks TLS: use tls(Tls::new())."),
+        Finding::SpeaksNoTls => format!("The server at {address} does not speak TLS: leave tls out."),
+        Finding::SpeaksHttp1 => {
+            format!(
+                "The server at {address} does not speak HTTP/2: it is no plugin-runner service, or another port of it."
+            )
+        }
+        Finding::Silent => {
+            let text = format!("No answer from {address}: {message}.");
+            return Some(Meaning { reason: reason::UNAVAILABLE, message: text, again: Again::WhenLost });
+        }
+    };
+    Some(Meaning::certain(reason::UNAVAILABLE, text))
+}
+
+/// What TLS refused, by the words of rustls.
+fn of_certificate(message: &str, address: &str) -> Option<Meaning> {
+    let has = |word: &str| message.contains(word);
+    let text = if has("UnknownIssuer") || has("BadSignature") || has("CaUsedAsEndEntity") {
+        format!("The certificate of the server at {address} is signed by none of the given authorities.")
+    } else if has("not valid for name") || has("NotValidForName") {
+        format!("The certificate of the server at {address} is not for that name: {message}.")
+    } else if has("certificate expired") || has("Expired") {
+        format!("The certificate of the server at {address} has expired.")
+    } else if has("CertificateRequired") {
+        format!("The server at {address} wants a certificate of the client: use Tls::identity.")
+    } else if has("invalid peer certificate") {
+        format!("The certificate of the server at {address} cannot be used: {message}.")
+    } else if has("received fatal alert") {
+        format!("The server at {address} refused the TLS of this client: {message}.")
+    } else {
+        return None;
+    };
+    Some(Meaning::certain(reason::UNAVAILABLE, text))
+}
+
+/// What a proxy answered instead of the service. Only 502, 503 and 504 are worth another try.
+fn of_http(message: &str, address: &str) -> Option<Meaning> {
+    let (_, after) = message.split_once("HTTP status code ")?;
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    let (reason, what) = match digits.as_str() {
+        "502" | "503" | "504" => return None,
+        "401" | "407" => (reason::UNAUTHENTICATED, "wants other credentials"),
+        "403" => (reason::FORBIDDEN, "does not let this call through"),
+        "404" => (reason::FORBIDDEN, "does not know this service"),
+        "413" => (reason::REQUEST_INVALID, "takes no request of that size"),
+        "431" => (reason::REQUEST_INVALID, "takes no headers of that size"),
+        "429" => (reason::OVERLOADED, "has had too many calls"),
+        _ => (reason::INTERNAL, "is no plugin-runner service"),
+    };
+    Some(Meaning::certain(reason, format!("The proxy at {address} {what}: it answered HTTP {digits}.")))
+}
+
+/// What one message is too large or too deep for.
+fn of_message(code: Code, message: &str, address: &str) -> Option<Meaning> {
+    match code {
+        Code::ResourceExhausted => Some(Meaning::certain(
+            reason::REQUEST_INVALID,
+            format!(
+                "The request is larger than the server at {address} takes (its option --max-request-size): {message}."
+            ),
+        )),
+        Code::OutOfRange | Code::Internal if message.starts_with("Error, decoded message length too large") => {
+            Some(Meaning::certain(
+                reason::INTERNAL,
+                format!("The answer of {address} is larger than this client takes: {message}."),
+            ))
+        }
+        Code::Internal if message.starts_with("failed to decode") => {
+            Some(Meaning::certain(reason::INTERNAL, format!("The answer of {address} cannot be read: {message}.")))
+        }
+        _ => None,
+    }
+}
+
+fn of_code(code: Code, message: &str, address: &str) -> Meaning {
+    let (reason, what) = match code {
+        Code::Unavailable | Code::Cancelled | Code::Unknown | Code::Internal => (reason::UNAVAILABLE, "No answer from"),
+        Code::DeadlineExceeded => (reason::DEADLINE, "The call failed at"),
+        Code::Unauthenticated => (reason::UNAUTHENTICATED, "The call failed at"),
+        Code::PermissionDenied => (reason::FORBIDDEN, "The call failed at"),
+        _ => (reason::INTERNAL, "The call failed at"),
+    };
+    Meaning::of(reason, format!("{what} {address}: {message}"))
+}
+
+/// Whether the host was silent while the connection was made.
+fn timed_out(status: &Status) -> bool {
+    let kinds = sources_of(status).filter_map(|source| source.downcast_ref::<io::Error>());
+    kinds.map(io::Error::kind).any(|kind| kind == io::ErrorKind::TimedOut)
 }
 
 /// Only a status that was made on this side has a source: of a connection that is lost, or of a deadline that passed.
@@ -119,6 +254,6 @@ mod tests {
         let cause = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         let error = to_error(Status::from_error(Box::new(cause)), ADDRESS);
         assert_eq!((error.reason(), error.code()), ("UNAVAILABLE", Code::Unavailable));
-        assert_eq!(error.to_string(), "No answer from runner:50151: connection reset");
+        assert_eq!(error.to_string(), "UNAVAILABLE: No answer from runner:50151: connection reset");
     }
 }

@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use crate::error::Error;
 use crate::feed::Source;
 use crate::link::{Link, LinkOptions, Opening};
+use crate::non_finite::Restore;
 use crate::proto::job_event::Payload;
 use crate::proto::watch_job_response::Update;
 use crate::proto::{Job, JobEvent, JobState, WatchJobResponse};
@@ -59,7 +60,8 @@ impl JobWatch {
         Ok(())
     }
 
-    fn take_snapshot(&mut self, job: Box<Job>) {
+    fn take_snapshot(&mut self, mut job: Box<Job>) {
+        job.restore();
         self.end = job.state().is_final().then_some(job.last_sequence);
         if !self.snapshot_sent {
             self.snapshot_sent = true;
@@ -68,7 +70,7 @@ impl JobWatch {
     }
 
     fn take_events(&mut self, events: Vec<JobEvent>) -> Result<(), Error> {
-        for event in events {
+        for mut event in events {
             let expected = self.last + 1;
             if event.sequence < expected {
                 continue;
@@ -78,6 +80,7 @@ impl JobWatch {
                 return Err(Error::cut(missing));
             }
             self.link.progressed();
+            event.restore();
             self.last = event.sequence;
             self.ended = event.is_last();
             self.ready.push_back(JobUpdate::Event(Box::new(event)));

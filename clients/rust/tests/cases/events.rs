@@ -1,4 +1,4 @@
-use plugin_runner_client::{JobEvent, Payload, json, proto::LogSource};
+use plugin_runner_client::{JobEvent, Payload, Value as Found, proto::LogSource};
 use prost_types::Struct;
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ fn to_json(event: &JobEvent) -> Value {
 }
 
 fn object(fields: Option<Struct>) -> Value {
-    Value::Object(fields.map(json::from_struct).unwrap_or_default())
+    Found::from(fields.unwrap_or_default()).to().expect("the numbers have JSON")
 }
 
 fn name_of(source: LogSource) -> &'static str {

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-use plugin_runner_client::{Code, Error, FieldViolation};
+use plugin_runner_client::{Code, Error, FieldViolation, Value as Found};
 use serde_json::{Value, json};
 
 use crate::case::{Expectation, ExpectedError};
 
 /// Checks the end of a call.
-pub fn settles(outcome: Result<Value, Error>, expect: &Expectation) {
+pub fn settles(outcome: Result<Found, Error>, expect: &Expectation) {
+    let outcome = outcome.and_then(Value::try_from);
     match (outcome, &expect.error, &expect.contains) {
         (outcome, Some(expected), _) => fails(outcome, expected),
         (outcome, None, Some(contained)) => {

@@ -4,6 +4,7 @@ mod case;
 mod events;
 mod expect;
 mod targets;
+mod values;
 mod verbs;
 
 use std::time::Duration;
@@ -12,7 +13,7 @@ use futures_util::stream::{StreamExt, iter};
 use tokio::task::JoinError;
 use tokio::time::timeout;
 
-use crate::case::{Case, read_cases};
+use crate::case::{Case, Target, read_cases};
 use crate::targets::Targets;
 
 /// How many cases run at a time.
@@ -29,6 +30,16 @@ async fn the_client_passes_the_cases_of_every_client() {
         .collect()
         .await;
     assert!(failures.is_empty(), "{} cases failed:\n\n{}", failures.len(), failures.join("\n\n"));
+}
+
+#[tokio::test]
+async fn values_arrive_as_they_were_sent() {
+    values::echo_all(&Targets::read().client(Target::Plain)).await;
+}
+
+#[tokio::test]
+async fn values_that_cannot_arrive_are_not_sent() {
+    values::refuse_all(&Targets::read().client(Target::Down)).await;
 }
 
 /// What went wrong with a case.
