@@ -49,7 +49,8 @@ fn program(block: &str) -> String {
         return block.replace("async fn main()", "pub async fn main()");
     }
     let connect = "let client = Client::builder().connect()?;";
-    let connect = if block.contains("Client::builder()") { "" } else { connect };
+    let connected = block.contains("Client::builder()") || !block.contains("client.");
+    let connect = if connected { "" } else { connect };
     let block = PLACEHOLDERS.iter().fold(block.to_owned(), |block, (from, to)| block.replace(from, to));
     format!(
         "use super::*;

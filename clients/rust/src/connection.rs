@@ -9,13 +9,14 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Endpoint;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::dial::Dial;
+use crate::dial::{Dial, Finding};
 use crate::error::Error;
+use crate::probe::speaks_tls;
 use crate::proto::plugin_runner_client::PluginRunnerClient;
 use crate::retry::retrying;
 use crate::status::to_error;
 
-const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// The service takes a longer deadline for one that has passed.
 const MAX_DEADLINE: Duration = Duration::from_secs(24 * 24 * 60 * 60);
@@ -94,7 +95,7 @@ impl Connection {
             if let Some(limit) = limit {
                 request.set_timeout(limit);
             }
-            self.received(send(self.stub(), request).await)
+            self.received(send(self.stub(), request).await).await
         })
         .await
     }
@@ -109,9 +110,9 @@ impl Connection {
         M: Send + 'static,
         F: Future<Output = Answer<Streaming<M>>>,
     {
-        let messages = self.received(send(self.stub(), self.request(message)).await)?;
+        let messages = self.received(send(self.stub(), self.request(message)).await).await?;
         let connection = self.clone();
-        Ok(messages.map_err(move |status| to_error(status, connection.address())).boxed())
+        Ok(messages.map_err(move |status| to_error(status, connection.address(), None)).boxed())
     }
 
     fn stub(&self) -> Stub {
@@ -126,11 +127,16 @@ impl Connection {
         request
     }
 
-    fn received<R>(&self, answer: Answer<R>) -> Result<R, Error> {
-        match answer {
-            Ok(response) => Ok(response.into_inner()),
-            Err(status) => Err(to_error(status, self.address())),
-        }
+    async fn received<R>(&self, answer: Answer<R>) -> Result<R, Error> {
+        let status = match answer {
+            Ok(response) => return Ok(response.into_inner()),
+            Err(status) => status,
+        };
+        let found = match self.0.target.dial.found() {
+            Some(Finding::Closed) if speaks_tls(self.address()).await => Some(Finding::SpeaksTls),
+            found => found,
+        };
+        Err(to_error(status, self.address(), found))
     }
 }
 

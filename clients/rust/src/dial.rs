@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,27 +18,25 @@ use tonic::transport::Uri;
 use tower_service::Service;
 
 /// The records of TLS that a server begins with: its part of the handshake, or an alert.
-const TLS_RECORDS: [u8; 2] = [0x16, 0x15];
+pub(crate) const TLS_RECORDS: [u8; 2] = [0x16, 0x15];
 
-/// What the first bytes of a connection say, or that there are none. Errors carry only its text.
+/// What the first bytes of a connection say, or that there are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
     SpeaksTls,
     SpeaksNoTls,
     SpeaksHttp1,
     Silent,
+    Closed,
 }
 
 impl Finding {
-    const ALL: [Self; 4] = [Self::SpeaksTls, Self::SpeaksNoTls, Self::SpeaksHttp1, Self::Silent];
-
-    /// What was found, of an error's text.
-    pub(crate) fn within(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|finding| text.contains(&finding.to_string()))
-    }
-
     fn error(self) -> io::Error {
-        let kind = if self == Self::Silent { io::ErrorKind::TimedOut } else { io::ErrorKind::InvalidData };
+        let kind = match self {
+            Self::Silent => io::ErrorKind::TimedOut,
+            Self::Closed => io::ErrorKind::ConnectionReset,
+            _ => io::ErrorKind::InvalidData,
+        };
         io::Error::new(kind, self.to_string())
     }
 }
@@ -49,6 +48,7 @@ impl fmt::Display for Finding {
             Self::SpeaksNoTls => "the server speaks no TLS",
             Self::SpeaksHttp1 => "the server speaks no HTTP/2",
             Self::Silent => "the server took the connection and is silent",
+            Self::Closed => "the server closed the connection without a word",
         })
     }
 }
@@ -59,6 +59,21 @@ pub(crate) struct Dial {
     connector: HttpConnector,
     tls: bool,
     patience: Duration,
+    found: Found,
+}
+
+/// What was found of the last connection that came to something. The errors of HTTP/2 do not tell every call of it.
+#[derive(Clone, Debug, Default)]
+struct Found(Arc<Mutex<Option<Finding>>>);
+
+impl Found {
+    fn set(&self, finding: Option<Finding>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = finding;
+    }
+
+    fn get(&self) -> Option<Finding> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Dial {
@@ -67,7 +82,12 @@ impl Dial {
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(patience));
-        Self { connector, tls, patience }
+        Self { connector, tls, patience, found: Found::default() }
+    }
+
+    /// What was wrong with the last connection that came to something.
+    pub(crate) fn found(&self) -> Option<Finding> {
+        self.found.get()
     }
 }
 
@@ -81,12 +101,12 @@ impl Service<Uri> for Dial {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let (tls, patience) = (self.tls, self.patience);
+        let (tls, patience, found) = (self.tls, self.patience, self.found.clone());
         let connecting = self.connector.call(uri);
         async move {
-            let stream = connecting.await?.into_inner();
+            let stream = connecting.await.inspect_err(|_| found.set(None))?.into_inner();
             let unheard = Some(Box::pin(sleep(patience)));
-            Ok(TokioIo::new(Watched { stream, tls, unheard }))
+            Ok(TokioIo::new(Watched { stream, tls, unheard, found }))
         }
         .boxed()
     }
@@ -98,6 +118,7 @@ pub(crate) struct Watched {
     tls: bool,
     /// Ends when the server has been silent for too long; none once it has said something.
     unheard: Option<Pin<Box<Sleep>>>,
+    found: Found,
 }
 
 impl Watched {
@@ -107,7 +128,26 @@ impl Watched {
             (true, false) if !first.is_empty() => Some(Finding::SpeaksNoTls),
             (false, true) => Some(Finding::SpeaksTls),
             (false, false) if first.starts_with(b"HTTP/1") => Some(Finding::SpeaksHttp1),
+            (false, false) if first.is_empty() => Some(Finding::Closed),
             _ => None,
+        }
+    }
+
+    fn fails(&self, finding: Finding) -> io::Error {
+        self.found.set(Some(finding));
+        finding.error()
+    }
+
+    /// A server that closes while it is written to may have said why, which nobody has read yet.
+    fn explained<T>(&self, written: io::Result<T>) -> io::Result<T> {
+        if written.is_ok() || self.unheard.is_none() {
+            return written;
+        }
+        let mut first = [0; 16];
+        let length = self.stream.try_read(&mut first).unwrap_or_default();
+        match self.judge(&first[..length]) {
+            Some(finding) => Err(self.fails(finding)),
+            None => written,
         }
     }
 }
@@ -123,23 +163,27 @@ impl AsyncRead for Watched {
         let Some(unheard) = &mut self.unheard else { return read };
         if read.is_pending() {
             ready!(unheard.poll_unpin(context));
-            return Poll::Ready(Err(Finding::Silent.error()));
+            return Poll::Ready(Err(self.fails(Finding::Silent)));
         }
+        let finding = self.judge(&buffer.filled()[before..]);
         self.unheard = None;
-        match self.judge(&buffer.filled()[before..]) {
-            Some(finding) => Poll::Ready(Err(finding.error())),
-            None => read,
+        if let Some(finding) = finding {
+            return Poll::Ready(Err(self.fails(finding)));
         }
+        self.found.set(None);
+        read
     }
 }
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        written.map(|written| self.explained(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        flushed.map(|flushed| self.explained(flushed))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -151,7 +195,8 @@ impl AsyncWrite for Watched {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        written.map(|written| self.explained(written))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -180,7 +180,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{self}")?;
         if !self.stack().is_empty() {
-            write!(formatter, "\n\n{}", self.stack().trim_end())?;
+            write!(formatter, "\nThe plugin's stack:\n{}", self.stack().trim_end())?;
         }
         Ok(())
     }
@@ -231,7 +231,8 @@ mod tests {
         assert_eq!(error.to_string(), "ACTION_FAILED: bad");
         let printed = format!("{error:?}");
         assert!(
-            printed.starts_with("ACTION_FAILED: bad\n\nTraceback") && printed.ends_with("ValueError: bad"),
+            printed.starts_with("ACTION_FAILED: bad\nThe plugin's stack:\nTraceback")
+                && printed.ends_with("ValueError: bad"),
             "{printed}"
         );
         assert!(error.source().unwrap().to_string().contains("ValueError: bad"));

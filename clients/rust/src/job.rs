@@ -129,11 +129,15 @@ impl JobHandle {
             tries.fetch_add(1, Ordering::Relaxed);
             async move { stub.delete_job(request).await }
         };
-        match self.client.connection.call(request, send).await {
-            // An earlier try has done it, and its answer was lost.
-            Err(error) if error.reason() == reason::JOB_NOT_FOUND && tries.load(Ordering::Relaxed) > 1 => Ok(()),
-            outcome => outcome.map(|_| ()),
-        }
+        deleted(self.client.connection.call(request, send).await, tries.load(Ordering::Relaxed))
+    }
+}
+
+/// A job that a second try does not find was deleted by the first, whose answer was lost.
+fn deleted<R>(outcome: Result<R, Error>, tries: usize) -> Result<(), Error> {
+    match outcome {
+        Err(error) if error.reason() == reason::JOB_NOT_FOUND && tries > 1 => Ok(()),
+        outcome => outcome.map(|_| ()),
     }
 }
 
@@ -141,4 +145,20 @@ fn restored(job: Option<Job>) -> Result<Job, Error> {
     let mut job = present(job)?;
     job.restore();
     Ok(job)
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+    use crate::error::Details;
+
+    #[test]
+    fn a_deletion_whose_answer_was_lost_has_succeeded() {
+        let missing = || Err::<(), _>(Error::from(Details::new(reason::JOB_NOT_FOUND, "", Code::NotFound)));
+        assert!(deleted(missing(), 2).is_ok());
+        assert!(deleted(missing(), 1).is_err());
+        assert!(deleted(Err::<(), _>(Error::cut("gone")), 5).is_err());
+    }
 }

@@ -13,6 +13,7 @@ mod link;
 mod non_finite;
 mod pages;
 mod params;
+mod probe;
 pub mod proto;
 pub mod reason;
 mod retry;

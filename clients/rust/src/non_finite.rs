@@ -95,10 +95,10 @@ fn steps_of(pointer: &str) -> impl Iterator<Item = String> {
 
 fn restore_at(value: &mut Message, steps: &[String]) {
     let Some((step, rest)) = steps.split_first() else {
-        if let Some(Kind::StringValue(word)) = &value.kind {
-            if let Some(number) = number_of(word) {
-                value.kind = Some(Kind::NumberValue(number));
-            }
+        if let Some(Kind::StringValue(word)) = &value.kind
+            && let Some(number) = number_of(word)
+        {
+            value.kind = Some(Kind::NumberValue(number));
         }
         return;
     };

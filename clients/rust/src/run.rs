@@ -54,12 +54,16 @@ impl FromStr for Mode {
 
 /// What is told of that which an action does not use of its params.
 #[derive(Clone, Default)]
-pub(crate) struct OnWarning(Option<Arc<dyn Fn(&FieldViolation) + Send + Sync>>);
+pub(crate) struct OnWarning(Option<Told>);
+
+type Told = Arc<dyn Fn(&FieldViolation) + Send + Sync>;
 
 impl OnWarning {
     pub(crate) fn tell(&self, warnings: &[FieldViolation]) {
         if let Some(tell) = &self.0 {
-            warnings.iter().for_each(|warning| tell(warning));
+            for warning in warnings {
+                tell(warning);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use prost::Message as _;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::StatusExt;
 
+use crate::connection::MAX_MESSAGE_BYTES;
 use crate::dial::Finding;
 use crate::error::{Again, Details, Error};
 use crate::non_finite::Restore;
@@ -18,15 +19,16 @@ use crate::value::Value;
 /// `domain` of every `google.rpc.ErrorInfo` of the service.
 const DOMAIN: &str = "pluginrunner.v1.PluginRunner";
 
-/// The error that a status means. `address` is named where the service did not send it.
-pub(crate) fn to_error(status: Status, address: &str) -> Error {
-    let found = status.get_error_details();
-    let Some(info) = found.error_info().filter(|info| info.domain == DOMAIN) else {
-        return of_transport(status, address);
+/// The error that a status means. `address` is named where the service did not send it, and what was found of the connection
+/// counts.
+pub(crate) fn to_error(status: Status, address: &str, found: Option<Finding>) -> Error {
+    let sent = status.get_error_details();
+    let Some(info) = sent.error_info().filter(|info| info.domain == DOMAIN) else {
+        return of_transport(status, address, found);
     };
     let mut metadata = info.metadata.clone();
     let exception_type = metadata.remove("exception_type").unwrap_or_default();
-    let violations = found.bad_request().map(|faults| faults.field_violations.as_slice()).unwrap_or_default();
+    let violations = sent.bad_request().map(|faults| faults.field_violations.as_slice()).unwrap_or_default();
     let details = Details::new(&info.reason, status.message(), status.code());
     Error::from(Details {
         metadata,
@@ -39,8 +41,8 @@ pub(crate) fn to_error(status: Status, address: &str) -> Error {
             })
             .collect(),
         exception_type,
-        stack: found.debug_info().map(|debug| debug.stack_entries.join("\n")).unwrap_or_default(),
-        retry_after: found.retry_info().and_then(|retry| retry.retry_delay),
+        stack: sent.debug_info().map(|debug| debug.stack_entries.join("\n")).unwrap_or_default(),
+        retry_after: sent.retry_info().and_then(|retry| retry.retry_delay),
         partial_result: partial_result(&status),
         ..details
     })
@@ -73,10 +75,10 @@ impl Meaning {
 }
 
 /// A status that the service did not send: the connection, a proxy or this side's gRPC did.
-fn of_transport(status: Status, address: &str) -> Error {
+fn of_transport(status: Status, address: &str, found: Option<Finding>) -> Error {
     let code = code_of(&status);
     let message = message_of(&status);
-    let meaning = of_finding(&status, &message, address)
+    let meaning = of_finding(&status, &message, address, found)
         .or_else(|| of_certificate(&message, address))
         .or_else(|| of_http(&message, address))
         .or_else(|| of_message(code, &message, address))
@@ -94,39 +96,46 @@ fn of_transport(status: Status, address: &str) -> Error {
 }
 
 /// What the first bytes of the connection said.
-fn of_finding(status: &Status, message: &str, address: &str) -> Option<Meaning> {
-    let finding = Finding::within(message).or_else(|| timed_out(status).then_some(Finding::Silent))?;
-    let text = match finding {
-        Finding::SpeaksTls => format!("The server at {address} speaks TLS: use tls(Tls::new())."),
-        Finding::SpeaksNoTls => format!("The server at {address} does not speak TLS: leave tls out."),
+fn of_finding(status: &Status, message: &str, address: &str, found: Option<Finding>) -> Option<Meaning> {
+    // Only a status that was made on this side has a source.
+    status.source()?;
+    let text = match found.or_else(|| timed_out(status).then_some(Finding::Silent))? {
+        Finding::Closed => return None,
+        Finding::SpeaksTls => speaks_tls(address),
+        Finding::SpeaksNoTls => format!("The server at {address} does not speak TLS: connect without tls."),
         Finding::SpeaksHttp1 => {
             format!(
                 "The server at {address} does not speak HTTP/2: it is no plugin-runner service, or another port of it."
             )
         }
         Finding::Silent => {
-            let text = format!("No answer from {address}: {message}.");
+            let text = format!("No answer from {address} in time ({message}). See that the address is the service's.");
             return Some(Meaning { reason: reason::UNAVAILABLE, message: text, again: Again::WhenLost });
         }
     };
     Some(Meaning::certain(reason::UNAVAILABLE, text))
 }
 
+fn speaks_tls(address: &str) -> String {
+    format!("The server at {address} speaks TLS: connect with tls(Tls::new()).")
+}
+
 /// What TLS refused, by the words of rustls.
 fn of_certificate(message: &str, address: &str) -> Option<Meaning> {
-    let has = |word: &str| message.contains(word);
-    let text = if has("UnknownIssuer") || has("BadSignature") || has("CaUsedAsEndEntity") {
-        format!("The certificate of the server at {address} is signed by none of the given authorities.")
-    } else if has("not valid for name") || has("NotValidForName") {
-        format!("The certificate of the server at {address} is not for that name: {message}.")
-    } else if has("certificate expired") || has("Expired") {
-        format!("The certificate of the server at {address} has expired.")
-    } else if has("CertificateRequired") {
-        format!("The server at {address} wants a certificate of the client: use Tls::identity.")
-    } else if has("invalid peer certificate") {
-        format!("The certificate of the server at {address} cannot be used: {message}.")
-    } else if has("received fatal alert") {
-        format!("The server at {address} refused the TLS of this client: {message}.")
+    let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let untrusted = |why: &str| format!("The certificate of {address} is not trusted: {why}.");
+    let text = if has(&["UnknownIssuer", "BadSignature", "CaUsedAsEndEntity"]) {
+        untrusted("it is signed by none of the given authorities; give its authority by Tls::ca")
+    } else if has(&["not valid for name", "NotValidForName"]) {
+        untrusted(&format!("it is that of another host ({message})"))
+    } else if has(&["certificate expired", "Expired", "not valid yet", "NotValidYet"]) {
+        untrusted("it has expired or is not yet valid")
+    } else if has(&["invalid peer certificate"]) {
+        untrusted(message)
+    } else if has(&["CertificateRequired", "BadCertificate", "UnknownCA"]) {
+        format!("The server at {address} wants a certificate of the client that it trusts: give it by Tls::identity.")
+    } else if has(&["received fatal alert"]) {
+        format!("No connection with TLS to {address}: {message}.")
     } else {
         return None;
     };
@@ -138,38 +147,40 @@ fn of_http(message: &str, address: &str) -> Option<Meaning> {
     let (_, after) = message.split_once("HTTP status code ")?;
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
     let (reason, what) = match digits.as_str() {
-        "502" | "503" | "504" => return None,
-        "401" | "407" => (reason::UNAUTHENTICATED, "wants other credentials"),
-        "403" => (reason::FORBIDDEN, "does not let this call through"),
+        "401" | "407" => (reason::UNAUTHENTICATED, "wants credentials"),
+        "403" => (reason::FORBIDDEN, "refuses the call"),
         "404" => (reason::FORBIDDEN, "does not know this service"),
-        "413" => (reason::REQUEST_INVALID, "takes no request of that size"),
-        "431" => (reason::REQUEST_INVALID, "takes no headers of that size"),
-        "429" => (reason::OVERLOADED, "has had too many calls"),
-        _ => (reason::INTERNAL, "is no plugin-runner service"),
+        "413" => (reason::REQUEST_INVALID, "refuses a request of this size"),
+        "431" => (reason::REQUEST_INVALID, "refuses headers of this size"),
+        "429" => (reason::OVERLOADED, "takes no more calls for now"),
+        "502" | "503" | "504" => (reason::UNAVAILABLE, "finds no service that answers"),
+        _ => (reason::INTERNAL, "refuses the call"),
     };
-    Some(Meaning::certain(reason, format!("The proxy at {address} {what}: it answered HTTP {digits}.")))
+    let text = format!("A proxy at {address} {what} (HTTP {digits}).");
+    let meant = if reason == reason::UNAVAILABLE { Meaning::of } else { Meaning::certain };
+    Some(meant(reason, text))
 }
 
 /// What one message is too large or too deep for.
 fn of_message(code: Code, message: &str, address: &str) -> Option<Meaning> {
-    match code {
-        Code::ResourceExhausted => Some(Meaning::certain(
-            reason::REQUEST_INVALID,
-            format!(
-                "The request is larger than the server at {address} takes (its option --max-request-size): {message}."
-            ),
-        )),
-        Code::OutOfRange | Code::Internal if message.starts_with("Error, decoded message length too large") => {
-            Some(Meaning::certain(
-                reason::INTERNAL,
-                format!("The answer of {address} is larger than this client takes: {message}."),
-            ))
+    let (reason, text) = match code {
+        Code::ResourceExhausted => {
+            let help = "Send a file's path instead, or start the server with a larger --max-request-size";
+            let text = format!("The request is larger than the server at {address} takes ({message}). {help}.");
+            (reason::REQUEST_INVALID, text)
+        }
+        Code::OutOfRange if message.starts_with("Error, decoded message length too large") => {
+            let text =
+                format!("The answer of {address} is larger than the {MAX_MESSAGE_BYTES} bytes that this client takes.");
+            (reason::INTERNAL, text)
         }
         Code::Internal if message.starts_with("failed to decode") => {
-            Some(Meaning::certain(reason::INTERNAL, format!("The answer of {address} cannot be read: {message}.")))
+            let why = "it is nested too deep or damaged";
+            (reason::INTERNAL, format!("The answer of {address} cannot be read by this client: {why} ({message})."))
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(Meaning::certain(reason, text))
 }
 
 fn of_code(code: Code, message: &str, address: &str) -> Meaning {
@@ -235,7 +246,7 @@ mod tests {
             (Code::PermissionDenied, "FORBIDDEN"),
             (Code::OutOfRange, "INTERNAL"),
         ] {
-            let error = to_error(Status::new(code, "said a proxy"), ADDRESS);
+            let error = to_error(Status::new(code, "said a proxy"), ADDRESS, None);
             assert!(matches!(error, Error::Execution(_)));
             assert_eq!((error.reason(), error.code()), (reason, code));
             let message = error.to_string();
@@ -244,15 +255,60 @@ mod tests {
     }
 
     #[test]
+    fn a_status_of_http_is_that_of_a_proxy() {
+        for (number, code, reason, again) in [
+            (302, Code::Unknown, "INTERNAL", Again::Never),
+            (400, Code::Internal, "INTERNAL", Again::Never),
+            (401, Code::Unauthenticated, "UNAUTHENTICATED", Again::Never),
+            (403, Code::PermissionDenied, "FORBIDDEN", Again::Never),
+            (404, Code::Unimplemented, "FORBIDDEN", Again::Never),
+            (413, Code::Unknown, "REQUEST_INVALID", Again::Never),
+            (429, Code::Unavailable, "OVERLOADED", Again::Never),
+            (431, Code::Unknown, "REQUEST_INVALID", Again::Never),
+            (502, Code::Unavailable, "UNAVAILABLE", Again::Maybe),
+            (503, Code::Unavailable, "UNAVAILABLE", Again::Maybe),
+        ] {
+            // The words of tonic.
+            let text = format!("grpc-status header missing, mapped from HTTP status code {number}");
+            let error = to_error(Status::new(code, text), ADDRESS, None);
+            assert_eq!((error.reason(), error.again()), (reason, again), "{number}");
+            assert!(error.to_string().contains(&format!("(HTTP {number})")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_too_large_or_cannot_be_read_is_final() {
+        for (code, text, reason, word) in [
+            (
+                Code::ResourceExhausted,
+                "Received message larger than max (5 vs. 4)",
+                "REQUEST_INVALID",
+                "--max-request-size",
+            ),
+            (Code::OutOfRange, "Error, decoded message length too large: found 2", "INTERNAL", "16777216 bytes"),
+            (
+                Code::Internal,
+                "failed to decode Protobuf message: recursion limit reached",
+                "INTERNAL",
+                "cannot be read",
+            ),
+        ] {
+            let error = to_error(Status::new(code, text), ADDRESS, None);
+            assert_eq!((error.reason(), error.again()), (reason, Again::Never));
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+
+    #[test]
     fn a_deadline_that_passed_on_this_side_is_a_deadline() {
-        let error = to_error(Status::from_error(Box::new(TimeoutExpired(()))), ADDRESS);
+        let error = to_error(Status::from_error(Box::new(TimeoutExpired(()))), ADDRESS, None);
         assert_eq!((error.reason(), error.code()), ("DEADLINE", Code::DeadlineExceeded));
     }
 
     #[test]
     fn a_connection_that_is_lost_is_unavailable() {
         let cause = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-        let error = to_error(Status::from_error(Box::new(cause)), ADDRESS);
+        let error = to_error(Status::from_error(Box::new(cause)), ADDRESS, None);
         assert_eq!((error.reason(), error.code()), ("UNAVAILABLE", Code::Unavailable));
         assert_eq!(error.to_string(), "UNAVAILABLE: No answer from runner:50151: connection reset");
     }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 use std::{env, fs};
 
-use plugin_runner_client::{Client, Error, JobFilter, JobsUpdate, Mode, Payload, Run, Tls};
+use plugin_runner_client::{Client, Error, JobFilter, JobsUpdate, Mode, Payload, Run, Tls, Value};
 use serde::Deserialize;
 use serde_json::json;
 

@@ -21,14 +21,19 @@ async fn a_result_is_decoded() {
 }
 
 #[tokio::test]
+async fn numbers_without_json_are_values() {
+    assert_eq!(printed_by(3).await, "{\"best\":-Infinity,\"loss\":NaN} Some(-inf)\n");
+}
+
+#[tokio::test]
 async fn a_job_is_followed_and_watched_among_all() {
-    let printed = printed_by(3).await;
+    let printed = printed_by(4).await;
     let (events, result) = printed.trim_end().rsplit_once('\n').unwrap();
     assert!(events.contains(" 1 of "), "{events}");
     let result: Value = serde_json::from_str(result).unwrap();
     assert!(result["file"].is_string(), "{result}");
 
-    let mut watch = block(4).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut watch = block(5).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
     assert_eq!(lines.next_line().await.unwrap().unwrap(), "export Succeeded");
     let id = delete_the_job().await;
@@ -37,23 +42,23 @@ async fn a_job_is_followed_and_watched_among_all() {
 
 #[tokio::test]
 async fn the_plugins_are_listed() {
-    assert_eq!(printed_by(5).await, "digits has 2 actions\ntables has 2 actions\n");
+    assert_eq!(printed_by(6).await, "digits has 2 actions\ntables has 2 actions\n");
 }
 
 #[tokio::test]
 async fn an_error_names_every_fault() {
-    let printed = printed_by(6).await;
+    let printed = printed_by(7).await;
     assert!(printed.starts_with("/params/dataset must be "), "{printed}");
 }
 
 #[tokio::test]
 async fn a_service_behind_tls_answers() {
-    assert_eq!(printed_by(7).await, "embedded [\"local\", \"task\", \"job\"]\n");
+    assert_eq!(printed_by(8).await, "embedded [\"local\", \"task\", \"job\"]\n");
 }
 
 #[tokio::test]
 async fn no_block_stands_without_a_test() {
-    assert!(!block(8).stderr(Stdio::null()).status().await.unwrap().success());
+    assert!(!block(9).stderr(Stdio::null()).status().await.unwrap().success());
 }
 
 async fn printed_by(number: usize) -> String {

@@ -1,15 +1,9 @@
-use std::fmt::Display;
-
 use serde::ser::{Impossible, Serialize, Serializer};
 
 use super::Fault;
 
 /// Serializes the key of a map: a text, or what has one plain text.
 pub(crate) struct KeySerializer;
-
-fn text_of(key: impl Display) -> Result<String, Fault> {
-    Ok(key.to_string())
-}
 
 fn no_text<T>() -> Result<T, Fault> {
     Err(Fault("has a key that is no text, number or truth value".to_owned()))
@@ -18,7 +12,7 @@ fn no_text<T>() -> Result<T, Fault> {
 macro_rules! plain {
     ($($method:ident: $type:ty,)*) => {
         $(fn $method(self, key: $type) -> Result<String, Fault> {
-            text_of(key)
+            Ok(key.to_string())
         })*
     };
 }
@@ -73,7 +67,7 @@ impl Serializer for KeySerializer {
     }
 
     fn serialize_unit_variant(self, _name: &'static str, _index: u32, variant: &'static str) -> Result<String, Fault> {
-        text_of(variant)
+        Ok(variant.to_owned())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _name: &'static str, key: &T) -> Result<String, Fault> {

@@ -54,15 +54,15 @@ fn every_kind_of_value_is_sent_as_json() {
 fn numbers_without_json_keep_their_place() {
     #[derive(Serialize)]
     struct Losses {
-        losses: Vec<f64>,
+        all: Vec<f64>,
         shape: Shape,
         best: Value,
     }
-    let losses = vec![0.1, f64::NAN];
-    let params = Losses { losses, shape: Shape::Line(0.0, f64::INFINITY), best: Value::Number(f64::NEG_INFINITY) };
+    let all = vec![0.1, f64::NAN];
+    let params = Losses { all, shape: Shape::Line(0.0, f64::INFINITY), best: Value::Number(f64::NEG_INFINITY) };
     let Params { fields, non_finite } = Params::of(params).unwrap();
-    assert_eq!(non_finite, ["/losses/1", "/shape/line/1", "/best"]);
-    assert_eq!(Value::from(fields)["losses"][1], Value::from("NaN"));
+    assert_eq!(non_finite, ["/all/1", "/shape/line/1", "/best"]);
+    assert_eq!(Value::from(fields)["all"][1], Value::from("NaN"));
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl ValueDeserializer {
     }
 }
 
-impl<'de> IntoDeserializer<'de> for ValueDeserializer {
+impl IntoDeserializer<'_> for ValueDeserializer {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -116,7 +116,7 @@ fn members_of(members: BTreeMap<String, Value>) -> Members {
 /// The name of a member, which may stand for a number or a truth value.
 struct Name(String);
 
-impl<'de> IntoDeserializer<'de> for Name {
+impl IntoDeserializer<'_> for Name {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

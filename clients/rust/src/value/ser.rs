@@ -37,8 +37,7 @@ fn serialize_number<S: Serializer>(number: f64, serializer: S) -> Result<S::Ok, 
     if number.is_finite() {
         return serializer.serialize_f64(number);
     }
-    let same = |known: f64| known.is_nan() == number.is_nan() && (number.is_nan() || known == number);
-    let name = NAMES.iter().find(|(_, known)| same(*known)).map_or("", |(name, _)| *name);
+    let name = NAMES.iter().find(|(_, known)| word_of(*known) == word_of(number)).map_or("", |(name, _)| *name);
     serializer.serialize_newtype_struct(name, &WithoutJson(number))
 }
 

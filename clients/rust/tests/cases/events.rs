@@ -61,7 +61,17 @@ fn to_json(event: &JobEvent) -> Value {
 }
 
 fn object(fields: Option<Struct>) -> Value {
-    Found::from(fields.unwrap_or_default()).to().expect("the numbers have JSON")
+    in_words(&Found::from(fields.unwrap_or_default()))
+}
+
+/// As JSON, with the words for numbers that it has none for.
+fn in_words(value: &Found) -> Value {
+    match value {
+        Found::Object(members) => members.iter().map(|(name, member)| (name.clone(), in_words(member))).collect(),
+        Found::List(items) => items.iter().map(in_words).collect(),
+        Found::Number(number) if !number.is_finite() => value.to_string().into(),
+        other => other.clone().to().expect("it is JSON"),
+    }
 }
 
 fn name_of(source: LogSource) -> &'static str {

@@ -4,17 +4,20 @@ mod case;
 mod events;
 mod expect;
 mod targets;
+mod transport;
 mod values;
 mod verbs;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{StreamExt, iter};
+use plugin_runner_client::{Client, Tls};
 use tokio::task::JoinError;
 use tokio::time::timeout;
 
 use crate::case::{Case, Target, read_cases};
 use crate::targets::Targets;
+use crate::transport::{comes_to_say, failures, saying, says};
 
 /// How many cases run at a time.
 const AT_A_TIME: usize = 6;
@@ -40,6 +43,47 @@ async fn values_arrive_as_they_were_sent() {
 #[tokio::test]
 async fn values_that_cannot_arrive_are_not_sent() {
     values::refuse_all(&Targets::read().client(Target::Down)).await;
+}
+
+#[tokio::test]
+async fn a_connection_of_the_wrong_kind_is_said_to_be_that() {
+    let targets = Targets::read();
+    says(Client::builder().address(targets.secure_address()), "speaks TLS").await;
+    says(Client::builder().address(targets.plain_address()).tls(Tls::new()), "does not speak TLS").await;
+    says(targets.builder(Target::SecureWithoutCa), "signed by none of the given authorities").await;
+    comes_to_say(targets.without_certificate(), "wants a certificate of the client").await;
+    let http = saying(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    says(Client::builder().address(&http.address), "does not speak HTTP/2").await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_silent_is_given_up_in_time() {
+    for tls in [None, Some(Tls::new())] {
+        let silent = saying(b"").await;
+        let builder = Client::builder().address(&silent.address).connect_timeout(Duration::from_millis(200));
+        let builder = match tls {
+            Some(tls) => builder.tls(tls),
+            None => builder,
+        };
+        let start = Instant::now();
+        for error in failures(builder).await {
+            assert_eq!(error.reason(), "UNAVAILABLE");
+            assert!(error.to_string().contains("in time"), "{error}");
+        }
+        assert_eq!(silent.taken(), 2);
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_went_silent_is_left_for_another() {
+    // An empty frame of settings, which is what a server of HTTP/2 begins with.
+    let mute = saying(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await;
+    let client =
+        Client::builder().address(&mute.address).heartbeat_timeout(Duration::from_millis(50)).connect().unwrap();
+    let error = client.job("any").events().try_next().await.unwrap_err();
+    assert!(error.to_string().contains("Nothing came from the server for 0.05 s"), "{error}");
+    assert_eq!(mute.taken(), 5);
 }
 
 /// What went wrong with a case.

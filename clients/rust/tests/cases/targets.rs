@@ -47,8 +47,25 @@ impl Targets {
     }
 
     pub fn client(&self, target: Target) -> Client {
+        self.builder(target).connect().expect("the targets are well formed")
+    }
+
+    pub fn plain_address(&self) -> &str {
+        &self.plain
+    }
+
+    pub fn secure_address(&self) -> &str {
+        &self.secure.address
+    }
+
+    /// The server that wants a certificate of the client, without one.
+    pub fn without_certificate(&self) -> ClientBuilder {
+        Client::builder().address(&self.mutual.address).tls(Tls::new().ca(read(&self.mutual.ca)))
+    }
+
+    pub fn builder(&self, target: Target) -> ClientBuilder {
         let at = |address: &str| Client::builder().address(address);
-        let builder: ClientBuilder = match target {
+        match target {
             Target::Plain => at(&self.plain),
             Target::Secure => at(&self.secure.address).token(&self.secure.token).tls(self.secure.tls()),
             Target::SecureWithoutToken => at(&self.secure.address).token("").tls(self.secure.tls()),
@@ -56,8 +73,7 @@ impl Targets {
             Target::Mutual => at(&self.mutual.address).tls(self.mutual.tls()),
             Target::Reasons => at(&self.reasons),
             Target::Down => at(&self.down),
-        };
-        builder.connect().expect("the targets are well formed")
+        }
     }
 }
 
