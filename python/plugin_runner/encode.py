@@ -20,6 +20,9 @@ LIST_LEVELS = 2
 
 FAULTS_LIMIT = 100
 
+# A larger array among fields or defaults is shown as its `str()`.
+SHOWN_ITEMS = 1 << 18
+
 # Steps from a rich type to plain JSON: a tensor to an array to a list. More never end.
 _LONGEST_CHAIN = 8
 _INFINITY = float("inf")
@@ -125,9 +128,9 @@ class Walk:
             name = key if type(key) is str and not self._checks_text else self._key(key, path)
             if name in originals:
                 name = self._doubled(name, key, originals[name], path, made)
-            elif name == _FORBIDDEN:
-                name = self._fault(None, (path, name), "is a name that is not allowed", "str") and None
-            if name is not None:
+            if name == _FORBIDDEN:
+                self._fault(None, (path, name), "is a name that is not allowed", "str")
+            elif name is not None:
                 originals[name] = key
                 made[name] = self.value(item, (path, name), room)
         self._open.discard(id(fields))
@@ -137,7 +140,8 @@ class Walk:
         """Two keys with one text: nothing can stand there; for people both do."""
         if self._lenient:
             return f"{name} ({type(key).__name__})"
-        made[name] = self._fault(None, (path, name), f"stands for two keys, {other!r} and {key!r}", type(key).__name__)
+        both = f"{_shown_key(other)} and {_shown_key(key)}"
+        made[name] = self._fault(None, (path, name), f"stands for two keys, {both}", type(key).__name__)
         return None
 
     def _key(self, key: object, path: Path) -> str | None:
@@ -157,9 +161,8 @@ class Walk:
         except Exception as fault:
             if self._lenient:
                 return shown_text(key)
-            what = (
-                str(fault) if isinstance(fault, Unencodable) else f"has a key that cannot be read ({shown_text(fault)})"
-            )
+            known = isinstance(fault, Unencodable)
+            what = str(fault) if known else f"has a key that cannot be read ({shown_text(fault)})"
             self._fault(None, (path, shown_text(key)), what, type(key).__name__)
             return None
         return text  # type: ignore[no-any-return]
@@ -179,7 +182,7 @@ class Walk:
                     return self.value(simple, path, room)
             return self._fault(value, path, f"is of type {type(value).__name__}", type(value).__name__)
         except TooLarge:
-            if self._items_limit is not None:
+            if not self._lenient:
                 raise
             return self._fault(value, path, "is too large", type(value).__name__)
         except Unencodable as fault:
@@ -251,7 +254,7 @@ def plain(value: object) -> Any:
 
 def lenient(value: object) -> Any:
     """As `plain`, for what must not fail: NaN and infinities become texts, and what has no JSON its `str()`."""
-    return Walk(lenient=True).value(value)
+    return Walk(lenient=True, items_limit=SHOWN_ITEMS).value(value)
 
 
 def lenient_fields(fields: object) -> tuple[dict[str, Any], list[str]]:
@@ -259,8 +262,12 @@ def lenient_fields(fields: object) -> tuple[dict[str, Any], list[str]]:
 
     A value that is no dict becomes the field `value`.
     """
-    walk = Walk(lenient=True)
+    walk = Walk(lenient=True, items_limit=SHOWN_ITEMS)
     return walk.value(dict(fields) if isinstance(fields, dict) else {"value": fields}), walk.non_finite
+
+
+def _shown_key(key: object) -> str:
+    return shown_text(repr(key)) if isinstance(key, (str, bytes)) else shown_text(key)
 
 
 def record_text(record: object) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plugin_runner.encode import TooLarge, Walk, dumps, pointer
+from plugin_runner.encode import SHOWN_ITEMS, TooLarge, Walk, dumps, pointer
 from plugin_runner.errors import RunnerError
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ def encode_lenient(value: object) -> Encoded:
 
     How deep a schema may nest is for the service to say.
     """
-    walk = Walk(lenient=True)
+    walk = Walk(lenient=True, items_limit=SHOWN_ITEMS)
     made = walk.value(value, room=_SCHEMA_LEVELS)
     return Encoded(dumps(made).encode(), walk.non_finite)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable
 
 from plugin_runner.definitions import DEFS
-from plugin_runner.encode import Walk, pointer
+from plugin_runner.encode import SHOWN_ITEMS, Walk, pointer
 from plugin_runner.errors import nearest
 
 if TYPE_CHECKING:
@@ -460,7 +460,7 @@ def put_default(
         return
     if isinstance(value, bytes):  # params of this type are given as text
         value = value.decode("utf-8", "backslashreplace")
-    walk = Walk(lenient=True, keep_floats=True)
+    walk = Walk(lenient=True, keep_floats=True, items_limit=SHOWN_ITEMS)
     made = walk.value(value, path)
     if shape is not None and not walk.faults:
         tried = Faults()

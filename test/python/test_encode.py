@@ -280,6 +280,7 @@ def test_fields_of_a_log_always_have_json() -> None:
         "\udcff": "\udcff",
         "__proto__": 1,
         "failing": Failing(),
+        "huge": range(10**12),
         1: "number",
         "1": "text",
     }
@@ -292,6 +293,7 @@ def test_fields_of_a_log_always_have_json() -> None:
         "7": 1,
         "\\udcff": "\\udcff",
         "failing": "<Failing: ValueError>",
+        "huge": "range(0, 1000000000000)",
         "1": "number",
         "1 (str)": "text",
     }
