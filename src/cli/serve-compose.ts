@@ -10,7 +10,7 @@ import { EmbeddedJobEngine } from "../engine/embedded/job-engine.ts";
 import { PluginWorkers } from "../engine/embedded/plugin-workers.ts";
 import { EmbeddedTaskPool } from "../engine/embedded/task-pool.ts";
 import type { TaskPool } from "../engine/engine.ts";
-import { LocalPool, type LocalPoolOptions } from "../engine/local/local-pool.ts";
+import { LocalPool } from "../engine/local/local-pool.ts";
 import { Admission } from "../grpc/admission.ts";
 import { Health } from "../grpc/health.ts";
 import { pluginRunnerHandlers } from "../grpc/service.ts";
@@ -24,7 +24,8 @@ import { Runner } from "../runner/runner.ts";
 import type { Log } from "../util/log.ts";
 import { messageOf } from "../util/message-of.ts";
 import { Launcher } from "../worker/launcher.ts";
-import { workerEnvironment } from "../worker/worker-environment.ts";
+import { RunArtifacts } from "../worker/run-artifacts.ts";
+import { passedVariables, workerEnvironment } from "../worker/worker-environment.ts";
 import { prepareDataDir } from "./data-dir.ts";
 import { isLoopback, readExposure } from "./serve-exposure.ts";
 import { listen } from "./serve-listen.ts";
@@ -59,8 +60,11 @@ export async function composeServer(
   const store = openStore(dataDir);
   const python = lazyPython(options.python, signal);
 
+  const passedEnv = passedVariables(env, options.passEnv);
+  const artifacts = new RunArtifacts({ dir: join(dataDir, "artifacts"), keepMs: options.runArtifacts, log });
   const launcher = new Launcher({
     dir: dataDir,
+    placeArtifacts: () => artifacts.place(),
     env: workerEnvironment(env, options.passEnv),
     memoryMib: options.workerMemory && Math.ceil(options.workerMemory / 1024 ** 2),
     graceMs: options.grace,
@@ -68,20 +72,19 @@ export async function composeServer(
   });
   const environments = new Environments({ dir: join(dataDir, "environments"), python, log });
   const trees = new Trees();
-  const workers = new PluginWorkers(launcher, environments, trees);
+  const workers = new PluginWorkers(launcher, environments, trees, passedEnv);
   const inspector = new EmbeddedInspector(launcher, python, workers, environments);
   const catalog = openCatalog({ roots: options.root, allowModules: options.allowModule, inspector, trees, log });
   const hub = new WatchHub();
   const { ray } = options;
+  const parts = { launcher, environments, trees, workers, dataDir, artifacts, passedEnv, log };
   const carriers =
-    ray === undefined
-      ? composeEmbedded(options, { launcher, environments, workers, dataDir, log })
-      : composeRay({ ...options, ray }, env, log, hub, environments);
+    ray === undefined ? composeEmbedded(options, parts) : composeRay({ ...options, ray }, env, log, hub, environments);
   const runner = new Runner({
     catalog,
     inspector,
     snapshots: new Snapshots({ dir: join(dataDir, "snapshots"), trees, log }),
-    local: localPool(options, { workers, environments, trees, dir: dataDir }),
+    local: localPool(options, parts),
     tasks: carriers.tasks,
     engine: carriers.engine,
     store,
@@ -97,6 +100,7 @@ export async function composeServer(
 
   const end = async (until: AbortSignal) => {
     catalog.close();
+    artifacts.close();
     await Promise.all([runner.close(until), inspector.close(until), environments.close()]);
     await Promise.all([launcher.close(), carriers.close()]);
   };
@@ -150,13 +154,17 @@ export async function composeServer(
 interface Parts {
   launcher: Launcher;
   environments: Environments;
+  trees: Trees;
   workers: PluginWorkers;
   dataDir: string;
+  artifacts: RunArtifacts;
+  passedEnv: Readonly<Record<string, string>>;
   log: Log;
 }
 
 /** What carries tasks and jobs on this machine alone. */
-function composeEmbedded(options: ServeOptions, { launcher, environments, workers, dataDir, log }: Parts): Carriers {
+function composeEmbedded(options: ServeOptions, parts: Parts): Carriers {
+  const { launcher, environments, workers, dataDir, passedEnv, log } = parts;
   return {
     tasks: new EmbeddedTaskPool(workers, {
       maxWorkers: options.maxWorkers,
@@ -168,6 +176,7 @@ function composeEmbedded(options: ServeOptions, { launcher, environments, worker
     engine: new EmbeddedJobEngine({
       dir: join(dataDir, "jobs"),
       launcher,
+      passedEnv,
       environments,
       maxRunning: options.maxRunningJobs,
       graceMs: options.grace,
@@ -181,14 +190,12 @@ function composeEmbedded(options: ServeOptions, { launcher, environments, worker
   };
 }
 
-function localPool(
-  options: ServeOptions,
-  parts: Pick<LocalPoolOptions, "workers" | "environments" | "trees" | "dir">,
-): TaskPool | undefined {
+function localPool(options: ServeOptions, { dataDir, ...parts }: Parts): TaskPool | undefined {
   const where = options.local ?? (isLoopback(options.listen) ? "in-process" : "worker");
   if (where === "off") return undefined;
   return new LocalPool({
     ...parts,
+    dir: dataDir,
     inProcess: where === "in-process",
     maxQueued: options.maxQueuedRuns,
     idleMs: options.workerIdle,

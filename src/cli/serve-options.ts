@@ -120,6 +120,12 @@ export const serveOptions = [
     description: "How much a job may log and report; more is counted and left out.",
   },
   { name: "job-retention", type: "duration", default: "7d", description: "How long a job is kept after its end." },
+  {
+    name: "run-artifacts",
+    type: "duration",
+    default: "1d",
+    description: "How long the artifacts of local and task runs are kept; 0s: not longer than the run.",
+  },
   { name: "max-request-size", type: "bytes", default: "4MiB", description: "The largest request." },
   {
     name: "max-result-size",

@@ -8,6 +8,7 @@ import { Packages } from "../engine/ray/packages.ts";
 import { RayTaskPool } from "../engine/ray/task-pool.ts";
 import type { WatchHub } from "../job/watch-hub.ts";
 import type { Log } from "../util/log.ts";
+import { passedVariables } from "../worker/worker-environment.ts";
 import { openDashboard } from "./ray-options.ts";
 import type { ServeOptions } from "./serve-options.ts";
 
@@ -72,11 +73,4 @@ export function composeRay(
     },
     close: () => dashboard.close(),
   };
-}
-
-function passedVariables(
-  env: Readonly<Record<string, string | undefined>>,
-  names: readonly string[],
-): Record<string, string> {
-  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }

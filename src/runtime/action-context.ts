@@ -1,8 +1,8 @@
-import { mkdirSync } from "node:fs";
 import { shownText, wellFormed } from "../util/shown-text.ts";
 import type { EventRecord } from "../worker/messages.ts";
 import { artifactArguments, numberArgument, objectArgument, pathArgument, textArgument } from "./context-arguments.ts";
 import { encodeFields, pointersOf } from "./encode.ts";
+import type { RunDirectory } from "./run-directory.ts";
 
 /** How an action speaks with whoever runs it. Every member may be taken out by destructuring. */
 export interface ActionContext {
@@ -24,15 +24,19 @@ export interface ActionContext {
   /** The same by level. */
   readonly logger: Logger;
   /**
-   * Makes a file known. `path` is relative to `workDir`; a file from elsewhere is copied to `workDir/artifacts`.
-   * Returns its `file://` URI. The run waits for it. Rejects when the file cannot be read.
+   * Makes a file known: keeps a copy of what is in it now, and returns the copy's `file://` URI. `path` is relative to
+   * `workDir` or absolute. The copy of a job stays as long as the job's record, that of a run as long as the service
+   * says: a day by default. The run waits for it. Rejects when the file cannot be read.
    */
   readonly artifact: (path: string | URL, options?: ArtifactOptions) => Promise<string>;
   /** The environment variables of the plugin's configuration and of the request. */
   readonly env: Readonly<Record<string, string>>;
   /** The job's id; for a run the id that the request gave, or empty. */
   readonly jobId: string;
-  /** A folder for the run's own files, absolute. It exists. */
+  /**
+   * The absolute path of this run's own directory. It exists, is empty at first, and is removed when the run ends: what is
+   * to stay is made known with `artifact`.
+   */
   readonly workDir: string;
 }
 
@@ -71,7 +75,7 @@ export type EventSink = (record: EventRecord) => void;
 export interface ContextOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly jobId: string;
-  readonly workDir: string;
+  readonly directory: RunDirectory;
   readonly sink: EventSink;
   readonly signal: AbortSignal;
 }
@@ -109,8 +113,7 @@ export class RunContext implements ActionContext {
   }
 
   get workDir(): string {
-    mkdirSync(this.#options.workDir, { recursive: true });
-    return this.#options.workDir;
+    return this.#options.directory.path;
   }
 
   get throwIfCancelled(): () => void {
@@ -159,6 +162,7 @@ export class RunContext implements ActionContext {
       const made = this.#artifact(path, options);
       this.#artifacts ??= [];
       this.#artifacts.push(made);
+      made.catch(() => {}); // the run waits for it, and rejects as it does
       return made;
     };
   }
@@ -180,7 +184,7 @@ export class RunContext implements ActionContext {
     const { recordArtifact } = await import("./record-artifact.ts"); // most runs have none
     objectArgument("ctx.artifact: options", options, '{ name: "model" }');
     const file = pathArgument("ctx.artifact: path", path);
-    const record = await recordArtifact(this.workDir, file, artifactArguments(options));
+    const record = await recordArtifact(this.#options.directory, file, artifactArguments(options));
     this.#options.sink({ time: now(), ...record });
     return record.uri;
   }

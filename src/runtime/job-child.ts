@@ -11,20 +11,22 @@ import { loadAction } from "./load-action.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
 import { actionFailed, describeThrown } from "./plugin-failure.ts";
 import { runAction } from "./run-action.ts";
-import { exitCalled } from "./run-guard.ts";
+import { RunDirectory } from "./run-directory.ts";
+import { exitCalled, neverSettles } from "./run-guard.ts";
 
-const spec: JobSpec = JSON.parse(readFileSync(join(process.argv[2] ?? "", "spec.json"), "utf8"));
+const jobDir = process.argv[2] ?? "";
+const spec: JobSpec = JSON.parse(readFileSync(join(jobDir, "spec.json"), "utf8"));
 const pipe = new EventPipe(3, spec.line_limit_bytes);
 const cancel = new AbortController();
 let concluded = false;
 
 volunteerForOutOfMemory();
 blockOnOutput();
-mkdirSync(spec.work_dir, { recursive: true });
+mkdirSync(spec.work_dir, { recursive: true, mode: 0o700 });
 process.on("SIGTERM", () => cancel.abort());
 process.on("uncaughtException", (thrown) => finish(() => failure(actionFailed(spec.action, thrown))));
 process.on("unhandledRejection", (thrown) => finish(() => failure(actionFailed(spec.action, thrown))));
-process.on("beforeExit", () => finish(() => failure(neverSettles())));
+process.on("beforeExit", () => finish(() => failure(neverSettles(spec.action))));
 process.on("exit", (code) => {
   if (!concluded) pipe.write(failure(cancel.signal.aborted ? cancelled() : exitCalled(spec.action, String(code))));
 });
@@ -34,12 +36,13 @@ run().then(
 );
 
 async function run(): Promise<Carried> {
-  const { action, job_id: jobId, work_dir: workDir, non_finite: nonFinite = [] } = spec;
+  const { action, job_id: jobId, non_finite: nonFinite = [] } = spec;
   const params = withNumbers(spec.params, nonFinite);
+  const directory = new RunDirectory(spec.work_dir, join(jobDir, "artifacts"));
   const code = await loadAction(spec.binding, spec.entrypoint);
   if (cancel.signal.aborted) throw cancelled();
   const env = { ...spec.binding.env, ...spec.env };
-  return runAction(code, { action, params, env, jobId, workDir, sink: pipe.write, signal: cancel.signal });
+  return runAction(code, { action, params, env, jobId, directory, sink: pipe.write, signal: cancel.signal });
 }
 
 /** Reports how the job ended, once, and ends the process: whatever the plugin left open does not keep it. */
@@ -88,11 +91,6 @@ function cancelled(): PluginRunnerError {
   return new PluginRunnerError("CANCELLED", `Action ${spec.action} was cancelled.`, {
     metadata: { action: spec.action },
   });
-}
-
-function neverSettles(): PluginRunnerError {
-  const message = `Action ${spec.action} returned a promise that never settles: nothing is left that it could wait for.`;
-  return new PluginRunnerError("ACTION_FAILED", message, { metadata: { action: spec.action } });
 }
 
 function now(): number {

@@ -60,6 +60,7 @@ async function carry(dir: string, spec: JobSpec): Promise<void> {
   events.sayDropped();
   reported.end();
   rmSync(join(dir, "spec.json"), { force: true }); // what the job was given may be secret, and nobody needs it any more
+  rmSync(spec.work_dir, { recursive: true, force: true, maxRetries: 3 });
   events.append({ type: "exit", time: now(), ...end, timed_out: limit.reached, stderr_tail: stderr.tail });
 }
 

@@ -19,6 +19,7 @@ export class RunGuard {
     const exit = process.exit.bind(process);
     process.on("uncaughtException", (error) => this.#stray(error));
     process.on("unhandledRejection", (error) => this.#stray(error));
+    process.on("beforeExit", () => this.#fail?.(neverSettles(this.#action)));
     process.exit = (code) => {
       const shown = String(code ?? process.exitCode ?? 0);
       this.#fail?.(exitCalled(this.#action, shown));
@@ -56,4 +57,10 @@ export function exitCalled(action: string, code: string): PluginRunnerError {
       exceptionType: "ProcessExit",
     },
   );
+}
+
+/** The ACTION_FAILED for an action that waits for nothing. */
+export function neverSettles(action: string): PluginRunnerError {
+  const message = `Action ${action} returned a promise that never settles: nothing is left that it could wait for.`;
+  return new PluginRunnerError("ACTION_FAILED", message, { metadata: { action } });
 }

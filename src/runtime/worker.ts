@@ -23,9 +23,10 @@ import { describeActions } from "./describe-actions.ts";
 import { pointersOf } from "./encode.ts";
 import { type ActionCode, loadAction } from "./load-action.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
-import { overlayEnv } from "./overlay-env.ts";
 import { describeThrown } from "./plugin-failure.ts";
+import { ProcessState } from "./process-state.ts";
 import { runAction } from "./run-action.ts";
+import { RunDirectory } from "./run-directory.ts";
 import { RunGuard } from "./run-guard.ts";
 import { stderrSink } from "./stderr-sink.ts";
 
@@ -41,7 +42,9 @@ const queue: Pending[] = [];
 const cancellations = new Map<number, AbortController>();
 const loaded = new Map<string, Promise<ActionCode>>();
 let binding: Binding | undefined;
+let state: ProcessState | undefined;
 let workDir = "";
+let artifacts = "";
 let busy = false;
 
 volunteerForOutOfMemory();
@@ -55,8 +58,10 @@ function receive(line: string): void {
   if (input.type === "bind") {
     binding = input.binding;
     workDir = input.work_dir;
+    artifacts = input.artifacts_dir ?? "";
     Object.assign(process.env, binding.env);
     process.chdir(binding.root);
+    state = new ProcessState();
   } else if (input.type === "cancel") {
     cancellations.get(input.id)?.abort();
   } else {
@@ -75,28 +80,34 @@ async function serve(): Promise<void> {
 async function answer(request: Pending): Promise<WorkerAnswer> {
   const { id } = request;
   const signal = cancellations.get(id)?.signal ?? AbortSignal.abort();
+  const directory = new RunDirectory(`${workDir}/${id}`, artifacts === "" ? "" : `${artifacts}-${id}`);
+  service.unref(); // so that a run ends that nothing is left to wake
   try {
-    const answer = await handle(request, signal);
+    state?.lay("env" in request ? request.env : {});
+    const answer = await handle(request, directory, signal);
     return { id, ok: true, value: answer.value, ...pointersOf(answer) };
   } catch (thrown) {
     const error = PluginRunnerError.from(thrown);
     if (error.cause !== undefined) process.stderr.write(`${describeThrown(error.cause).stack}\n`);
     return { id, ok: false, error: toErrorRecord(error) };
   } finally {
+    service.ref();
     cancellations.delete(id);
+    state?.putBack();
+    if (directory.made) await directory.remove().catch(() => {}); // what is left goes with the worker
   }
 }
 
-async function handle(request: WorkerRequest, signal: AbortSignal): Promise<Carried> {
+async function handle(request: WorkerRequest, directory: RunDirectory, signal: AbortSignal): Promise<Carried> {
   const bound = bindingFor(request);
   switch (request.type) {
     case "describe":
-      return carried(await guard.run("describe", () => describeActions(bound, request.entrypoints)));
+      return carried(await guard.run("describe", () => describe(bound, request.entrypoints)));
     case "validate": // the service has validated: a schema is all that a JavaScript action says of its params
-      await guard.run("validate", () => validate(bound, request));
+      await guard.run("validate", () => load(bound, request));
       return { value: request.params, nonFinite: request.non_finite ?? [] };
     case "run":
-      return guard.run(request.action, () => run(bound, request, signal));
+      return guard.run(request.action, () => run(bound, request, directory, signal));
     default:
       throw new PluginRunnerError("INTERNAL", `A JavaScript worker does not answer ${request.type}.`);
   }
@@ -107,34 +118,34 @@ function carried(described: readonly DescribedAction[]): Carried {
   return toPlainJson(described, { levels: Number.POSITIVE_INFINITY });
 }
 
-async function validate(bound: Binding, request: ValidateRequest): Promise<void> {
-  const restore = overlayEnv(request.env);
-  try {
-    await load(bound, request.entrypoint);
-  } finally {
-    restore();
-  }
+async function describe(bound: Binding, entrypoints: Record<string, string>): Promise<readonly DescribedAction[]> {
+  const described = await describeActions(bound, entrypoints);
+  state?.keep({});
+  return described;
 }
 
-async function run(bound: Binding, request: RunRequest, signal: AbortSignal): Promise<Carried> {
+async function run(
+  bound: Binding,
+  request: RunRequest,
+  directory: RunDirectory,
+  signal: AbortSignal,
+): Promise<Carried> {
   const { action, job_id: jobId, non_finite: nonFinite = [] } = request;
   const params = withNumbers(request.params, nonFinite);
-  const restore = overlayEnv(request.env);
-  try {
-    const code = await load(bound, request.entrypoint);
-    if (signal.aborted) throw new PluginRunnerError("CANCELLED", `Action ${action} was cancelled before it began.`);
-    const env = { ...bound.env, ...request.env };
-    return await runAction(code, { action, params, env, jobId, workDir, sink: stderrSink, signal });
-  } finally {
-    restore();
-  }
+  const code = await load(bound, request);
+  if (signal.aborted) throw new PluginRunnerError("CANCELLED", `Action ${action} was cancelled before it began.`);
+  const env = { ...bound.env, ...request.env };
+  return runAction(code, { action, params, env, jobId, directory, sink: stderrSink, signal });
 }
 
 /** A worker has one binding, so an entry point is loaded once; a failed load is tried again. */
-function load(bound: Binding, entrypoint: string): Promise<ActionCode> {
+function load(bound: Binding, { entrypoint, env }: RunRequest | ValidateRequest): Promise<ActionCode> {
   const known = loaded.get(entrypoint);
   if (known !== undefined) return known;
-  const loading = loadAction(bound, entrypoint);
+  const loading = loadAction(bound, entrypoint).then((code) => {
+    state?.keep(env); // what the plugin sets up when it is loaded stays
+    return code;
+  });
   loaded.set(entrypoint, loading);
   loading.catch(() => loaded.delete(entrypoint));
   return loading;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../util/log.ts";
 import { limitData, limitNode } from "../util/memory-limit.ts";
@@ -24,6 +24,8 @@ const ownerVariable = "PLUGIN_RUNNER_OWNER";
 const ending = import.meta.filename.slice(import.meta.filename.lastIndexOf("."));
 
 export interface LauncherOptions {
+  /** Where the runs of one worker keep what they make known; empty: with the run. */
+  placeArtifacts(): string;
   /** A folder for the workers' scratch folders and Python's compiled files; no other process may write there. */
   dir: string;
   /** What plugin code starts with: see `workerEnvironment`. */
@@ -33,6 +35,13 @@ export interface LauncherOptions {
   /** How long a worker has to end in its own way, in milliseconds. */
   graceMs: number;
   log: Log;
+}
+
+/** What a process is started with beside the environment that all plugins see. */
+export interface StartVariables {
+  env: Readonly<Record<string, string>>;
+  /** The plugin's directory. */
+  root: string;
 }
 
 /** Starts the processes that run plugins, and keeps a started, unbound worker of each language that is in use. */
@@ -59,6 +68,13 @@ export class Launcher {
     return worker;
   }
 
+  /** An unbound worker that is ready, and was started with these variables. */
+  async start(language: Language, python: string, variables: StartVariables): Promise<WorkerProcess> {
+    const worker = this.#start(language, python, variables);
+    await worker.ready;
+    return worker;
+  }
+
   /** Binds a worker to a plugin, with a scratch folder that lives as long as the worker. */
   bind(worker: WorkerProcess, binding: Binding): void {
     if (binding.language === "python") forgetCompiledCode(this.#compiled, binding);
@@ -67,12 +83,17 @@ export class Launcher {
     worker.exited
       .then(() => rm(workDir, { recursive: true, force: true }))
       .catch((error: unknown) => this.#options.log("warn", "a worker's folder could not be removed", { error }));
-    worker.bind(binding, workDir);
+    worker.bind(binding, workDir, this.#options.placeArtifacts());
   }
 
   /** The command line and environment of a process that runs the entry file of a language: "worker" or "job". */
-  command(language: Language, entry: "worker" | "job", python: string): WorkerCommand {
-    const { env } = this.#options;
+  command(
+    language: Language,
+    entry: "worker" | "job",
+    python: string,
+    variables: StartVariables = { env: {}, root: "" },
+  ): WorkerCommand {
+    const env = { ...this.#options.env, ...variables.env };
     if (language === "javascript") {
       const file = join(import.meta.dirname, "..", "runtime", `${entry}${ending}`);
       return { language, file: process.execPath, args: [file], env };
@@ -81,7 +102,7 @@ export class Launcher {
       language,
       file: python,
       args: ["-m", `plugin_runner.${entry}`],
-      env: { ...env, PYTHONPATH: join(packageRoot, "python"), PYTHONPYCACHEPREFIX: this.#compiled },
+      env: { ...env, PYTHONPATH: pythonPath(variables), PYTHONPYCACHEPREFIX: this.#compiled },
     };
   }
 
@@ -121,9 +142,9 @@ export class Launcher {
     }
   }
 
-  #start(language: Language, python: string): WorkerProcess {
+  #start(language: Language, python: string, variables?: StartVariables): WorkerProcess {
     const { dir, graceMs, log, memoryMib } = this.#options;
-    const worker = this.command(language, "worker", python);
+    const worker = this.command(language, "worker", python, variables);
     const command = { ...worker, env: { ...worker.env, [ownerVariable]: dir } };
     return new WorkerProcess(memoryMib === undefined ? command : limited(command, memoryMib), {
       cwd: dir,
@@ -131,6 +152,12 @@ export class Launcher {
       log,
     });
   }
+}
+
+/** This library first; what the plugin names is found from the plugin's own directory, as its code runs there. */
+function pythonPath({ env, root }: StartVariables): string {
+  const given = (env.PYTHONPATH ?? "").split(delimiter).filter((path) => path !== "");
+  return [join(packageRoot, "python"), ...given.map((path) => resolve(root, path))].join(delimiter);
 }
 
 function limited(command: WorkerCommand, memoryMib: number): WorkerCommand {

@@ -31,7 +31,10 @@ export interface Binding {
 export interface BindMessage {
   type: "bind";
   binding: Binding;
+  /** Where the directories of the runs stand. */
   work_dir: string;
+  /** Where the artifacts of runs stay: each run appends `-ID`. Default: with the run. */
+  artifacts_dir?: string;
 }
 
 export interface ScanRequest {
@@ -68,6 +71,8 @@ export interface RunRequest {
 export interface CancelMessage {
   type: "cancel";
   id: number;
+  /** How long the action has to end, before its process is killed. */
+  grace_seconds: number;
 }
 
 /** What a worker answers; it is sent with an `id`, which the answer repeats. */

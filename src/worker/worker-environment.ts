@@ -18,6 +18,16 @@ const allowed = [
   /^(OMP|OPENBLAS|MKL)_/,
 ];
 
+/** The variables that the operator passes on to plugins. */
+export function passedVariables(
+  environment: Readonly<Record<string, string | undefined>>,
+  names: readonly string[],
+): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
+  );
+}
+
 /** The environment that plugin code starts with: the allow-list above and the names that the operator passes on. */
 export function workerEnvironment(
   environment: Readonly<Record<string, string | undefined>>,

@@ -48,6 +48,13 @@ class Group<Key> {
   constructor(key: Key) {
     this.key = key;
   }
+
+  /** How many workers serve it or soon will. One that is to end what nobody waits for does not. */
+  get serving(): number {
+    let count = this.starting;
+    for (const { worker } of this.members) if (!worker.stuck) count++;
+    return count;
+  }
 }
 
 /**
@@ -112,6 +119,7 @@ export class WorkerPool<Key extends object> {
     let best: Member | undefined;
     for (const member of group.members) {
       if (member.worker.load === 0) return member;
+      if (member.worker.stuck) continue;
       if (member.worker.load < (best?.worker.load ?? this.#options.depth)) best = member;
     }
     return best;
@@ -159,13 +167,17 @@ export class WorkerPool<Key extends object> {
     member.idleSince = performance.now();
     if (!member.worker.alive) return;
     if (this.#closing.signal.aborted && member.worker.load === 0) member.worker.end();
+    if (member.worker.load === 0 && group.serving > this.#options.maxWorkersPerKey) {
+      this.#end(group, member); // another one took its place while it was stuck
+      return;
+    }
     this.#feed(group, member);
     if (member.worker.load === 0) this.#helpOthers();
   }
 
   /** Gives a worker the requests that wait for its group, unless another group has waited too long. */
   #feed(group: Group<Key>, member: Member): void {
-    while (member.worker.load < this.#options.depth) {
+    while (member.worker.load < this.#options.depth && !member.worker.stuck) {
       const entry = group.queue[0];
       if (!entry) return;
       const oldest = this.#oldest();
@@ -200,7 +212,7 @@ export class WorkerPool<Key extends object> {
   /** Starts a worker for a group whose requests wait, as far as the limits allow. */
   #grow(group: Group<Key>): void {
     if (group.starting >= group.queue.length) return;
-    if (group.members.size + group.starting >= this.#options.maxWorkersPerKey) return;
+    if (group.serving >= this.#options.maxWorkersPerKey) return;
     if (this.#full() && !this.#evict(group)) return;
     group.starting++;
     this.#workers++;
@@ -215,6 +227,7 @@ export class WorkerPool<Key extends object> {
     const member: Member = { worker, idleSince: performance.now() };
     group.members.add(member);
     worker.onAnswer = () => this.#answered(group, member);
+    worker.onStuck = () => this.#grow(group);
     worker.exited.then(() => this.#left(group, member));
     if (this.#closing.signal.aborted) {
       worker.kill();

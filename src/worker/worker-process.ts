@@ -53,6 +53,8 @@ export class WorkerProcess {
   readonly exited: Promise<void>;
   /** Called when the worker has answered a request, also one whose caller is gone. */
   onAnswer: () => void = () => {};
+  /** Called when the request that it is at was cancelled: it may take the grace to end. */
+  onStuck: () => void = () => {};
   readonly #child: ChildProcess;
   readonly #pipe: Duplex;
   readonly #scope: string;
@@ -96,13 +98,18 @@ export class WorkerProcess {
     return this.#pending.length;
   }
 
+  /** Whether it is at a request whose caller is gone. */
+  get stuck(): boolean {
+    return this.#pending[0]?.cancelled ?? false;
+  }
+
   get alive(): boolean {
     return !this.#gone;
   }
 
   /** Binds the worker to one plugin; to be called once, before the first request other than a scan. */
-  bind(binding: Binding, workDir: string): void {
-    this.#send({ type: "bind", binding, work_dir: workDir });
+  bind(binding: Binding, workDir: string, artifactsDir = ""): void {
+    this.#send({ type: "bind", binding, work_dir: workDir, artifacts_dir: artifactsDir });
   }
 
   /**
@@ -118,7 +125,7 @@ export class WorkerProcess {
     const cancel = () => {
       pending.cancelled = true;
       reject(signal.reason);
-      this.#send({ type: "cancel", id });
+      this.#send({ type: "cancel", id, grace_seconds: this.#graceMs / 1000 });
       this.#armGrace();
     };
     this.#pending.push(pending);
@@ -151,6 +158,7 @@ export class WorkerProcess {
     const head = this.#pending[0];
     if (!head?.cancelled || this.#graceTimer) return;
     this.#graceTimer = setTimeout(() => this.kill(), this.#graceMs);
+    this.onStuck();
   }
 
   #disarmGrace(): void {

@@ -31,7 +31,7 @@ test("a job's events, output and result are in its events file, exit last", asyn
   ]);
   assert.deepEqual(without(find(events, "artifact")), {
     name: "model.bin",
-    uri: pathToFileURL(join(dir, "work", "model.bin")).href,
+    uri: pathToFileURL(join(dir, "artifacts", "model.bin")).href,
     media_type: "application/octet-stream",
     size_bytes: 3,
     sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",

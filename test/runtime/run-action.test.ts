@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { PluginRunnerError } from "../../src/errors.ts";
 import { type ActionContext, defineAction } from "../../src/runtime/index.ts";
 import { type ActionCall, runAction } from "../../src/runtime/run-action.ts";
+import { RunDirectory } from "../../src/runtime/run-directory.ts";
 import type { EventRecord } from "../../src/worker/messages.ts";
 
 function call(t: TestContext, more: Partial<ActionCall> = {}) {
@@ -15,7 +16,8 @@ function call(t: TestContext, more: Partial<ActionCall> = {}) {
   t.after(() => rmSync(base, { recursive: true, force: true }));
   const events: EventRecord[] = [];
   const common = { action: "test", params: {}, env: {}, jobId: "", signal: new AbortController().signal };
-  const options = { ...common, workDir: join(base, "work"), sink: (record: EventRecord) => void events.push(record) };
+  const directory = new RunDirectory(join(base, "work"), join(base, "artifacts"));
+  const options = { ...common, directory, sink: (record: EventRecord) => void events.push(record) };
   return { base, events, call: { ...options, ...more } satisfies ActionCall };
 }
 
@@ -142,17 +144,17 @@ test("members of the context work when they are taken out of it", async (t) => {
 });
 
 test("the work folder is made when it is asked for", async (t) => {
-  const { call: options } = call(t);
+  const { base, call: options } = call(t);
   await runAction(
     code(() => 1),
     options,
   );
-  assert.equal(existsSync(options.workDir), false);
+  assert.equal(existsSync(join(base, "work")), false);
   const exists = code((_, ctx) => existsSync(ctx.workDir));
   assert.equal((await runAction(exists, options)).value, true);
 });
 
-test("an artifact from outside the work folder is copied into it", async (t) => {
+test("an artifact from outside the work folder is copied as well", async (t) => {
   const { base, events, call: options } = call(t);
   writeFileSync(join(base, "outside.txt"), "content");
   const { value: uri } = await runAction(
@@ -160,11 +162,49 @@ test("an artifact from outside the work folder is copied into it", async (t) => 
     options,
   );
   assert.ok(typeof uri === "string");
-  assert.equal(fileURLToPath(uri), join(options.workDir, "artifacts", "outside.txt"));
+  assert.equal(fileURLToPath(uri), join(base, "artifacts", "outside.txt"));
   assert.equal(readFileSync(fileURLToPath(uri), "utf8"), "content");
   const [event] = events;
   assert.ok(event?.type === "artifact");
   assert.deepEqual([event.name, event.size_bytes, event.uri], ["given", 7, uri]);
+});
+
+test("artifacts of equal names do not overwrite each other, wherever artifacts stay", async (t) => {
+  const write = code(async (_, ctx) => {
+    const uris = [];
+    for (const text of ["first", "second"]) {
+      mkdirSync(join(ctx.workDir, text));
+      writeFileSync(join(ctx.workDir, text, "model.txt"), text);
+      uris.push(await ctx.artifact(join(text, "model.txt")));
+    }
+    return uris;
+  });
+  const { base, call: kept } = call(t);
+  for (const directory of [kept.directory, new RunDirectory(join(base, "other"), "")]) {
+    const uris = await runAction(write, { ...kept, directory });
+    assert.ok(Array.isArray(uris));
+    assert.deepEqual(
+      uris.map((uri) => readFileSync(fileURLToPath(String(uri)), "utf8")),
+      ["first", "second"],
+    );
+  }
+});
+
+test("an artifact keeps what was in its file when it was made known", async (t) => {
+  const write = code(async (_, ctx) => {
+    const uris = [];
+    for (const text of ["first", "second"]) {
+      writeFileSync(join(ctx.workDir, "model.txt"), text);
+      uris.push(await ctx.artifact("model.txt"));
+    }
+    return uris;
+  });
+  const { events, call: options } = call(t);
+  await runAction(write, options);
+  assert.deepEqual(
+    events.map((event) => event.type === "artifact" && readFileSync(fileURLToPath(event.uri), "utf8")),
+    ["first", "second"],
+  );
 });
 
 test("an artifact that cannot be read fails the run, also when nobody awaits it", async (t) => {
@@ -176,6 +216,19 @@ test("an artifact that cannot be read fails the run, also when nobody awaits it"
   );
   assert.equal(error.reason, "ACTION_FAILED");
   assert.match(error.message, /nowhere\.txt/);
+});
+
+test("an artifact that nobody awaits fails its run and nothing else", async (t) => {
+  const stray: unknown[] = [];
+  const listener = (reason: unknown) => void stray.push(reason);
+  process.on("unhandledRejection", listener);
+  t.after(() => process.off("unhandledRejection", listener));
+  const run = code(async (_, ctx) => {
+    ctx.artifact("nowhere.txt");
+    await delay(20);
+  });
+  assert.equal((await failure(runAction(run, call(t).call))).reason, "ACTION_FAILED");
+  assert.deepEqual(stray, []);
 });
 
 test("an action that ends by its signal ends with the signal's reason", async (t) => {

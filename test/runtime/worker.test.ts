@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
 import type { WorkerAnswer } from "../../src/worker/messages.ts";
 import { bindingOf, runOf, TestWorker } from "./support/worker.ts";
@@ -124,12 +125,45 @@ test("a run's environment lies over the binding's while it runs", async () => {
   assert.deepEqual(await worker.run("environment"), { id: 2, ok: true, value: { ctx: plain, process: plain } });
 });
 
+test("every call starts as the first", async () => {
+  await using worker = bound();
+  const first = await worker.run("look");
+  assert.ok(first.ok);
+  for (let round = 0; round < 2; round++) {
+    assert.equal((await worker.run("changeAll")).ok, true);
+    const looked = await worker.run("look", {}, { LEAK: "given" });
+    assert.deepEqual(looked.ok && looked.value, {
+      cwd: behaviour.root,
+      variables: ["given", "stays", null],
+      zone: "UTC",
+    });
+    const again = await worker.run("look");
+    assert.deepEqual(again.ok && again.value, first.value);
+  }
+});
+
+test("a run has a directory of its own that is empty at first and goes with it", async () => {
+  await using worker = bound();
+  const runs = [await worker.run("ownFiles"), await worker.run("ownFiles")];
+  const directories = runs.map((answer) => answer.ok && String(answer.value));
+  assert.equal(new Set(directories).size, 2);
+  for (const directory of directories) assert.equal(existsSync(String(directory)), false);
+});
+
+test("a run whose promise never settles ends when nothing is left that could wake it", async () => {
+  await using worker = bound();
+  const error = errorOf(await worker.run("never"));
+  assert.equal(error.reason, "ACTION_FAILED");
+  assert.match(error.message, /never settles/);
+  assert.equal((await worker.run("look")).ok, true);
+});
+
 test("what a run logs goes to standard error, and nothing but answers to the descriptor", async () => {
   await using worker = bound();
   assert.ok(worker.process.stderr);
   const logged = once(worker.process.stderr, "data");
   const answer = await worker.run("report");
-  const value = { jobId: "job-1", workDir: "/tmp/plugin-runner-test-work" };
+  const value = { jobId: "job-1", workDir: "/tmp/plugin-runner-test-work/1" };
   assert.deepEqual(answer, { id: 1, ok: true, value });
   assert.equal(String((await logged)[0]), 'WARNING careful {"at":"1970-01-01T00:00:00.000Z"}\n');
 });

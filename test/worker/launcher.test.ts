@@ -55,8 +55,32 @@ test("a command has the environment that it was given, and no more", (t) => {
   assert.ok(env.PYTHONPYCACHEPREFIX?.startsWith(dir));
 });
 
+test("what a plugin puts on PYTHONPATH comes after this library, and is found from the plugin's folder", (t) => {
+  const { launcher } = launcherOf(t);
+  const variables = { env: { PYTHONPATH: "lib:/other:", TZ: "Asia/Tokyo" }, root: "/plugin" };
+  const { env } = launcher.command("python", "worker", "python3", variables);
+  assert.deepEqual(env.PYTHONPATH?.split(":").slice(1), ["/plugin/lib", "/other"]);
+  assert.equal(env.TZ, "Asia/Tokyo");
+});
+
+test("a worker that needs variables from its start is not the one in reserve", async (t) => {
+  const { launcher } = launcherOf(t);
+  launcher.warm("javascript", "");
+  const own = await launcher.start("javascript", "", { env: { TZ: "Asia/Tokyo" }, root: "/" });
+  const reserved = await launcher.take("javascript", "");
+  t.after(() => [own, reserved].map((worker) => worker.kill()));
+  assert.ok((own.pid ?? 0) > (reserved.pid ?? 0));
+});
+
 function launcherOf(t: TestContext, dir = mkdtempSync(join(tmpdir(), "launcher-"))) {
-  const launcher = new Launcher({ dir, env: { PATH: "/bin" }, memoryMib: undefined, graceMs: 1000, log: silentLog });
+  const launcher = new Launcher({
+    dir,
+    placeArtifacts: () => "",
+    env: { PATH: "/bin" },
+    memoryMib: undefined,
+    graceMs: 1000,
+    log: silentLog,
+  });
   t.after(async () => {
     await launcher.close();
     rmSync(dir, { recursive: true, force: true });

@@ -56,6 +56,18 @@ test("requests beyond the queue are refused at once, and one that is aborted mak
   assert.deepEqual(await answerOf(next), { a: 1 });
 });
 
+test("a call does not wait for a worker that is to end what nobody waits for any more", async (t) => {
+  const { pool, started } = poolOf(t, { maxWorkersPerKey: 1, depth: 8, graceMs: 60_000 });
+  const key = { name: "a" };
+  const leaves = new AbortController();
+  await pool.request(key, run("echo"), forever);
+  const stuck = pool.request(key, run("deaf"), leaves.signal);
+  leaves.abort(new Error("left"));
+  await assert.rejects(stuck, /left/);
+  assert.deepEqual(await answerOf(pool.request(key, run("echo", { a: 1 }), forever)), { a: 1 });
+  assert.deepEqual(started, ["a", "a"]);
+});
+
 test("what a lost worker had not started goes to another one", async (t) => {
   const { pool, started } = poolOf(t, { maxWorkers: 1, depth: 8 });
   const key = { name: "a" };

@@ -9,6 +9,7 @@ import { WorkerPool, type WorkerSource } from "../../worker/worker-pool.ts";
 import type { WorkerProcess } from "../../worker/worker-process.ts";
 import { onTheWire } from "../on-the-wire.ts";
 import type { Environments } from "./environment.ts";
+import { planFor, type WorkerPlan } from "./worker-plan.ts";
 
 /** Workers that only look at plugins are few and soon gone. */
 const limits = { maxWorkers: 8, maxWorkersPerKey: 1, depth: 1, maxQueued: 1000, idleMs: 30_000 };
@@ -22,13 +23,13 @@ const scanner = {};
 /** Looks into plugins from outside this process: reads their code, or loads it to ask for schemas and verdicts. */
 export class EmbeddedInspector implements Inspector {
   readonly #scanners: WorkerPool<object>;
-  readonly #pool: WorkerPool<LoadedPlugin>;
+  readonly #pool: WorkerPool<WorkerPlan>;
   readonly #environments: Environments;
 
   constructor(
     launcher: Launcher,
     python: () => Promise<string>,
-    workers: WorkerSource<LoadedPlugin>,
+    workers: WorkerSource<WorkerPlan>,
     environments: Environments,
   ) {
     this.#environments = environments;
@@ -55,7 +56,7 @@ export class EmbeddedInspector implements Inspector {
     signal: AbortSignal,
   ): Promise<DescribedAction[]> {
     const request = { type: "describe", entrypoints: { ...entrypoints } } as const;
-    return list(await this.#pool.request(plugin, request, signal)).map(toDescribed);
+    return list(await this.#pool.request(planFor(plugin, {}), request, signal)).map(toDescribed);
   }
 
   /** Builds what the plugin's code needs, so that no time limit of loading it covers the build. */
@@ -78,7 +79,7 @@ export class EmbeddedInspector implements Inspector {
       value,
       non_finite: nonFinite = [],
       warnings = [],
-    } = await this.#pool.request(action.plugin, request, signal);
+    } = await this.#pool.request(planFor(action.plugin, env), request, signal);
     return { params: isJsonObject(value) ? { value, nonFinite } : params, warnings };
   }
 

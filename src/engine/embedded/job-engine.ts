@@ -22,6 +22,8 @@ export interface EmbeddedJobEngineOptions extends JobLimits {
   /** A folder with one folder for each job. */
   dir: string;
   launcher: Launcher;
+  /** The variables of this service that plugins are meant to see. */
+  passedEnv: Readonly<Record<string, string>>;
   environments: Environments;
   maxRunning: number;
   log: Log;
@@ -138,13 +140,17 @@ export class EmbeddedJobEngine implements JobEngine {
 
   #spec(job: JobStart, packages: string): JobSpec {
     const { binding: own } = job.action.plugin;
-    const binding = { ...own, packages: packages || own.packages };
+    const env = { ...this.#options.passedEnv, ...own.env };
+    const binding = { ...own, packages: packages || own.packages, env };
     return jobSpecOf(job, this.#options, { binding, work_dir: join(this.#dir(job.jobId), files.work) });
   }
 
   #spawn(job: JobStart, dir: string, python: string): void {
     const { launcher, log } = this.#options;
-    const command = launcher.command(job.action.plugin.binding.language, "job", python);
+    const { language, root, env } = job.action.plugin.binding;
+    // Node's supervisor starts the job in a process of its own; Python's becomes it.
+    const variables = { root, env: language === "python" ? { ...env, ...job.env } : {} };
+    const command = launcher.command(language, "job", python, variables);
     const child = spawn(command.file, [...command.args, dir], {
       cwd: dir,
       env: { ...command.env },
@@ -187,6 +193,7 @@ export class EmbeddedJobEngine implements JobEngine {
   #clear(jobId: string): void {
     this.#killScope(jobId);
     rmSync(join(this.#dir(jobId), files.spec), { force: true });
+    rm(join(this.#dir(jobId), files.work), { recursive: true, force: true }).catch(() => {}); // it goes with the job's files
   }
 
   #killAll(jobId: string): void {

@@ -1,14 +1,14 @@
-import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import type { WorkerResult } from "../../worker/messages.ts";
 import { WorkerPool, type WorkerPoolOptions, type WorkerSource } from "../../worker/worker-pool.ts";
 import type { Task, TaskPool } from "../engine.ts";
 import { onTheWire } from "../on-the-wire.ts";
+import { planFor, type WorkerPlan } from "./worker-plan.ts";
 
 /** Runs tasks on the worker processes of this machine, a pool of them for each version of a plugin. */
 export class EmbeddedTaskPool implements TaskPool {
-  readonly #pool: WorkerPool<LoadedPlugin>;
+  readonly #pool: WorkerPool<WorkerPlan>;
 
-  constructor(workers: WorkerSource<LoadedPlugin>, options: WorkerPoolOptions) {
+  constructor(workers: WorkerSource<WorkerPlan>, options: WorkerPoolOptions) {
     this.#pool = new WorkerPool(workers, options);
   }
 
@@ -16,7 +16,7 @@ export class EmbeddedTaskPool implements TaskPool {
     const { name, entrypoint, plugin } = action;
     const given = { ...onTheWire(params), env: { ...env }, job_id: jobId };
     const request = { type: "run", action: name, entrypoint, ...given } as const;
-    return this.#pool.request(plugin, request, signal, output);
+    return this.#pool.request(planFor(plugin, env), request, signal, output);
   }
 
   close(signal: AbortSignal): Promise<void> {

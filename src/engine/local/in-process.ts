@@ -6,11 +6,22 @@ import { unchangedTree } from "../../plugin/plugin-source.ts";
 import type { Trees } from "../../plugin/trees.ts";
 import { type ActionCode, loadAction } from "../../runtime/load-action.ts";
 import { runAction } from "../../runtime/run-action.ts";
+import { RunDirectory } from "../../runtime/run-directory.ts";
 import { withNumbers } from "../../util/non-finite.ts";
 import type { EventRecord, WorkerResult } from "../../worker/messages.ts";
+import type { RunArtifacts } from "../../worker/run-artifacts.ts";
 import type { Environments } from "../embedded/environment.ts";
 import type { Task, TaskPool } from "../engine.ts";
 import { captureOutput, outsideOfRun, withCapturedOutput } from "./captured-output.ts";
+
+export interface InProcessOptions {
+  dir: string;
+  artifacts: RunArtifacts;
+  environments: Environments;
+  trees: Trees;
+  passedEnv: Readonly<Record<string, string>>;
+  maxRunning: number;
+}
 
 /**
  * Runs JavaScript in this process: the quickest way, and one in which a plugin can take the service down with it. A
@@ -18,16 +29,21 @@ import { captureOutput, outsideOfRun, withCapturedOutput } from "./captured-outp
  */
 export class InProcess implements TaskPool {
   readonly #workDir: string;
+  readonly #artifacts: string;
+  readonly #passedEnv: Readonly<Record<string, string>>;
   readonly #environments: Environments;
   readonly #trees: Trees;
   readonly #maxRunning: number;
   readonly #loaded = new WeakMap<LoadedAction, ActionCode>();
   readonly #release = captureOutput();
   #running = 0;
+  #runs = 0;
 
-  constructor(options: { dir: string; environments: Environments; trees: Trees; maxRunning: number }) {
+  constructor(options: InProcessOptions) {
     this.#trees = options.trees;
     this.#workDir = join(options.dir, "work", "in-process");
+    this.#artifacts = options.artifacts.place();
+    this.#passedEnv = options.passedEnv;
     this.#environments = options.environments;
     this.#maxRunning = options.maxRunning;
     mkdirSync(this.#workDir, { recursive: true, mode: 0o700 });
@@ -51,18 +67,27 @@ export class InProcess implements TaskPool {
 
   async #run({ action, params, env, jobId, output }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const code = this.#loaded.get(action) ?? (await this.#load(action, signal));
-    const pluginEnv = action.plugin.binding.env;
+    const directory = this.#newDirectory();
     const call = {
       action: action.name,
       params: withNumbers(params.value, params.nonFinite),
-      env: { ...pluginEnv, ...env },
+      env: { ...this.#passedEnv, ...action.plugin.binding.env, ...env },
       jobId,
-      workDir: this.#workDir,
+      directory,
       sink: (record: EventRecord) => write(record, output),
       signal,
     };
-    const { value, nonFinite } = await withCapturedOutput(output, () => runAction(code, call));
-    return nonFinite.length === 0 ? { value } : { value, non_finite: nonFinite };
+    try {
+      const { value, nonFinite } = await withCapturedOutput(output, () => runAction(code, call));
+      return nonFinite.length === 0 ? { value } : { value, non_finite: nonFinite };
+    } finally {
+      if (directory.made) await directory.remove();
+    }
+  }
+
+  #newDirectory(): RunDirectory {
+    const number = ++this.#runs;
+    return new RunDirectory(`${this.#workDir}/${number}`, this.#artifacts === "" ? "" : `${this.#artifacts}-${number}`);
   }
 
   async #load(action: LoadedAction, signal: AbortSignal): Promise<ActionCode> {

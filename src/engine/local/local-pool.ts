@@ -1,9 +1,10 @@
-import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import type { Trees } from "../../plugin/trees.ts";
 import type { WorkerResult } from "../../worker/messages.ts";
+import type { RunArtifacts } from "../../worker/run-artifacts.ts";
 import type { WorkerSource } from "../../worker/worker-pool.ts";
 import type { Environments } from "../embedded/environment.ts";
 import { EmbeddedTaskPool } from "../embedded/task-pool.ts";
+import { planFor, type WorkerPlan } from "../embedded/worker-plan.ts";
 import type { Task, TaskPool } from "../engine.ts";
 import { InProcess } from "./in-process.ts";
 
@@ -12,10 +13,13 @@ const resident = { maxWorkers: 64, maxWorkersPerKey: 1, depth: 32 };
 const maxInProcess = 1024;
 
 export interface LocalPoolOptions {
-  workers: WorkerSource<LoadedPlugin>;
+  workers: WorkerSource<WorkerPlan>;
   environments: Environments;
   trees: Trees;
   dir: string;
+  artifacts: RunArtifacts;
+  /** The variables of this service that plugins are meant to see. */
+  passedEnv: Readonly<Record<string, string>>;
   /** Whether JavaScript runs in this process, or in a worker as Python does. */
   inProcess: boolean;
   maxQueued: number;
@@ -27,14 +31,17 @@ export class LocalPool implements TaskPool {
   readonly #workers: TaskPool;
   readonly #inProcess: TaskPool | undefined;
 
-  constructor({ workers, environments, trees, dir, inProcess, maxQueued, idleMs }: LocalPoolOptions) {
+  constructor(options: LocalPoolOptions) {
+    const { workers, inProcess, maxQueued, idleMs } = options;
     this.#workers = new EmbeddedTaskPool(workers, { ...resident, maxQueued, idleMs });
-    this.#inProcess = inProcess ? new InProcess({ dir, environments, trees, maxRunning: maxInProcess }) : undefined;
+    this.#inProcess = inProcess ? new InProcess({ ...options, maxRunning: maxInProcess }) : undefined;
   }
 
   run(task: Task, signal: AbortSignal): Promise<WorkerResult> {
-    const { language } = task.action.plugin.binding;
-    return (language === "javascript" ? (this.#inProcess ?? this.#workers) : this.#workers).run(task, signal);
+    const { plugin } = task.action;
+    // This process has started already: variables that are read at the start would have no effect here.
+    const fits = plugin.binding.language === "javascript" && Object.keys(planFor(plugin, task.env).env).length === 0;
+    return ((fits && this.#inProcess) || this.#workers).run(task, signal);
   }
 
   async close(signal: AbortSignal): Promise<void> {

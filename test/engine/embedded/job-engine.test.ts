@@ -127,6 +127,7 @@ function engineOf(t: TestContext, options: { dir?: string; maxRunning?: number }
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), "engine-"));
   const launcher = new Launcher({
     dir,
+    placeArtifacts: () => "",
     env: { PATH: "/usr/bin:/bin" },
     memoryMib: undefined,
     graceMs: 3000,
@@ -136,6 +137,7 @@ function engineOf(t: TestContext, options: { dir?: string; maxRunning?: number }
   const engine = new EmbeddedJobEngine({
     dir,
     launcher,
+    passedEnv: {},
     environments,
     maxRunning: options.maxRunning ?? 8,
     graceMs: 3000,
