@@ -28,11 +28,12 @@ class Cancellation:
     run before the process is killed: code that waits gets KeyboardInterrupt, coroutines get CancelledError.
     """
 
-    __slots__ = ("_lock", "_over", "_thread", "requested", "seen")
+    __slots__ = ("_lock", "_over", "_thread", "interrupted", "requested", "seen")
 
     def __init__(self) -> None:
         self.requested = False
         self.seen = False
+        self.interrupted = False
         self._over = True
 
     def request(self, grace_seconds: float) -> None:
@@ -70,6 +71,7 @@ class Cancellation:
             return
         with self._lock:
             if not self._over:
+                self.interrupted = True
                 _signal.pthread_kill(self._thread, _signal.SIGINT)
 
 

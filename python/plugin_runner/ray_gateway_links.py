@@ -45,9 +45,9 @@ class WorkerLink(asyncio.Protocol):
         self._write(b'{"id":%d,%b\n' % (self._next_id, line[1:]))
         return answer
 
-    def cancel(self) -> None:
+    def cancel(self, grace_seconds: float) -> None:
         """Tells the worker that the answer to the last request is not wanted any more."""
-        self.send({"type": "cancel", "id": self._next_id})
+        self.send({"type": "cancel", "id": self._next_id, "grace_seconds": grace_seconds})
 
     def close(self) -> None:
         """Ends the connection, and so the worker."""

@@ -196,9 +196,9 @@ class Pool:
         return end
 
     async def _wind_down(self, group: Group, worker: HostedWorker, answer: asyncio.Future[bytes]) -> None:
-        worker.link.cancel()
+        worker.link.cancel(group.spec.grace_seconds)
         await asyncio.wait((answer,), timeout=group.spec.grace_seconds)
-        if answer.done() and answer.exception() is None:
+        if answer.done() and answer.exception() is None and not answer.result().endswith(b',"spent":true}'):
             self._free(group, worker)
         else:
             self._retire(group, worker)

@@ -210,6 +210,10 @@ def main() -> None:
         flush_output()
         worker.clean_up(request)
         inbox.done(request.message["id"])
+        if request.cancellation.interrupted:
+            # What was interrupted may be half done, and may have left threads and processes: all ends with this one.
+            _write(fd, line[:-2] + b',"spent":true}\n')
+            os._exit(0)
         _write(fd, line)
 
 

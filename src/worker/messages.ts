@@ -87,7 +87,11 @@ export interface ReadyMessage {
   runtime: string;
 }
 
-export type WorkerAnswer = ({ id: number; ok: true } & WorkerResult) | { id: number; ok: false; error: ErrorRecord };
+/** `spent`: the action was interrupted, and the worker ends after this answer without looking at another request. */
+export type WorkerAnswer = { id: number; spent?: boolean } & (
+  | ({ ok: true } & WorkerResult)
+  | { ok: false; error: ErrorRecord }
+);
 
 /** What a request came to. */
 export interface WorkerResult {

@@ -165,7 +165,10 @@ export class WorkerPool<Key extends object> {
 
   #answered(group: Group<Key>, member: Member): void {
     member.idleSince = performance.now();
-    if (!member.worker.alive) return;
+    if (!member.worker.alive) {
+      this.#left(group, member);
+      return;
+    }
     if (this.#closing.signal.aborted && member.worker.load === 0) member.worker.end();
     if (member.worker.load === 0 && group.serving > this.#options.maxWorkersPerKey) {
       this.#end(group, member); // another one took its place while it was stuck

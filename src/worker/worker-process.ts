@@ -69,6 +69,7 @@ export class WorkerProcess {
   #stderrTail = Buffer.alloc(0);
   #isReady = false;
   #gone = false;
+  #spent = false;
   #graceTimer: NodeJS.Timeout | undefined;
   #ready = Promise.withResolvers<void>();
 
@@ -103,8 +104,9 @@ export class WorkerProcess {
     return this.#pending[0]?.cancelled ?? false;
   }
 
+  /** Whether it takes requests. */
   get alive(): boolean {
-    return !this.#gone;
+    return !this.#gone && !this.#spent;
   }
 
   /** Binds the worker to one plugin; to be called once, before the first request other than a scan. */
@@ -118,7 +120,7 @@ export class WorkerProcess {
    * the request, and with `NotStarted` when it ends before. `output` gets what the request's code writes.
    */
   request(request: WorkerRequest, signal: AbortSignal, output?: TakeLine): Promise<WorkerResult> {
-    if (this.#gone) return Promise.reject(new NotStarted());
+    if (!this.alive) return Promise.reject(new NotStarted());
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<WorkerResult>();
     const pending: Pending = { id, output, resolve, reject, cancelled: false };
@@ -238,12 +240,14 @@ export class WorkerProcess {
     const [pending] = this.#pending;
     if (pending?.id !== message.id) throw new Error(`An answer to ${message.id} while ${pending?.id} is due.`);
     this.#pending.shift();
+    this.#spent = message.spent === true;
     this.#lastOutput = pending.output;
     if (pending.output) setImmediate(() => this.#flushLines(pending.output));
     this.#disarmGrace();
     if (message.ok) pending.resolve(message);
     else pending.reject(fromErrorRecord(message.error));
-    this.#armGrace();
+    if (this.#spent) this.end();
+    else this.#armGrace();
     this.onAnswer();
   }
 
@@ -251,8 +255,8 @@ export class WorkerProcess {
     this.#gone = true;
     clearTimeout(this.#graceTimer);
     this.#ready.reject(error);
-    const [running, ...waiting] = this.#pending.splice(0);
-    running?.reject(error);
+    const waiting = this.#pending.splice(0);
+    if (!this.#spent) waiting.shift()?.reject(error);
     for (const pending of waiting) pending.reject(new NotStarted());
   }
 
@@ -283,10 +287,13 @@ function parseOutput(line: Buffer): WorkerAnswer | "ready" {
   if (isJsonObject(message)) {
     const { type, id, ok, value, non_finite: nonFinite, warnings, error } = message;
     if (type === "ready") return "ready";
+    const ending = message.spent === true ? { spent: true } : {};
     if (typeof id === "number" && ok === true && value !== undefined) {
-      return { id, ok, ...readResult(value, nonFinite, warnings) };
+      return { id, ok, ...readResult(value, nonFinite, warnings), ...ending };
     }
-    if (typeof id === "number" && ok === false && isJsonObject(error)) return { id, ok, error: readErrorRecord(error) };
+    if (typeof id === "number" && ok === false && isJsonObject(error)) {
+      return { id, ok, error: readErrorRecord(error), ...ending };
+    }
   }
   throw new Error("A line that is neither READY nor an answer.");
 }

@@ -124,7 +124,7 @@ def test_a_process_of_a_job_can_be_told_to_end(start_job: StartJob) -> None:
 @pytest.mark.parametrize("cause", ["cancel", "timeout"])
 def test_an_action_that_is_ended_cleans_up(start_job: StartJob, tmp_path: Path, entrypoint: str, cause: str) -> None:
     mark = tmp_path / "mark"
-    limits = {"timeout_seconds": 0.5 if cause == "timeout" else None, "grace_seconds": 0.4, "env": {"GRACE": "0.4"}}
+    limits = {"timeout_seconds": 3 if cause == "timeout" else None, "grace_seconds": 0.4, "env": {"GRACE": "0.4"}}
     job = start_job("lasting", entrypoint, {"mark": str(mark)}, **limits)
     job.wait_for("log", message="waiting")
     if cause == "cancel":

@@ -236,9 +236,15 @@ def test_a_cancelled_action_cleans_up(start_worker: StartWorker, tmp_path: Path,
     assert worker.process.stdout is not None
     assert worker.process.stdout.readline() == b"waiting\n"
     worker.send({"type": "cancel", "id": request_id, "grace_seconds": 0.4})
-    assert worker.receive()["error"]["reason"] == "CANCELLED"
+    answer = worker.receive()
+    assert answer["error"]["reason"] == "CANCELLED"
     assert mark.read_text() == "cleaned up"
-    assert worker.value("lasting:look")["zone"]
+    interrupted = entrypoint != "lasting:save_slowly"
+    assert answer.get("spent", False) == interrupted
+    if interrupted:
+        assert worker.process.wait(30) == 0
+    else:
+        assert worker.value("lasting:look")["zone"]
 
 
 def test_a_task_that_refuses_to_end_does_not_hold_up_the_answer(start_worker: StartWorker) -> None:

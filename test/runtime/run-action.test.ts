@@ -181,7 +181,7 @@ test("artifacts of equal names do not overwrite each other, wherever artifacts s
   });
   const { base, call: kept } = call(t);
   for (const directory of [kept.directory, new RunDirectory(join(base, "other"), "")]) {
-    const uris = await runAction(write, { ...kept, directory });
+    const { value: uris } = await runAction(write, { ...kept, directory });
     assert.ok(Array.isArray(uris));
     assert.deepEqual(
       uris.map((uri) => readFileSync(fileURLToPath(String(uri)), "utf8")),

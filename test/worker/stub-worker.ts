@@ -39,6 +39,10 @@ function next(): void {
 
 function cancelled(id: number): void {
   const [request] = requests;
+  if (request?.id === id && request.type === "run" && request.action === "interrupted") {
+    send({ id, ok: false, error: { reason: "CANCELLED", message: "interrupted" }, spent: true });
+    process.exit(0);
+  }
   if (request?.id !== id || request.type !== "run" || request.action !== "wait") return;
   reply({ id, ok: false, error: { reason: "CANCELLED", message: "cancelled" } });
 }

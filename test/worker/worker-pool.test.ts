@@ -68,6 +68,20 @@ test("a call does not wait for a worker that is to end what nobody waits for any
   assert.deepEqual(started, ["a", "a"]);
 });
 
+test("what waits behind an action that was interrupted goes to another worker", async (t) => {
+  const { pool, started } = poolOf(t, { maxWorkersPerKey: 1, depth: 8 });
+  const key = { name: "a" };
+  const leaves = new AbortController();
+  const interrupted = pool.request(key, run("interrupted"), leaves.signal);
+  const behind = pool.request(key, run("echo", { a: 1 }), forever);
+  await pool.request({ name: "b" }, run("echo"), forever);
+  leaves.abort(new Error("left"));
+  await assert.rejects(interrupted, /left/);
+  assert.deepEqual(await answerOf(behind), { a: 1 });
+  assert.deepEqual(await answerOf(pool.request(key, run("echo", { a: 2 }), forever)), { a: 2 });
+  assert.deepEqual(started, ["a", "b", "a"]);
+});
+
 test("what a lost worker had not started goes to another one", async (t) => {
   const { pool, started } = poolOf(t, { maxWorkers: 1, depth: 8 });
   const key = { name: "a" };
