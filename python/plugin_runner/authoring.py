@@ -31,9 +31,9 @@ def action(*, name: str = "", description: str = "") -> Callable[[Function], Fun
 def action(function: Function | None = None, *, name: str = "", description: str = "") -> Any:
     """Declares a function, `def` or `async def`, as an action. The function itself stays as it is.
 
-    A parameter that is called `ctx` or `context`, or annotated with `Context`, gets the context. One further parameter
-    that is annotated with a dataclass, a TypedDict or a pydantic model, or that is called `params`, gets all params;
-    otherwise each parameter gets the param of its name.
+    A parameter that is annotated with `Context`, or called `ctx` or `context` and has no type, gets the context. One
+    further parameter that is annotated with a dataclass, a TypedDict or a model, or that is called `params`, gets all
+    params; otherwise each parameter gets the param of its name.
 
     Args:
         name: The action's name. Default: the function's.

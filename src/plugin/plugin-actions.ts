@@ -188,7 +188,9 @@ export class PluginActions {
       );
     } catch (error) {
       const { message, metadata } = PluginRunnerError.from(error);
-      return [create(PluginIssueSchema, { message: `The action ${name}: ${message}`, ...place(metadata) })];
+      const at = `${metadata.file}:${metadata.line}:${metadata.column}: `; // an issue has its place beside its message
+      const said = message.startsWith(at) ? message.slice(at.length) : `The action ${name}: ${message}`;
+      return [create(PluginIssueSchema, { message: said, ...place(metadata) })];
     }
   }
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { PluginRunnerError } from "../../src/errors.ts";
 import { compileParams } from "../../src/plugin/params.ts";
+import { shownSchema } from "../../src/plugin/shown-schema.ts";
 
 const training: JsonObject = {
   type: "object",
@@ -328,6 +329,16 @@ test("forms of older drafts mean what they meant", () => {
   assert.deepEqual(faults({}), ["/params/rate"]);
   assert.deepEqual(faults({ rate: 0, size: ["a", 0, 1], same: "x", step: 3 }).sort(), ["/params/rate", "/params/same", "/params/size", "/params/size/0", "/params/size/1", "/params/step"]); // biome-ignore format: a list
   assert.deepEqual(faults({ rate: 1, max: 1, any: 1 }).sort(), ["/params/id", "/params/step"]);
+});
+
+test("clients are shown schemas of older drafts in the words of 2020-12", () => {
+  const $schema = "http://json-schema.org/draft-07/schema#";
+  assert.deepEqual(shownSchema({ $schema, properties: { a: { items: [{ type: "integer" }] } } }), {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    properties: { a: { prefixItems: [{ type: "integer" }] } },
+  });
+  const same = { $schema, properties: { a: { items: { type: "integer" } } } };
+  assert.deepEqual(shownSchema(same), same);
 });
 
 test("what several parts of a schema ask is told once", () => {

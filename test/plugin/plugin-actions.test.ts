@@ -300,7 +300,7 @@ actions:
     issues.map(({ message, file, line }) => [message, file, line]),
     [
       [
-        "The action broken: config.yaml:6:61: The params schema of c/broken is invalid: /properties/size/items must be object or boolean, not number.",
+        "The params schema of c/broken is invalid: /properties/size/items must be object or boolean, not number.",
         "config.yaml",
         6,
       ],
