@@ -93,7 +93,9 @@ def _generator(definitions: Definitions) -> Any:
 
         def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> Any:
             kind = getattr(schema.get("cls"), "__qualname__", schema["type"])
-            definitions.note(f"has a part of the type {kind}, of which JSON Schema says nothing: the model alone checks it")
+            definitions.note(
+                f"has a part of the type {kind}, which the model alone checks: JSON Schema says nothing of it"
+            )
             return {}
 
     return LenientSchema
