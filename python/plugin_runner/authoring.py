@@ -27,8 +27,8 @@ class Declaration:
 @overload
 def action(function: Function) -> Function: ...
 @overload
-def action(*, name: str = "", description: str = "") -> Callable[[Function], Function]: ...
-def action(function: Function | None = None, *, name: str = "", description: str = "") -> Any:
+def action(function: str = "", *, name: str = "", description: str = "") -> Callable[[Function], Function]: ...
+def action(function: Function | str | None = None, *, name: str = "", description: str = "") -> Any:
     """Declares a function, `def` or `async def`, as an action. The function itself stays as it is.
 
     A parameter that is annotated with `Context`, or called `ctx` or `context` and has no type, gets the context. One
@@ -36,16 +36,20 @@ def action(function: Function | None = None, *, name: str = "", description: str
     params; otherwise each parameter gets the param of its name.
 
     Args:
+        function: The function; or the action's name, as in `@action("train")`.
         name: The action's name. Default: the function's.
         description: What the action does. Default: the first paragraph of the docstring.
     """
 
+    given = function if isinstance(function, str) else ""
+
     def declare(declared: Function) -> Function:
-        declaration = Declaration(name or declared.__name__, description)
-        declared.__plugin_runner_action__ = declaration  # type: ignore[attr-defined]
+        target = declared.__func__ if isinstance(declared, staticmethod) else declared
+        declaration = Declaration(name or given or getattr(target, "__name__", ""), description)
+        target.__plugin_runner_action__ = declaration  # type: ignore[attr-defined]
         return declared
 
-    return declare if function is None else declare(function)
+    return declare if function is None or isinstance(function, str) else declare(function)
 
 
 class BaseAction(Generic[Params]):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from plugin_runner.authoring import BaseAction
+from plugin_runner.authoring import BaseAction, Declaration
 from plugin_runner.entrypoint import import_plugin_module
 from plugin_runner.errors import RunnerError
 from plugin_runner.failure import plugin_invalid
 from plugin_runner.load import load_object
-from plugin_runner.scan import scan
+from plugin_runner.scan import modules_about, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,22 +27,65 @@ def describe(
 
     `issues` where there is something to say of one: each has a message, and the place in the plugin's files.
 
-    With no `entrypoints`: all that the source text shows, and all that the loaded module itself declares.
+    With no `entrypoints`: all that the source text shows, and all that loaded modules declare where the text does not
+    say what. Of two actions of one name, both are there.
     """
-    if not entrypoints:
-        entrypoints = {each.name: each.entrypoint for each in scan(root, module)} if root else {}
-        if module:
-            entrypoints = {**_declared(module, root), **entrypoints}
-    return [_described(name, entrypoint, root, load) for name, entrypoint in entrypoints.items()]
+    if entrypoints:
+        return [_described(name, entrypoint, root, load) for name, entrypoint in entrypoints.items()]
+    found, broken = _all(root, module)
+    return [*(_described(name, entrypoint, root, load) for name, entrypoint in found), *broken]
 
 
-def _declared(module: str, root: str) -> dict[str, str]:
-    """The actions that a module holds once it is loaded: also those that a program made."""
-    declared: dict[str, str] = {}
-    for key, value in vars(import_plugin_module(module, root)).items():
-        if getattr(value, "__module__", "") == module and not key.startswith("_") and _declares(value):
-            declared[_name_of(value, key)] = f"{module}:{key}"
+def _all(root: str, module: str) -> tuple[list[tuple[str, str]], list[dict[str, Any]]]:
+    """Names and entry points of all actions, and what kept modules from being looked at."""
+    scanned = scan(root, module) if root else []
+    shown = [(each.name, each.entrypoint) for each in scanned if each.name]
+    makers = [each.entrypoint.rstrip(":") for each in scanned if not each.name]
+    modules = [module] if module else []
+    if makers or not (shown or module):
+        modules += modules_about(root, makers) if not module else makers
+    known = {entrypoint for _, entrypoint in shown}
+    seen: set[int] = set()
+    made: list[tuple[str, str]] = []
+    broken: list[dict[str, Any]] = []
+    for each in dict.fromkeys(modules):
+        try:
+            made += [found for found in _declared(each, root, seen) if found[1] not in known]
+        except RunnerError as error:
+            if each == module:
+                raise
+            broken.append({"name": "", "description": "", "entrypoint": f"{each}:", "error": error.record()})
+    return [*shown, *made], [{**each, "params_schema": None, "result_schema": None} for each in broken]
+
+
+def _declared(module: str, root: str, seen: set[int]) -> list[tuple[str, str]]:
+    """The actions that a module holds once it is loaded, each once: also those that a program made."""
+    declared: list[tuple[str, str]] = []
+    members = vars(import_plugin_module(module, root)).items()
+    for key, value in sorted(members, key=lambda member: member[0] != getattr(member[1], "__qualname__", "")):
+        if key.startswith("_"):
+            continue
+        for path, action in _actions_in(key, value, module):
+            if id(action) not in seen:
+                seen.add(id(action))
+                declared.append((_name_of(action, key), f"{module}:{path}"))
     return declared
+
+
+def _actions_in(key: str, value: object, module: str) -> list[tuple[str, object]]:
+    """What a member of a module is, and what static methods it has."""
+    if not _is_of(value, module):
+        return []
+    if _declares(value):
+        return [(key, value)]
+    members = vars(value).items() if isinstance(value, type) else ()
+    static = [(name, each.__func__) for name, each in members if isinstance(each, staticmethod)]
+    return [(f"{key}.{name}", function) for name, function in static if _declares(function)]
+
+
+def _is_of(value: object, module: str) -> bool:
+    """Whether a module is the place of what it holds: it may import it, but what a program made has no other place."""
+    return getattr(value, "__module__", "") == module or "<locals>" in getattr(value, "__qualname__", "<locals>")
 
 
 def _name_of(value: object, key: str) -> str:
@@ -55,7 +99,10 @@ def _name_of(value: object, key: str) -> str:
 def _declares(value: object) -> bool:
     if isinstance(value, type):
         return issubclass(value, BaseAction) and value.execute is not BaseAction.execute
-    return hasattr(value, "__plugin_runner_action__") or getattr(value, "_is_action", False) is True
+    if isinstance(value, partial) and _declares(value.func):
+        return True
+    declaration = getattr(value, "__plugin_runner_action__", None)
+    return isinstance(declaration, Declaration) or getattr(value, "_is_action", False) is True
 
 
 def _described(name: str, entrypoint: str, root: str, load: Callable[[str], LoadedAction]) -> dict[str, Any]:

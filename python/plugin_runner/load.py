@@ -155,6 +155,12 @@ def root_schema(shape: Shape, definitions: Definitions | None = None) -> dict[st
 
 def _load_function(function: Any, name: str) -> LoadedAction:
     declared = getattr(function, "__plugin_runner_action__", None)
+    if declared and declared.name == "<lambda>":
+        raise RunnerError(
+            "PLUGIN_INVALID",
+            f"{name or 'An action'} is a lambda, which has no name: write action(name=…)(lambda …), or a def.",
+            {"entrypoint": name},
+        )
     by_sdk = getattr(function, "_is_action", False)
     given_model = getattr(function, "_action_params", None) if by_sdk else None
     signature = read_signature(function, given_model)

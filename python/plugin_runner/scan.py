@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from plugin_runner.authoring import class_action_name, first_paragraph
@@ -21,11 +22,16 @@ FILE_BYTES_LIMIT = 1024 * 1024
 DEPTH_LIMIT = 8
 
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
+_CODE = re.compile(rb"""^(\{.*[{, \t])?["']?code["']?[ \t]*:""", re.MULTILINE)
 _LIBRARIES = ("plugin_runner", "synapse_sdk")
 
 
 class Found(NamedTuple):
-    """An action as its source text shows it."""
+    """An action as its source text shows it.
+
+    Without a name: a place that makes actions whose names only the loaded code knows. `entrypoint` is then the module,
+    with its colon, and `description` the file.
+    """
 
     name: str
     description: str
@@ -57,16 +63,34 @@ def scan(root: str, module: str = "") -> list[Found]:
             broken = broken or error
             continue
         origins = _origins(tree, name, file.endswith("__init__.py"))
-        for node in tree.body:
+        functions: dict[str, Found] = {}
+        for node in _statements(tree.body):
             if isinstance(node, ast.ClassDef):
                 bases = [_origin(_unsubscripted(base), origins) for base in node.bases]
                 classes[f"{name}.{node.name}"] = _Class(node, name, bases)
+                for method in node.body:
+                    if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_static(method):
+                        functions.update(_function(method, name, f"{node.name}.{method.name}", origins))
             elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                found += _function(node, name, origins)
+                functions.update(_function(node, name, node.name, origins))
+        found += functions.values()
+        found += _made(tree, name, os.path.relpath(file, root), origins)
     found += [_class_action(each) for path, each in classes.items() if _is_action(path, classes)]
     if not found and broken is not None:
         raise plugin_invalid(broken, module, root) from None
     return sorted(found, key=lambda each: (each.entrypoint.partition(":")[0], each.line))
+
+
+def modules_about(root: str, makers: list[str]) -> list[str]:
+    """The modules under `root` whose text has to do with actions, or with the modules that make some."""
+    words = [*_LIBRARIES, *(maker.rpartition(".")[2] for maker in makers)]
+    return [name for file, name in _walk(root, "") if name in makers or _mentions(file, words)]
+
+
+def _mentions(file: str, words: list[str]) -> bool:
+    with open(file, "rb") as source:
+        text = source.read(FILE_BYTES_LIMIT)
+    return any(word.encode() in text for word in words)
 
 
 def _files(root: str, module: str) -> Iterator[tuple[str, str]]:
@@ -105,7 +129,29 @@ def _walk(top: str, package: str) -> Iterator[tuple[str, str]]:
 def _is_searched(folder: str, name: str) -> bool:
     if not name.isidentifier() or name in _SKIPPED_FOLDERS:
         return False
-    return not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))
+    inner = os.path.join(folder, name)
+    return not os.path.exists(os.path.join(inner, "pyvenv.cfg")) and not _is_plugin(inner)
+
+
+def _is_plugin(folder: str) -> bool:
+    """Whether a folder is a plugin of its own: programs call files of other kinds `config.yaml`, too."""
+    for name in ("config.yaml", "config.yml"):
+        try:
+            with open(os.path.join(folder, name), "rb") as file:
+                text = file.read(FILE_BYTES_LIMIT)
+        except OSError:
+            continue
+        return _CODE.search(text) is not None
+    return False
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, also those under `if`, `try`, `with` and loops."""
+    for node in body:
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers"):
+            if isinstance(node, (ast.If, ast.Try, ast.With, ast.For, ast.While, ast.ExceptHandler)):
+                yield from _statements(getattr(node, part, []))
 
 
 def _parsed(file: str) -> ast.Module:
@@ -154,19 +200,59 @@ def _unsubscripted(node: ast.expr) -> ast.expr:
     return node.value if isinstance(node, ast.Subscript) else node
 
 
-def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, module: str, origins: dict[str, str]) -> Iterator[Found]:
+def _function(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, module: str, path: str, origins: dict[str, str]
+) -> dict[str, Found]:
+    """The action that a function is, by its entry point: of several functions of one name, the last is the module's."""
     for decorator in node.decorator_list:
         call = decorator if isinstance(decorator, ast.Call) else None
-        origin = _origin(call.func if call else decorator, origins)
-        if origin.startswith(_LIBRARIES) and origin.endswith(".action"):
+        if _is_declaring(call.func if call else decorator, origins):
             given = {each.arg: _text(each.value) for each in call.keywords} if call else {}
             first = _text(call.args[0]) if call and call.args else ""
-            yield Found(
-                given.get("name") or first or node.name,
-                given.get("description") or _docstring(node),
-                f"{module}:{node.name}",
-                node.lineno,
-            )
+            name = given.get("name") or first or node.name
+            entrypoint = f"{module}:{path}"
+            return {
+                entrypoint: Found(name, given.get("description") or _docstring(node), entrypoint, node.lineno),
+            }
+    return {}
+
+
+def _is_declaring(node: ast.expr, origins: dict[str, str]) -> bool:
+    origin = _origin(node, origins)
+    return origin.startswith(_LIBRARIES) and origin.endswith(".action")
+
+
+def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in node.decorator_list)
+
+
+def _made(tree: ast.Module, module: str, file: str, origins: dict[str, str]) -> Iterator[Found]:
+    """The first place that declares an action in a way that only the loaded code can name."""
+    seen: set[int] = set()
+    functions: set[str] = set()
+    for node in _statements(tree.body):
+        members = node.body if isinstance(node, ast.ClassDef) else [node]
+        for each in members:
+            if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)) and (each is node or _is_static(each)):
+                declaring = [part for part in map(_called, each.decorator_list) if _is_declaring(part, origins)]
+                seen.update(map(id, declaring))
+                functions.update([each.name] if declaring else [])
+    for part in ast.walk(tree):
+        hidden = isinstance(part, (ast.Name, ast.Attribute)) and id(part) not in seen and _is_declaring(part, origins)
+        if hidden or (isinstance(part, ast.Call) and _is_partial(part, functions, origins)):
+            yield Found("", file, f"{module}:", part.lineno)  # type: ignore[attr-defined]
+            return
+
+
+def _called(node: ast.expr) -> ast.expr:
+    return node.func if isinstance(node, ast.Call) else node
+
+
+def _is_partial(node: ast.Call, functions: set[str], origins: dict[str, str]) -> bool:
+    if _origin(node.func, origins) != "functools.partial" or not node.args:
+        return False
+    first = node.args[0]
+    return isinstance(first, ast.Name) and first.id in functions
 
 
 def _is_action(path: str, classes: dict[str, _Class]) -> bool:

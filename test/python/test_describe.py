@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -141,3 +142,62 @@ def test_a_fault_of_an_import_has_its_place(start_worker: StartWorker) -> None:
     assert error["metadata"]["line"] == "3"
     assert error["exception_type"] == "ZeroDivisionError"
     assert "plugin_runner" not in error["stack"]
+
+
+MADE = """
+import functools
+from plugin_runner import action
+
+@action
+def shown(): return "shown"
+
+alias = shown
+four = functools.partial(shown)
+five = action(functools.partial(shown))
+add = action(lambda: 1)
+
+def make(name):
+    @action(name=name)
+    def inner(): return name
+    return inner
+
+made = make("by a factory")
+
+@action("by position")
+def positional(): return 1
+
+@action
+@staticmethod
+def odd(): return 1
+"""
+
+
+def test_the_loaded_code_tells_of_actions_that_a_program_made(start_worker: StartWorker, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(MADE)
+    worker = start_worker("made", root=str(tmp_path))
+    actions = described(worker)
+    assert {name: each["entrypoint"] for name, each in actions.items()} == {
+        "shown": "main:shown",
+        "by position": "main:positional",
+        "odd": "main:odd",
+        "four": "main:four",
+        "five": "main:five",
+        "add": "main:add",
+        "by a factory": "main:made",
+    }
+    assert [name for name, each in actions.items() if "error" in each] == ["add"]
+    assert "lambda" in actions["add"]["error"]["message"]
+    for name, returned in (("by a factory", "by a factory"), ("four", "shown"), ("by position", 1)):
+        answer = worker.ask("run", action=name, entrypoint=actions[name]["entrypoint"], params={}, env={}, job_id="")
+        assert answer["value"] == returned, answer
+
+
+def test_modules_are_loaded_for_their_actions_only_where_no_text_shows_them(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    (tmp_path / "main.py").write_text("import plugin_runner as p\ndef f(): ...\ngetattr(p, 'act' + 'ion')(f)\n")
+    (tmp_path / "other.py").write_text("raise SystemExit('never loaded')\n")
+    (tmp_path / "third.py").write_text("import plugin_runner\nraise ValueError('no')\n")
+    answer = start_worker("made", root=str(tmp_path)).ask("describe", entrypoints={})
+    assert [(each["name"], each["entrypoint"]) for each in answer["value"]] == [("f", "main:f"), ("", "third:")]
+    assert answer["value"][1]["error"]["metadata"]["file"] == "third.py"

@@ -102,3 +102,72 @@ def test_a_named_module_that_is_broken_or_missing_is_reported() -> None:
     assert caught.value.metadata["line"] == "5"
     with pytest.raises(RunnerError, match="There is no module nowhere"):
         scan(str(PLUGINS / "broken"), "nowhere")
+
+
+MADE = """
+import functools
+from plugin_runner import action
+
+if True:
+    @action
+    def conditional(): ...
+else:
+    @action
+    def conditional(): ...
+
+class Tools:
+    @staticmethod
+    @action
+    def static(): ...
+
+def make(name):
+    @action(name=name)
+    def inner(): ...
+    return inner
+
+made = make("made")
+"""
+
+
+def test_actions_under_conditions_and_static_methods_are_found_and_those_that_are_made_are_told_of(
+    tmp_path: Path,
+) -> None:
+    found = scan(write(tmp_path, {"plugin/main.py": MADE}))
+    assert [(each.name, each.entrypoint) for each in found if each.name] == [
+        ("conditional", "plugin.main:conditional"),
+        ("static", "plugin.main:Tools.static"),
+    ]
+    assert [tuple(each) for each in found if not each.name] == [("", "plugin/main.py", "plugin.main:", 18)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["made = action(functools.partial(print))", "from functools import partial\nmade = partial(declared)"],
+)
+def test_actions_that_are_made_of_others_are_told_of(tmp_path: Path, text: str) -> None:
+    head = "import functools\nfrom plugin_runner import action\n@action\ndef declared(): ...\n"
+    found = scan(write(tmp_path, {"main.py": head + text}))
+    assert [each.name for each in found] == ["declared", ""]
+
+
+def test_another_plugin_inside_is_not_searched_but_a_config_of_another_kind_is(tmp_path: Path) -> None:
+    declared = "from plugin_runner import action\n@action\ndef {}(): ...\n"
+    root = write(
+        tmp_path,
+        {
+            "main.py": declared.format("outer"),
+            "inner/config.yaml": "name: n\ncode: inner\n",
+            "inner/main.py": declared.format("inner"),
+            "json/config.yml": '{"name": "n", "code": "json"}',
+            "json/main.py": declared.format("json"),
+            "hydra/config.yaml": "model:\n  code: 5\n",
+            "hydra/main.py": declared.format("hydra"),
+        },
+    )
+    assert [each.name for each in scan(root)] == ["hydra", "outer"]
+
+
+def test_actions_of_one_name_are_all_there(tmp_path: Path) -> None:
+    declared = "from plugin_runner import action\n@action\ndef hi(): ...\n"
+    root = write(tmp_path, {"a.py": declared, "b.py": declared})
+    assert [each.entrypoint for each in scan(root)] == ["a:hi", "b:hi"]
