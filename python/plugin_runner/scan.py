@@ -206,7 +206,7 @@ def _function(
     """The action that a function is, by its entry point: of several functions of one name, the last is the module's."""
     for decorator in node.decorator_list:
         call = decorator if isinstance(decorator, ast.Call) else None
-        if _is_declaring(call.func if call else decorator, origins):
+        if _is_naming(decorator, origins):
             given = {each.arg: _text(each.value) for each in call.keywords} if call else {}
             first = _text(call.args[0]) if call and call.args else ""
             name = given.get("name") or first or node.name
@@ -222,6 +222,16 @@ def _is_declaring(node: ast.expr, origins: dict[str, str]) -> bool:
     return origin.startswith(_LIBRARIES) and origin.endswith(".action")
 
 
+def _is_naming(decorator: ast.expr, origins: dict[str, str]) -> bool:
+    """Whether a decorator declares an action in words that the text shows."""
+    if not _is_declaring(_called(decorator), origins):
+        return False
+    if not isinstance(decorator, ast.Call):
+        return True
+    given = [*decorator.args[:1], *(each.value for each in decorator.keywords if each.arg in (None, "name"))]
+    return all(isinstance(each, ast.Constant) for each in given)
+
+
 def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in node.decorator_list)
 
@@ -234,7 +244,7 @@ def _made(tree: ast.Module, module: str, file: str, origins: dict[str, str]) -> 
         members = node.body if isinstance(node, ast.ClassDef) else [node]
         for each in members:
             if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)) and (each is node or _is_static(each)):
-                declaring = [part for part in map(_called, each.decorator_list) if _is_declaring(part, origins)]
+                declaring = [_called(part) for part in each.decorator_list if _is_naming(part, origins)]
                 seen.update(map(id, declaring))
                 functions.update([each.name] if declaring else [])
     for part in ast.walk(tree):

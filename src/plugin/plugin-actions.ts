@@ -17,6 +17,7 @@ import { SharedWork } from "../util/shared-work.ts";
 import type { DescribedAction, ScannedAction } from "../worker/messages.ts";
 import type { ActionConfig } from "./config.ts";
 import { checkEntrypoint } from "./explicit-entrypoint.ts";
+import { clearlyNamed, entrypointsNamed, hiddenIssues, sameName, sameNameIssues } from "./found-actions.ts";
 import { scanJavaScript } from "./javascript-scan.ts";
 import type { DeclaredActions } from "./load-plugin.ts";
 import { compileParams } from "./params.ts";
@@ -98,7 +99,9 @@ export class PluginActions {
     const info = this.plugin.info;
     if (!this.#needsScan()) return info;
     const { actions, issues } = await this.#scanOrExplain(signal);
-    return withActions(info, actions.map(toTarget), issues);
+    const hidden = issues.length === 0 && this.#declared.usable.size === 0 ? hiddenIssues(actions) : [];
+    const same = sameNameIssues(actions, (name) => this.#isPlaced(name));
+    return withActions(info, clearlyNamed(actions, actions).map(toTarget), [...issues, ...same, ...hidden]);
   }
 
   /** The plugin with everything that its loaded code tells. */
@@ -114,14 +117,28 @@ export class PluginActions {
     if (unusable) throw this.#unusable(name, unusable);
 
     const scanned = await this.#scan(signal);
-    const seen = scanned.find((action) => action.name === name);
-    if (seen) return { ...declared, name, entrypoint: seen.entrypoint };
+    const seen = this.#only(name, scanned);
+    if (seen !== undefined) return { ...declared, name, entrypoint: seen };
     // A configuration with actions is complete, but for such as only name themselves.
     if (this.#declared.usable.size > 0 && !declared) throw this.#notFound(name, scanned);
     const described = await this.#describedCode.get(signal);
-    const loaded = described.find((action) => action.name === name);
-    if (loaded) return { ...declared, name, entrypoint: loaded.entrypoint };
+    const loaded = this.#only(name, described);
+    if (loaded !== undefined) return { ...declared, name, entrypoint: loaded };
+    const broken = described.find((action) => action.name === "" && action.error);
+    if (broken?.error) throw fromErrorRecord(broken.error);
     throw this.#notFound(name, [...scanned, ...described]);
+  }
+
+  /** The entry point of the one action of a name; undefined where there is none. */
+  #only(name: string, found: readonly (ScannedAction | DescribedAction)[]): string | undefined {
+    const entrypoints = name === "" ? [] : entrypointsNamed(name, found);
+    if (entrypoints.length > 1) throw this.#ambiguous(name, entrypoints);
+    return entrypoints[0];
+  }
+
+  /** Whether the configuration says where an action is. */
+  #isPlaced(name: string): boolean {
+    return (this.#declared.usable.get(name)?.entrypoint ?? "") !== "";
   }
 
   #explicit(name: string, entrypoint: string): Target {
@@ -209,11 +226,16 @@ export class PluginActions {
   async #describePlugin(signal: AbortSignal): Promise<{ plugin: Plugin; complete: boolean }> {
     const { info } = this.plugin;
     const scanned = this.#needsScan() ? await this.#scan(signal) : [];
-    const open = withActions(info, scanned.map(toTarget), []).actions.filter(lacksSchema);
+    const open = withActions(info, clearlyNamed(scanned, scanned).map(toTarget), []).actions.filter(lacksSchema);
     const declares = this.#declared.usable.size > 0;
     const described = declares ? await this.#describeAll(open) : await this.#describedCode.get(signal);
-    const issues = [...described.flatMap(issuesOf), ...this.#schemaIssues(described)];
-    const whole = withActions(info, [...scanned, ...described].map(toTarget), issues);
+    const found = [...scanned, ...described];
+    const issues = [
+      ...sameNameIssues(found, (name) => this.#isPlaced(name)),
+      ...described.flatMap(issuesOf),
+      ...this.#schemaIssues(described),
+    ];
+    const whole = withActions(info, clearlyNamed(found, found).map(toTarget), issues);
     return { plugin: whole, complete: allLoaded(described) };
   }
 
@@ -283,11 +305,17 @@ export class PluginActions {
     });
   }
 
+  #ambiguous(name: string, entrypoints: readonly string[]): PluginRunnerError {
+    const { code } = this.plugin.info;
+    return new PluginRunnerError("PLUGIN_INVALID", `In the plugin ${code}, ${sameName(name, entrypoints)}`, {
+      metadata: { plugin: code, action: name, candidates: entrypoints.join(", ") },
+    });
+  }
+
   #notFound(name: string, others: readonly { name: string }[]): PluginRunnerError {
     const { code } = this.plugin.info;
-    const names = [...new Set([...this.#declared.usable.keys(), ...others.map((other) => other.name)])].sort(
-      compareText,
-    );
+    const all = [...this.#declared.usable.keys(), ...others.map((other) => other.name)];
+    const names = [...new Set(all.filter((other) => other !== ""))].sort(compareText);
     const available = names.slice(0, maxNames).join(", ");
     const shown = name.length > 200 ? `${name.slice(0, 200)}…` : name;
     const hint = this.#titleHint(name) || didYouMean(name, names) || listed(available);
@@ -355,7 +383,8 @@ function showable(action: DescribedAction): DescribedAction {
 /** Why an action cannot be described, or what its author should know of it. */
 function issuesOf({ name, error, issues = [] }: DescribedAction): PluginIssue[] {
   if (error) {
-    return [create(PluginIssueSchema, { message: `The action ${name}: ${error.message}`, ...place(error.metadata) })];
+    const message = name === "" ? error.message : `The action ${name}: ${error.message}`;
+    return [create(PluginIssueSchema, { message, ...place(error.metadata) })];
   }
   return issues.map(({ message, file, line }) =>
     create(PluginIssueSchema, { message: `The action ${name}: ${message}`, file, line }),

@@ -103,7 +103,10 @@ export interface WorkerResult {
 
 export type WorkerOutput = ReadyMessage | WorkerAnswer;
 
-/** An action that was found without running anything. */
+/**
+ * An action that was found without running anything. Without a name: a place that makes actions whose names only the
+ * loaded code knows; `description` is then its file.
+ */
 export interface ScannedAction {
   name: string;
   description: string;

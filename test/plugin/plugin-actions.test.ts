@@ -343,3 +343,74 @@ test("what the code notes of an action is an issue, and a schema in JavaScript i
     ["a", "b"],
   );
 });
+
+test("a name that two actions have is neither's, unless the configuration says which is meant", async (t) => {
+  const twice = (name: string) => [
+    { name, description: "", entrypoint: `a:${name}`, line: 1 },
+    { name, description: "", entrypoint: `b:${name}`, line: 1 },
+  ];
+  const { inspector, catalog, plugin, find, refused } = await open(
+    t,
+    { "p/config.yaml": "name: n\ncode: c\n", "p/a.py": "", "p/b.py": "" },
+    "c",
+  );
+  inspector.scanned = [...twice("hi"), { name: "one", description: "", entrypoint: "a:one", line: 9 }];
+  const error = await refused("hi");
+  assert.deepEqual([error.reason, error.metadata.candidates], ["PLUGIN_INVALID", "a:hi, b:hi"]);
+  assert.equal((await find("one")).entrypoint, "a:one");
+  assert.equal((await find("hi", "b:hi")).entrypoint, "b:hi");
+  for (const shown of [...(await catalog.list(signal)), await catalog.describe(plugin, signal)]) {
+    assert.deepEqual(
+      shown.actions.map(({ name }) => name),
+      ["one"],
+    );
+    assert.equal(shown.issues.filter(({ message }) => /2 actions are called hi: a:hi, b:hi/.test(message)).length, 1);
+  }
+  const text = 'name: n\ncode: d\nactions: {hi: {entrypoint: "b:hi"}, one: {}}\n';
+  const settled = await open(t, { "p/config.yaml": text, "p/b.py": "" }, "d");
+  settled.inspector.scanned = inspector.scanned;
+  assert.equal((await settled.find("hi")).entrypoint, "b:hi");
+  assert.equal((await settled.find("one")).entrypoint, "a:one");
+  const [listed] = await settled.catalog.list(signal);
+  assert.deepEqual(listed?.issues, []);
+});
+
+test("actions that the text does not show are told of in the list, and found by loading the code", async (t) => {
+  const { inspector, catalog, find } = await open(t, { "p/config.yaml": "name: n\ncode: c\n", "p/m.py": "" }, "c");
+  const issues = async () => (await catalog.list(signal)).flatMap(({ issues }) => issues);
+  assert.match((await issues())[0]?.message ?? "", /shows no action\. GetPlugin loads the code/);
+  inspector.described = [described("made", "m:made")];
+  assert.equal((await find("made")).entrypoint, "m:made");
+});
+
+test("a place that makes actions is told of with its line", async (t) => {
+  const files = {
+    "p/config.yaml": "name: n\ncode: c\n",
+    "p/index.ts": [
+      'import { defineAction } from "plugin-runner";',
+      "export const one = defineAction({ run: () => 1 });",
+      "const make = (n: number) => defineAction({ run: () => n });",
+      "export const two = make(2);",
+    ].join("\n"),
+  };
+  const { catalog, inspector, find, refused } = await open(t, files, "c");
+  const [listed] = await catalog.list(signal);
+  assert.deepEqual(
+    listed?.actions.map(({ name }) => name),
+    ["one"],
+  );
+  assert.deepEqual(
+    listed?.issues.map(({ file, line }) => [file, line]),
+    [["index.ts", 3]],
+  );
+  inspector.described = [described("one", "./index.ts#one"), described("two", "./index.ts#two")];
+  assert.equal((await find("two")).entrypoint, "./index.ts#two");
+  assert.equal((await refused("")).reason, "ACTION_NOT_FOUND");
+});
+
+test("a module that cannot be loaded is why its actions are not found", async (t) => {
+  const { inspector, refused } = await open(t, { "p/config.yaml": "name: n\ncode: c\n", "p/m.py": "" }, "c");
+  const error = { reason: "PLUGIN_INVALID", message: "m.py:1: ValueError: no" };
+  inspector.described = [described("", "m:", { error })];
+  assert.deepEqual([(await refused("made")).message], ["m.py:1: ValueError: no"]);
+});
