@@ -8,6 +8,7 @@ import sys
 from plugin_runner.compiled import keep_by_content
 from plugin_runner.errors import RunnerError, nearest
 from plugin_runner.failure import plugin_invalid
+from plugin_runner.own_module import put_behind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +17,18 @@ if TYPE_CHECKING:
     from plugin_runner.load import LoadedAction
 
 
-def prepare_imports(root: str) -> None:
-    """Makes the modules under a plugin's folder importable, and the folder the working directory."""
+def prepare_imports(root: str, module: str = "") -> None:
+    """Makes the modules under a plugin's folder importable, and the folder the working directory.
+
+    Under the root of a plugin that is a `module` stand other plugins too: they come last.
+    """
     if not getattr(sys.flags, "safe_path", False):
         del sys.path[0]  # the directory that the service was started in
     if root:
-        sys.path.insert(0, root)
+        if module:
+            put_behind(root, module)
+        else:
+            sys.path.insert(0, root)
         os.chdir(root)
         keep_by_content(root)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 _CONFIGS = ("config.yaml", "config.yml")
 
@@ -21,9 +22,29 @@ def hint(error: BaseException, root: str, module: str = "", file: str = "") -> s
             ": breakpoint() has no terminal here, since an action has no stdin. Call the action's function in a test,"
             " or listen for a debugger in it: debugpy.listen(5678); debugpy.wait_for_client()"
         )
+    hiding = _hiding_module(error)
+    if hiding:
+        file, hidden = hiding
+        return f". {file} hides the standard library's module {hidden}: rename it."
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _of_missing_module(error.name, root, module, file)
     return ""
+
+
+def _hiding_module(error: BaseException) -> tuple[str, str] | None:
+    """The file that stands before the module of the standard library that a failure names."""
+    if not isinstance(error, (ImportError, AttributeError)):
+        return None
+    standard = os.path.dirname(os.__file__) + os.sep
+    quoted = [text for text in error.args if isinstance(text, str)]
+    for name in (part.partition(".")[0] for text in quoted for part in text.split("'")[1::2]):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        known = getattr(sys, "stdlib_module_names", ())
+        is_standard = name in known if known else os.path.exists(f"{standard}{name}.py")
+        if file and is_standard and not file.startswith(standard):
+            parts = file.split(os.sep)
+            return "/".join(parts[-2:] if parts[-1] == "__init__.py" else parts[-1:]), name
+    return None
 
 
 def _of_missing_module(name: str, root: str, module: str, file: str) -> str:

@@ -66,7 +66,7 @@ def _run(spec: dict[str, Any], sink: EventSink, cancellation: Cancellation) -> A
     os.environ.update(variables)
     os.environ[SCOPE_VARIABLE] = spec["scope"]
     os.makedirs(spec["work_dir"], 0o700, exist_ok=True)
-    prepare_imports(binding["root"])
+    prepare_imports(binding["root"], binding["module"])
     ctx = Context(sink, cancellation, variables, spec["job_id"], spec["work_dir"], spec["artifacts_dir"])
     action = load_entrypoint(spec["entrypoint"], binding["root"])
     ctx.raise_if_cancelled()

@@ -155,10 +155,10 @@ def root_schema(shape: Shape, definitions: Definitions | None = None) -> dict[st
 
 def _load_function(function: Any, name: str) -> LoadedAction:
     declared = getattr(function, "__plugin_runner_action__", None)
-    if declared and declared.name == "<lambda>":
+    if name and declared and declared.name == "<lambda>":
         raise RunnerError(
             "PLUGIN_INVALID",
-            f"{name or 'An action'} is a lambda, which has no name: write action(name=…)(lambda …), or a def.",
+            f"{name} is a lambda, which has no name: write action(name=…)(lambda …), or a def.",
             {"entrypoint": name},
         )
     by_sdk = getattr(function, "_is_action", False)

@@ -10,7 +10,7 @@ from plugin_runner.context import Context
 from plugin_runner.decode import decode, params_of
 from plugin_runner.encode import dumps, record_text
 from plugin_runner.errors import RunnerError
-from plugin_runner.failure import exception_type
+from plugin_runner.failure import exception_type, plugin_invalid
 from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork, remove_directory
 from plugin_runner.process_state import ProcessState
 from plugin_runner.result import encode_lenient, encode_result
@@ -106,7 +106,7 @@ class Worker:
         self._artifacts = message.get("artifacts_dir", "")
         os.environ.update(self._binding["env"])
         try:
-            prepare_imports(self._binding["root"])
+            prepare_imports(self._binding["root"], self._binding["module"])
         except OSError as error:
             said = f"The plugin's folder cannot be opened: {error}"
             self._fault = RunnerError("PLUGIN_INVALID", said, {"root": self._binding["root"]})
@@ -129,8 +129,14 @@ class Worker:
         except BaseException as error:
             request.cancellation.close()
             self._leave_if_forked(error)
-            record = how_it_failed(error, request.cancellation).record()
+            record = self._failure(error, request).record()
         return b'{"id":%d,"ok":false,"error":%b}\n' % (request_id, record_text(record))
+
+    def _failure(self, error: BaseException, request: Request) -> RunnerError:
+        if request.message["type"] == "run" or not isinstance(error, Exception):
+            return how_it_failed(error, request.cancellation)
+        binding = self._binding
+        return plugin_invalid(error, binding["module"] or binding.get("code", ""), binding["root"])
 
     def clean_up(self, request: Request) -> None:
         """Makes the next call start as the first one did, and removes the run's directory."""

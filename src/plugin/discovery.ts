@@ -8,6 +8,7 @@ import { isInside } from "./entrypoint.ts";
 import { isIgnoredName } from "./file-tree.ts";
 import { declaresActions } from "./javascript-scan.ts";
 import type { FolderLocation, ModuleLocation } from "./location.ts";
+import { showsPythonActions } from "./python-text.ts";
 import { isUnchanged, type Stamp, stampOf } from "./stamp.ts";
 
 const configNames = ["config.yaml", "config.yml"];
@@ -189,8 +190,7 @@ function isSource(name: string): boolean {
 
 function showsActions(path: string): boolean {
   const text = readFileSync(path, "utf8");
-  if (!path.endsWith(".py")) return declaresActions(text);
-  return /\b(plugin_runner|synapse_sdk)\b/.test(text) && /^\s*@(\w+\.)?action\b|\bBaseAction\b/m.test(text);
+  return path.endsWith(".py") ? showsPythonActions(text) : declaresActions(text);
 }
 
 function readOrExplain(path: string): PluginConfig | PluginRunnerError {

@@ -3,7 +3,7 @@ import { basename, extname, join } from "node:path";
 import type { ScannedAction } from "../worker/messages.ts";
 
 /** Where a folder without declared actions keeps them, as the JavaScript worker looks for them. */
-const indexFiles = ["index.ts", "index.mts", "index.js", "index.mjs", "index.cjs"];
+export const indexFiles = ["index.ts", "index.mts", "index.js", "index.mjs", "index.cjs"];
 
 /** `export const NAME: Type = defineAction<…>({ name: "…"` and `export default defineAction({`. */
 const exported =

@@ -15,12 +15,14 @@ import { compareText } from "../util/compare-text.ts";
 import type { Language } from "../worker/messages.ts";
 import type { ActionConfig, PluginConfig } from "./config.ts";
 import { entrypointFile, isInside, parseEntrypoint } from "./entrypoint.ts";
+import { folderIssues } from "./folder-issues.ts";
 import type { FolderLocation, Location, ModuleLocation } from "./location.ts";
 import type { LoadedPlugin } from "./plugin.ts";
 import { readRequirements } from "./requirements.ts";
 import { readSchemaFile } from "./schema-file.ts";
 import { type Place, schemaPlace } from "./schema-place.ts";
 import { shownSchema } from "./shown-schema.ts";
+import { isStandardModule } from "./standard-library.ts";
 
 /** The actions that a configuration declares: those that can be run, and why the others cannot. */
 export interface DeclaredActions {
@@ -44,7 +46,7 @@ export function loadFolder(
   const language = commonLanguage(config, files);
   const usable = new Map<string, ActionConfig>();
   const unusable = new Map(config.unusable);
-  const issues = [...config.issues];
+  const issues = [...config.issues, ...folderIssues(folder, language, files)];
   const requirements = readRequirements(folder, language, config);
   for (const action of config.actions.values()) {
     const checked = checkAction(action, folder, language, basename(configFile));
@@ -77,11 +79,15 @@ export function loadFolder(
   return { plugin: { info, binding, requirements, runtimeEnv, source }, declared };
 }
 
-/** A plugin that is a module: its actions stand in its code. */
+/**
+ * A plugin that is a module: its actions stand in its code.
+ * @throws PLUGIN_INVALID when it has the name of a module of Python's standard library
+ */
 export function loadModule(
   { language, code, root, module, file, content }: ModuleLocation,
   contentDigest: string,
 ): LoadedPlugin {
+  if (language === "python" && root !== "") checkModuleName(module, file);
   const digest = createHash("sha256").update(`${module}\n${contentDigest}`).digest("hex");
   const info = create(PluginSchema, {
     code,
@@ -94,6 +100,17 @@ export function loadModule(
   const binding = { language, code, root, module, digest, env: {}, packages: "" };
   const source = { tree: content, treeDigest: contentDigest, configFile: "", configDigest: "" };
   return { info, binding, requirements: undefined, ...(content !== "" && { source }) };
+}
+
+/** A process has one module of a name: another would be the standard library's for all code, or never be imported. */
+function checkModuleName(module: string, file: string): void {
+  const [top = ""] = module.split(".");
+  if (!isStandardModule(top)) return;
+  throw new PluginRunnerError(
+    "PLUGIN_INVALID",
+    `${top} is a module of Python's standard library, which other code needs: a plugin of this name cannot be loaded. Rename it.`,
+    { metadata: { module, file: basename(file) } },
+  );
 }
 
 /** What a list shows of a plugin that cannot be loaded: where it is, and why. */

@@ -101,6 +101,35 @@ export const code: Group = {
       );
     }
 
+    for (const mode of modes) {
+      check(`a module in a root does not see its neighbours before the standard library (${mode})`, async (engine) => {
+        const head = "from plugin_runner import action\n";
+        const roll = `${head}import random\n\n@action\ndef roll():\n    return random.randint(3, 3)\n`;
+        await write(engine, "", { "random.py": `${head}\n@action\ndef hi(): ...\n`, [`uses_${mode}.py`]: roll });
+        assert.equal(await run(engine.client, mode, `uses_${mode}`, "roll"), 3);
+        assert.equal((await failure(run(engine.client, mode, "random", "hi"))).reason, "PLUGIN_INVALID");
+      });
+
+      check(`of two actions of one name none is run, and those that a program makes are (${mode})`, async (engine) => {
+        const plugin = `twice-${mode}`;
+        const hi = "from plugin_runner import action\n\n@action\ndef hi():\n    return __name__\n";
+        const made =
+          "\ndef make(name):\n    @action(name=name)\n    def inner():\n        return name\n    return inner\n";
+        await write(engine, plugin, {
+          "config.yaml": `name: Twice\ncode: ${plugin}\n`,
+          "a.py": hi,
+          "b.py": `${hi}${made}\nmade = make("made")\n`,
+          "inner/config.yaml": `name: Inner\ncode: inner-${mode}\n`,
+          "inner/main.py": hi.replace("def hi", "def only_inner"),
+        });
+        const { client } = engine;
+        assert.equal((await failure(run(client, mode, plugin, "hi"))).reason, "PLUGIN_INVALID");
+        assert.equal(await run(client, mode, plugin, "hi", {}, { entrypoint: "b:hi" }), "b");
+        assert.equal(await run(client, mode, plugin, "made"), "made");
+        assert.equal((await failure(run(client, mode, plugin, "only_inner"))).reason, "ACTION_NOT_FOUND");
+      });
+    }
+
     for (const language of languages) {
       check(
         `a plugin in use whose configuration breaks says where, and runs again when mended (${language})`,

@@ -353,3 +353,58 @@ test("of the many names that callers can make up below an allowed module, only s
   for (let number = 1; number <= 1000; number++) await catalog.load(`json.m${number}`, signal);
   assert.notEqual(await catalog.load("json.m0", signal), first);
 });
+
+test("a module that is called as one of Python's standard library is refused, and listed with the reason", async (t) => {
+  const { catalog } = open(t, { "random.py": python, "code/main.py": python, "pack/random.py": python });
+  assert.match((await refusal(catalog, "random")).message, /random is a module of Python's standard library/);
+  assert.equal((await refusal(catalog, "code.main")).reason, "PLUGIN_INVALID");
+  assert.equal((await catalog.load("pack.random", signal)).info.code, "pack.random");
+  const issues = (await catalog.list(signal)).map(({ code, issues }) => [code, issues.length]);
+  assert.deepEqual(issues, [
+    ["code.main", 1],
+    ["pack.random", 1],
+    ["random", 1],
+  ]);
+});
+
+test("what stands in a plugin's folder and does nothing, or too much, is an issue with its file", async (t) => {
+  const config = (code: string) => `name: n\ncode: ${code}\nactions: {a: {entrypoint: "main:a"}}\n`;
+  const { catalog } = open(t, {
+    "hides/config.yaml": config("hides"),
+    "hides/main.py": "",
+    "hides/logging.py": "",
+    "hides/queue/__init__.py": "",
+    "hides/plugin/types.py": "",
+    "mixed/config.yaml": config("mixed"),
+    "mixed/main.py": python,
+    "mixed/index.ts": "export const b = defineAction({ run: () => 1 });",
+    "script/config.yaml": 'name: n\ncode: script\nactions: {b: {entrypoint: "./b.js"}}\n',
+    "script/b.js": "",
+    "script/tools/main.py": python,
+    "script/package.json": '{\n  "dependencies": {"left-pad": "1",}\n}',
+    "toml/config.yaml": config("toml"),
+    "toml/main.py": "",
+    "toml/pyproject.toml": '[build-system]\nrequires = ["x"]\n[project]\nname = "p"\ndependencies = [\n  "six",\n]\n',
+    "tidy/config.yaml": config("tidy"),
+    "tidy/main.py": "",
+    "tidy/index.ts": "export const helper = 1;",
+    "tidy/pyproject.toml": '[project]\nname = "p"\ndependencies = []\n[tool.ruff]\n',
+  });
+  const issues = (await catalog.list(signal)).map(({ code, issues }) => [
+    code,
+    issues.map(({ file, line }) => [file, line]),
+  ]);
+  assert.deepEqual(Object.fromEntries(issues), {
+    hides: [
+      ["logging.py", 0],
+      ["queue/__init__.py", 0],
+    ],
+    mixed: [["index.ts", 0]],
+    script: [
+      ["package.json", 2],
+      ["tools/main.py", 0],
+    ],
+    tidy: [],
+    toml: [["pyproject.toml", 5]],
+  });
+});

@@ -303,3 +303,31 @@ def test_every_supported_interpreter_serves(start_worker: StartWorker, python: s
     worker = start_worker("typed", python=python)
     assert worker.value("typed:TrainAction", {"epochs": "3"})["epochs"] == 3
     assert worker.ask("describe", entrypoints={})["ok"]
+
+
+def test_a_module_sees_its_neighbours_after_the_standard_library_and_packages(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    for name in ("random", "pytest", "train"):
+        (tmp_path / f"{name}.py").write_text(f"WHO = {name!r}\ndef who(): return WHO\n")
+    (tmp_path / "neighbour.py").write_text("who = 'neighbour'\n")
+    (tmp_path / "uses.py").write_text(
+        "import random, pytest, neighbour\n"
+        "def who(): return [hasattr(random, 'randint'), hasattr(pytest, 'fixture'), neighbour.who]\n"
+    )
+    for module, expected in (("uses", [True, True, "neighbour"]), ("train", "train"), ("pytest", "pytest")):
+        worker = start_worker("modules", root=str(tmp_path), module=module)
+        assert worker.value(f"{module}:who") == expected
+
+
+def test_a_file_that_hides_the_standard_library_is_named_where_that_breaks_an_import(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    (tmp_path / "statistics.py").write_text("VALUE = 1\n")
+    (tmp_path / "main.py").write_text("import statistics\nmean = statistics.mean\ndef hi(): ...\n")
+    (tmp_path / "late.py").write_text("def hi():\n    from statistics import mean\n")
+    worker = start_worker("hiding", root=str(tmp_path))
+    for module, reason in (("main", "PLUGIN_INVALID"), ("late", "ACTION_FAILED")):
+        answer = worker.ask("run", action="hi", entrypoint=f"{module}:hi", params={}, env={}, job_id="")
+        assert answer["error"]["reason"] == reason
+        assert "statistics.py hides the standard library's module statistics" in answer["error"]["message"]
