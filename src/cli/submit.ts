@@ -35,10 +35,10 @@ export const verb: Verb = {
     const submitted = client.submitJob(plugin, action, params, {
       ...readActionOptions(values),
       labels,
+      onWarning: (warning) => warnOf(warning, io),
       signal: io.signal,
     });
     const job = await patiently(submitted, io);
-    for (const warning of job.snapshot.warnings) warnOf(warning, io);
     if (values.detach) {
       await print(io.stdout, values.json ? JSON.stringify({ jobId: job.id }) : job.id);
       return 0;

@@ -49,6 +49,8 @@ export interface ActionOptions {
   timeoutMs?: number | undefined;
   /** What the action needs of the machine. Default: as its configuration says. */
   resources?: MessageInitShape<typeof ResourcesSchema> | undefined;
+  /** Told of what the action does not use of the params, a misspelt name for example. Default: `console.warn`. */
+  onWarning?: ((warning: Violation) => void) | undefined;
   /** Ends the call, and with it a run; a job goes on. */
   signal?: AbortSignal | undefined;
 }
@@ -64,8 +66,6 @@ export interface RunOptions extends ActionOptions {
   mode?: Mode | undefined;
   /** Runs with the same id are one run; default: a new id for each call, so that its retries are one. */
   requestId?: string | undefined;
-  /** Told of what the action does not use of the params, for example a name that its model does not know. */
-  onWarning?: ((warning: Violation) => void) | undefined;
 }
 
 /** How a job is submitted. */
@@ -110,25 +110,13 @@ export class Client {
   ): Promise<string>;
   runPlugin(plugin: string, action: string, params?: object, options?: RunOptions): Promise<JsonValue>;
   async runPlugin(plugin: string, action: string, params: object = {}, options: RunOptions = {}): Promise<JsonValue> {
-    const { mode = "local", requestId = newId(), onWarning, ...rest } = options;
-    if (mode === "job") return (await this.#submitted(plugin, action, params, rest, onWarning)).id;
+    const { mode = "local", requestId = newId(), ...rest } = options;
+    if (mode === "job") return (await this.submitJob(plugin, action, params, rest)).id;
     if (!Object.hasOwn(runModes, mode)) throw invalidField("/mode", `is ${mode}, and may be local, task or job`);
     const request = { ...requestOf(plugin, action, params, rest), mode: runModes[mode], requestId };
     const call = await this.#call(PluginRunner.method.runPlugin, request, rest.signal, deadlineOf(rest));
-    for (const warning of call.warnings) onWarning?.(violationOf(warning));
+    warn(plugin, action, call.warnings, rest);
     return jsonOf(call.result, call.nonFinite);
-  }
-
-  async #submitted(
-    plugin: string,
-    action: string,
-    params: object,
-    options: SubmitOptions,
-    onWarning: RunOptions["onWarning"],
-  ): Promise<JobHandle> {
-    const job = await this.submitJob(plugin, action, params, options);
-    for (const warning of job.snapshot.warnings) onWarning?.(violationOf(warning));
-    return job;
   }
 
   /**
@@ -155,12 +143,14 @@ export class Client {
       ...requestOf(plugin, action, params, { ...rest, jobId }),
       labels,
     });
-    return retrying(async () => {
+    const job = await retrying(async () => {
       for await (const { update } of this.#channel.stream(PluginRunner.method.submitJob, request, rest.signal)) {
         if (update.case === "snapshot") return new JobHandle(this, numbersInJob(update.value));
       }
       throw cut("The stream ended before the job was known.");
     }, rest.signal);
+    warn(plugin, action, job.snapshot.warnings, rest);
+    return job;
   }
 
   /**
@@ -304,8 +294,10 @@ function invalidField(field: string, description: string): RunnerError {
   return invalidRequest({ field, description, rule: "request" });
 }
 
-function violationOf({ field, description, rule }: FieldViolation): Violation {
-  return { field, description, rule };
+/** A misspelt parameter that nobody hears of is a wrong result that nobody sees. */
+function warn(plugin: string, action: string, warnings: readonly FieldViolation[], { onWarning }: ActionOptions): void {
+  const tell = onWarning ?? ((one: Violation) => console.warn(`${plugin} ${action}: ${one.field} ${one.description}`));
+  for (const { field, description, rule } of warnings) tell({ field, description, rule });
 }
 
 /** A sequence as a position of a stream. */

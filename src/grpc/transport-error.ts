@@ -69,6 +69,10 @@ function ofProxy({ code, message, cause }: TransportFault, address: string): Run
 function ofMessage({ code, message, cause }: TransportFault, address: string): RunnerError | undefined {
   const decoding = /^(?:Response message parsing error|parse binary): (.*)$/s.exec(message)?.[1];
   if (decoding !== undefined) return undecodable(address, decoding, cause);
+  if (code === Code.UNIMPLEMENTED) {
+    const text = `The server at ${address} does not know this call: it is another service, or an older one (${message}).`;
+    return failure({ ...placeOf(address, code), reason: "INTERNAL", message: text, code, isFinal: true, cause });
+  }
   const encoding = /^serialize binary: (.*)$/s.exec(message)?.[1];
   if (encoding !== undefined) return misuse("/request", `cannot be sent: ${encoding}`, cause);
   if (code !== Code.RESOURCE_EXHAUSTED || !/larger than (max|configured readMaxBytes)/.test(message)) return undefined;

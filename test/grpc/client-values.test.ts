@@ -76,7 +76,7 @@ describe("params", () => {
         assert.equal(error.reason, "REQUEST_INVALID");
         assert.deepEqual(
           error.violations.map(({ field }) => field),
-          ["/params/ids/0", "/params/a\ufffd", "/params/run"],
+          ["/params/ids/0", "/params/a\\ud800", "/params/run"],
         );
         return true;
       });
