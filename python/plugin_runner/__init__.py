@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     )
     from plugin_runner.context import Context
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ActionNotFoundError",
     "AsyncClient",
@@ -35,6 +37,7 @@ __all__ = [
     "RunnerError",
     "Tls",
     "ValidationError",
+    "__version__",
     "action",
     "private_server",
     "run_plugin",

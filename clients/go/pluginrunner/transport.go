@@ -192,12 +192,20 @@ func x509Text(text string) string {
 	return text
 }
 
-// handshake returns what a server says to a connection with TLS, or nothing where it is content.
+// handshake returns what a server says to a connection with TLS, or nothing where it is content. A server that asks for a
+// certificate, gets none and goes without a word, as Node's do, has said that it wants one.
 func handshake(ctx context.Context, hostPort string, config *tls.Config) string {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	config = config.Clone()
 	config.NextProtos = []string{"h2"}
+	asked := false
+	if len(config.Certificates) == 0 && config.GetClientCertificate == nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			asked = true
+			return &tls.Certificate{}, nil
+		}
+	}
 	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", hostPort)
 	if err != nil {
 		return err.Error()
@@ -205,6 +213,10 @@ func handshake(ctx context.Context, hostPort string, config *tls.Config) string 
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetReadDeadline(time.Now().Add(probeTimeout))
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		var late net.Error
+		if asked && !(errors.As(err, &late) && late.Timeout()) {
+			return "tls: certificate required"
+		}
 		return err.Error()
 	}
 	return ""

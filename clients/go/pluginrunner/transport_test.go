@@ -289,3 +289,12 @@ func TestAHostThatIsSilentIsGivenUpAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestTheServiceWantsACertificate(t *testing.T) {
+	all := readTargets(t)
+	client := connect(t, pluginrunner.WithAddress(all.Mutual.Address), pluginrunner.WithTLSFiles(all.Mutual.CA, "", ""))
+	_, err := client.ServerInfo(t.Context())
+	if e := runnerErrorOf(t, err); !strings.Contains(e.Message, "wants a certificate of the client") {
+		t.Error(err)
+	}
+}

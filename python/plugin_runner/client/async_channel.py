@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import grpc
 from grpc import aio
 
+from plugin_runner.client.diagnosis import find_in_connection, find_in_status, looks_like_no_connection
 from plugin_runner.client.errors import RunnerError
-from plugin_runner.client.failures import closed, cut, failed_call
+from plugin_runner.client.failures import closed, cut, failed_call, failed_transport, undecodable
 from plugin_runner.client.resume import Patience, Resumption
 from plugin_runner.client.retry import delay_after, is_repeatable
-from plugin_runner.client.target import CHANNEL_OPTIONS, Target
-from pluginrunner.v1.plugin_runner_pb2_grpc import PluginRunnerStub
+from plugin_runner.client.stub import Undecodable, make_stub
+from plugin_runner.client.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -32,7 +33,9 @@ class AsyncChannel:
 
     def __init__(self, target: Target, patience: Patience) -> None:
         self.address = target.address
+        self._target = target
         self._patience = patience
+        self._heard = False
         self._metadata = target.metadata()
         self._credentials = target.credentials()
         self._channel: aio.Channel | None = None
@@ -42,12 +45,13 @@ class AsyncChannel:
     def stub(self) -> PluginRunnerAsyncStub:
         """The methods of the service, bound to the event loop of the first call."""
         self._check_open()
+        options = self._target.options(self._patience.silence)
         self._channel = (
-            aio.secure_channel(self.address, self._credentials, CHANNEL_OPTIONS)
+            aio.secure_channel(self.address, self._credentials, options)
             if self._credentials
-            else aio.insecure_channel(self.address, CHANNEL_OPTIONS)
+            else aio.insecure_channel(self.address, options)
         )
-        return cast("PluginRunnerAsyncStub", PluginRunnerStub(self._channel))
+        return cast("PluginRunnerAsyncStub", make_stub(self._channel))
 
     async def call(
         self,
@@ -57,6 +61,21 @@ class AsyncChannel:
     ) -> Response:
         """The response of a call."""
         return await self._repeating(lambda: self._answer(method, request, timeout))
+
+    async def delete(self, method: aio.UnaryUnaryMultiCallable[Request, Response], request: Request) -> None:
+        """A call after which something is gone, also where the answer of the try that deleted it was lost."""
+        tries = 0
+
+        async def send() -> Response:
+            nonlocal tries
+            tries += 1
+            return await self._answer(method, request, None)
+
+        try:
+            await self._repeating(send)
+        except RunnerError as error:
+            if error.reason != "JOB_NOT_FOUND" or tries == 1:
+                raise
 
     async def first(
         self,
@@ -117,9 +136,10 @@ class AsyncChannel:
     ) -> Response:
         self._check_open()
         try:
-            return await method(request, timeout=timeout, metadata=self._metadata)
+            return self._checked(await method(request, timeout=timeout, metadata=self._metadata))
         except grpc.RpcError as error:
-            raise self._failed(error) from error
+            failure = await self._failed(error)
+            raise failure from failure.__cause__
         except asyncio.CancelledError:
             self._check_left()
             raise
@@ -135,9 +155,10 @@ class AsyncChannel:
         try:
             message = await call.read()
             if message is not aio.EOF:
-                return cast("Response", message)
+                return self._checked(cast("Response", message))
         except grpc.RpcError as error:
-            raise self._failed(error) from error
+            failure = await self._failed(error)
+            raise failure from failure.__cause__
         except asyncio.CancelledError:
             self._check_left()
             raise
@@ -158,9 +179,10 @@ class AsyncChannel:
                 message = await asyncio.wait_for(call.read(), self._patience.silence)
                 if message is aio.EOF:
                     return
-                yield cast("Response", message)
+                yield self._checked(cast("Response", message))
         except grpc.RpcError as error:
-            raise self._failed(error) from error
+            failure = await self._failed(error)
+            raise failure from failure.__cause__
         except asyncio.TimeoutError:
             raise cut(f"Nothing came from the server for {self._patience.silence} s.") from None
         except asyncio.CancelledError:
@@ -179,5 +201,23 @@ class AsyncChannel:
         if self._closed and not (task and getattr(task, "cancelling", int)()):
             raise closed() from None
 
-    def _failed(self, error: grpc.RpcError) -> RunnerError:
-        return closed() if self._closed else failed_call(error, self.address)
+    def _checked(self, message: Response) -> Response:
+        self._heard = True
+        if isinstance(message, Undecodable):
+            raise undecodable(self.address, message.cause)
+        return message
+
+    async def _failed(self, error: grpc.RpcError) -> RunnerError:
+        if self._closed:
+            return closed()
+        failure = failed_call(error)
+        if failure:
+            self._heard = True
+            return failure
+        text = error.details() or ""
+        finding = find_in_status(text, self.address)
+        if not finding and looks_like_no_connection(error.code(), text):
+            # In a thread, since it may look at the server.
+            find = asyncio.get_running_loop().run_in_executor
+            finding = await find(None, find_in_connection, text, self._target, self._heard)
+        return failed_transport(error, self.address, finding)

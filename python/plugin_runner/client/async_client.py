@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from plugin_runner.client import requests, responses
+from plugin_runner.client.arguments import integer_of, text_of
 from plugin_runner.client.async_channel import AsyncChannel
 from plugin_runner.client.async_job_handle import AsyncJobHandle
-from plugin_runner.client.failures import cut
-from plugin_runner.client.resume import Patience
-from plugin_runner.client.target import Tls, find_target
+from plugin_runner.client.failures import cut, violations_of
+from plugin_runner.client.options import plugin_of
+from plugin_runner.client.resume import patience_of
+from plugin_runner.client.target import find_target
+from plugin_runner.client.tls import Tls
 from plugin_runner.client.values import to_python
+from plugin_runner.client.warned import tell
 from plugin_runner.client.watch import JobsUpdate, JobsWatch, JobUpdate, JobWatch
 from pluginrunner.v1.plugin_runner_pb2 import (
     CancelJobRequest,
@@ -19,19 +23,22 @@ from pluginrunner.v1.plugin_runner_pb2 import (
     GetPluginRequest,
     GetServerInfoRequest,
     GetServerInfoResponse,
-    ListJobsRequest,
     ListPluginsRequest,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
     from datetime import datetime
+    from enum import Enum
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
+    from plugin_runner.client.arguments import Seconds, Text
     from plugin_runner.client.errors import RunnerError
-    from plugin_runner.client.requests import ActionClass, Environment, Mode, Seconds
+    from plugin_runner.client.options import OtherNames
+    from plugin_runner.client.requests import ActionClass, Environment, Mode, State
     from plugin_runner.client.responses import Verdict
+    from plugin_runner.client.warned import ParamsWarning
     from pluginrunner.v1.job_pb2 import Job
     from pluginrunner.v1.plugin_pb2 import Plugin, Resources
 
@@ -51,11 +58,13 @@ class AsyncClient:
         *,
         token: str | None = None,
         tls: bool | Tls | None = None,
-        heartbeat_timeout: float = 30,
-        retry_for: float = 600,
+        heartbeat_timeout: Seconds = 30,
+        retry_for: Seconds = 600,
+        on_warning: Callable[[ParamsWarning], None] | None = None,
     ) -> None:
         """The options are those of `Client`."""
-        self._channel = AsyncChannel(find_target(address, token, tls), Patience(heartbeat_timeout, retry_for))
+        self._channel = AsyncChannel(find_target(address, token, tls), patience_of(heartbeat_timeout, retry_for))
+        self._on_warning = on_warning
 
     @property
     def address(self) -> str:
@@ -64,18 +73,19 @@ class AsyncClient:
 
     async def run_plugin(
         self,
-        plugin: str,
-        action: str,
+        plugin: Text | None = None,
+        action: Text = "",
         params: object = None,
         *,
-        mode: Mode = "local",
+        mode: Mode | Enum = "local",
         entrypoint: str | None = None,
         action_cls: ActionClass | None = None,
         env: Environment | None = None,
-        job_id: str | None = None,
+        job_id: Text | None = None,
         timeout: Seconds | None = None,
-        resources: Resources | None = None,
-        request_id: str | None = None,
+        resources: Resources | Mapping[str, Any] | None = None,
+        request_id: Text | None = None,
+        **others: Unpack[OtherNames],
     ) -> Any:
         """
         Runs one action: its result, or in mode `job` the job's id as soon as the service has recorded it.
@@ -85,11 +95,14 @@ class AsyncClient:
         action_cls: the same as a class, or another name for it.
         env: environment variables for the action.
         job_id: an id for tracking; a job gets one of its own when none is given.
-        timeout: the longest time that the action may take, in seconds; default: as its configuration says.
-        resources: what the action needs of the machine; default: as its configuration says.
+        timeout: the longest time that the action may take: seconds, a timedelta or a text such as `"90s"`; default: as
+        its configuration says.
+        resources: what the action needs of the machine: `Resources`, or its fields in a dict; default: as its
+        configuration says.
         request_id: runs with the same id are one run; default: a new id, so that the retries of this call are one.
         """
-        if mode == "job":
+        plugin = plugin_of(plugin, dict(others), requests.RUN_OPTIONS)
+        if requests.is_job(mode):
             job = await self.submit_job(
                 plugin,
                 action,
@@ -115,23 +128,24 @@ class AsyncClient:
             resources=resources,
             request_id=request_id,
         )
-        return to_python(
-            (await self._channel.call(self._channel.stub.RunPlugin, request, requests.deadline_of(timeout))).result
-        )
+        response = await self._channel.call(self._channel.stub.RunPlugin, request, requests.deadline_of(timeout))
+        tell(self._on_warning, request.plugin, request.action, response.warnings)
+        return to_python(response.result, response.non_finite)
 
     async def submit_job(
         self,
-        plugin: str,
-        action: str,
+        plugin: Text | None = None,
+        action: Text = "",
         params: object = None,
         *,
         entrypoint: str | None = None,
         action_cls: ActionClass | None = None,
         env: Environment | None = None,
-        job_id: str | None = None,
-        labels: Mapping[str, str] | None = None,
+        job_id: Text | None = None,
+        labels: Mapping[str, Any] | None = None,
         timeout: Seconds | None = None,
-        resources: Resources | None = None,
+        resources: Resources | Mapping[str, Any] | None = None,
+        **others: Unpack[OtherNames],
     ) -> AsyncJobHandle:
         """
         Submits a job; returns once the service has recorded it. A second submission of the same id and content attaches
@@ -139,6 +153,7 @@ class AsyncClient:
 
         labels: marks to filter jobs by. The other options are those of `run_plugin`.
         """
+        plugin = plugin_of(plugin, dict(others), requests.SUBMIT_OPTIONS)
         request = requests.submit_request(
             plugin,
             action,
@@ -151,16 +166,17 @@ class AsyncClient:
             timeout=timeout,
             resources=resources,
         )
-        first = await self._channel.first(self._channel.stub.SubmitJob, request)
-        return AsyncJobHandle(self, first.snapshot.job_id)
+        job = (await self._channel.first(self._channel.stub.SubmitJob, request)).snapshot
+        tell(self._on_warning, request.plugin, request.action, job.warnings)
+        return AsyncJobHandle(self, job.job_id, violations_of(job.warnings))
 
-    def job(self, job_id: str) -> AsyncJobHandle:
+    def job(self, job_id: Text) -> AsyncJobHandle:
         """A handle of a job whose id is known. Calls nothing."""
-        return AsyncJobHandle(self, job_id)
+        return AsyncJobHandle(self, text_of("/job_id", job_id))
 
     def watch_job(
         self,
-        job_id: str,
+        job_id: Text,
         after_sequence: int = 0,
         *,
         on_retry: Callable[[RunnerError], None] | None = None,
@@ -169,9 +185,10 @@ class AsyncClient:
         Yields the job as it is, then every event after a position, each once and in order; ends after the last one.
         Goes on by itself when the stream is cut; `on_retry` is told of it. Leaving it ends the watch, not the job.
         """
-        return self._channel.follow(lambda stub: stub.WatchJob, JobWatch(job_id, after_sequence), on_retry)
+        watch = JobWatch(text_of("/job_id", job_id), integer_of("/after_sequence", after_sequence, 64))
+        return self._channel.follow(lambda stub: stub.WatchJob, watch, on_retry)
 
-    async def result(self, job_id: str) -> Any:
+    async def result(self, job_id: Text) -> Any:
         """Waits for a job's end: its result, or the error that ended it. Cancelling the wait leaves the job alone."""
         job = await self.get_job(job_id)
         outcome = responses.outcome_of_job(job)
@@ -180,32 +197,36 @@ class AsyncClient:
         updates = self.watch_job(job_id, responses.sequence_before_outcome(job))
         try:
             async for update in updates:
-                outcome = responses.outcome_of_update(job_id, update)
+                outcome = responses.outcome_of_update(job.job_id, update)
                 if outcome:
                     return outcome.result
         finally:
             await updates.aclose()
         raise cut("The watch ended before the job did.")
 
-    async def get_job(self, job_id: str) -> Job:
+    async def get_job(self, job_id: Text) -> Job:
         """One job, its params and result included."""
-        return (await self._channel.call(self._channel.stub.GetJob, GetJobRequest(job_id=job_id))).job
+        return (
+            await self._channel.call(self._channel.stub.GetJob, GetJobRequest(job_id=text_of("/job_id", job_id)))
+        ).job
 
-    async def cancel_job(self, job_id: str) -> Job:
+    async def cancel_job(self, job_id: Text) -> Job:
         """Tells a job to stop; the job as it is then. One that has ended stays as it is."""
-        return (await self._channel.call(self._channel.stub.CancelJob, CancelJobRequest(job_id=job_id))).job
+        return (
+            await self._channel.call(self._channel.stub.CancelJob, CancelJobRequest(job_id=text_of("/job_id", job_id)))
+        ).job
 
-    async def delete_job(self, job_id: str) -> None:
+    async def delete_job(self, job_id: Text) -> None:
         """Deletes the record, the events and the files of a job that has ended."""
-        await self._channel.call(self._channel.stub.DeleteJob, DeleteJobRequest(job_id=job_id))
+        await self._channel.delete(self._channel.stub.DeleteJob, DeleteJobRequest(job_id=text_of("/job_id", job_id)))
 
     async def list_jobs(
         self,
         *,
-        states: Iterable[str] = (),
-        plugin: str = "",
-        action: str = "",
-        labels: Mapping[str, str] | None = None,
+        states: Iterable[State | str | int | Enum] = (),
+        plugin: Text = "",
+        action: Text = "",
+        labels: Mapping[str, Any] | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         page_size: int = 0,
@@ -217,7 +238,7 @@ class AsyncClient:
         page_size: how many jobs a call brings; default: as the service likes.
         """
         job_filter = requests.job_filter(states, plugin, action, labels, created_after, created_before)
-        request = ListJobsRequest(filter=job_filter, page_size=page_size)
+        request = requests.list_request(job_filter, page_size)
         while True:
             page = await self._channel.call(self._channel.stub.ListJobs, request)
             for job in page.jobs:
@@ -229,10 +250,10 @@ class AsyncClient:
     def watch_jobs(
         self,
         *,
-        states: Iterable[str] = (),
-        plugin: str = "",
-        action: str = "",
-        labels: Mapping[str, str] | None = None,
+        states: Iterable[State | str | int | Enum] = (),
+        plugin: Text = "",
+        action: Text = "",
+        labels: Mapping[str, Any] | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         on_retry: Callable[[RunnerError], None] | None = None,
@@ -255,21 +276,30 @@ class AsyncClient:
                 return
             request.page_token = page.next_page_token
 
-    async def get_plugin(self, plugin: str) -> Plugin:
+    async def get_plugin(self, plugin: Text) -> Plugin:
         """One plugin, all its actions and their schemas."""
-        return (await self._channel.call(self._channel.stub.GetPlugin, GetPluginRequest(plugin=plugin))).plugin
+        return (
+            await self._channel.call(self._channel.stub.GetPlugin, GetPluginRequest(plugin=text_of("/plugin", plugin)))
+        ).plugin
 
     async def validate_params(
         self,
-        plugin: str,
-        action: str,
+        plugin: Text | None = None,
+        action: Text = "",
         params: object = None,
         *,
         entrypoint: str | None = None,
         action_cls: ActionClass | None = None,
+        env: Environment | None = None,
+        **others: Unpack[OtherNames],
     ) -> Verdict:
-        """Validates params as a run would, without running anything: violations are data here."""
-        request = requests.validate_request(plugin, action, params, entrypoint, action_cls)
+        """
+        Validates params as a run would, in its environment, without running anything: violations are data here.
+
+        The options are those of `run_plugin`.
+        """
+        plugin = plugin_of(plugin, dict(others), requests.VALIDATE_OPTIONS)
+        request = requests.validate_request(plugin, action, params, entrypoint, action_cls, env)
         return responses.verdict_of(await self._channel.call(self._channel.stub.ValidateParams, request))
 
     async def server_info(self) -> GetServerInfoResponse:

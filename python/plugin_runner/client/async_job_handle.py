@@ -10,15 +10,25 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from plugin_runner.client.async_client import AsyncClient
+    from plugin_runner.client.errors import Violation
     from pluginrunner.v1.job_pb2 import Job
 
 
 class AsyncJobHandle:
     """A job that was submitted. It goes on whatever becomes of this object."""
 
-    def __init__(self, client: AsyncClient, job_id: str) -> None:
+    warnings: tuple[Violation, ...]
+    """What the action does not use of the params, where this handle submitted the job."""
+
+    def __init__(self, client: AsyncClient, job_id: str, warnings: tuple[Violation, ...] = ()) -> None:
         self._client = client
         self.id = job_id
+        self.warnings = warnings
+
+    @property
+    def job_id(self) -> str:
+        """The same as `id`, as messages have it."""
+        return self.id
 
     def __repr__(self) -> str:
         return f"AsyncJobHandle({self.id!r})"

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 
 from plugin_runner.client.alarm import Alarm
+from plugin_runner.client.diagnosis import find_in_connection, find_in_status, looks_like_no_connection
 from plugin_runner.client.errors import RunnerError
-from plugin_runner.client.failures import closed, cut, failed_call
+from plugin_runner.client.failures import closed, cut, failed_call, failed_transport, undecodable
 from plugin_runner.client.resume import Patience, Resumption
 from plugin_runner.client.retry import delay_after, is_repeatable
-from plugin_runner.client.target import CHANNEL_OPTIONS, Target
-from pluginrunner.v1.plugin_runner_pb2_grpc import PluginRunnerStub
+from plugin_runner.client.stub import Undecodable, make_stub
+from plugin_runner.client.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -32,16 +33,18 @@ class Channel:
 
     def __init__(self, target: Target, patience: Patience) -> None:
         self.address = target.address
+        self._target = target
         self._patience = patience
+        self._heard = False
         self._metadata = target.metadata()
         self._closed = threading.Event()
-        credentials = target.credentials()
+        credentials, options = target.credentials(), target.options(patience.silence)
         self._channel = (
-            grpc.secure_channel(target.address, credentials, CHANNEL_OPTIONS)
+            grpc.secure_channel(target.address, credentials, options)
             if credentials
-            else grpc.insecure_channel(target.address, CHANNEL_OPTIONS)
+            else grpc.insecure_channel(target.address, options)
         )
-        self.stub = PluginRunnerStub(self._channel)
+        self.stub = make_stub(self._channel)
 
     def call(
         self,
@@ -51,6 +54,21 @@ class Channel:
     ) -> Response:
         """The response of a call."""
         return self._repeating(lambda: self._answer(method, request, timeout))
+
+    def delete(self, method: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request) -> None:
+        """A call after which something is gone, also where the answer of the try that deleted it was lost."""
+        tries = 0
+
+        def send() -> Response:
+            nonlocal tries
+            tries += 1
+            return self._answer(method, request, None)
+
+        try:
+            self._repeating(send)
+        except RunnerError as error:
+            if error.reason != "JOB_NOT_FOUND" or tries == 1:
+                raise
 
     def first(
         self,
@@ -107,9 +125,10 @@ class Channel:
     ) -> Response:
         self._check_open()
         try:
-            return method(request, timeout=timeout, metadata=self._metadata)
+            return self._checked(method(request, timeout=timeout, metadata=self._metadata))
         except grpc.RpcError as error:
-            raise self._failed(error) from error
+            failure = self._failed(error)
+            raise failure from failure.__cause__
 
     def _first_message(
         self,
@@ -121,9 +140,10 @@ class Channel:
         call = method(request, metadata=self._metadata)
         try:
             for message in call:
-                return message
+                return self._checked(message)
         except grpc.RpcError as error:
-            raise self._failed(error) from error
+            failure = self._failed(error)
+            raise failure from failure.__cause__
         finally:
             call.cancel()
         raise cut("The stream ended before the job was known.")
@@ -145,11 +165,10 @@ class Channel:
                 alarm.clear()
                 if message is None:
                     return
-                yield message
+                yield self._checked(message)
         except grpc.RpcError as error:
-            if alarm.rang:
-                raise self._silent(until) from error
-            raise self._failed(error) from error
+            failure = self._silent(until) if alarm.rang else self._failed(error)
+            raise failure from failure.__cause__
         finally:
             alarm.end()
             call.cancel()
@@ -170,8 +189,24 @@ class Channel:
         if self._closed.is_set():
             raise closed()
 
+    def _checked(self, message: Response) -> Response:
+        self._heard = True
+        if isinstance(message, Undecodable):
+            raise undecodable(self.address, message.cause)
+        return message
+
     def _failed(self, error: grpc.RpcError) -> RunnerError:
-        return closed() if self._closed.is_set() else failed_call(error, self.address)
+        if self._closed.is_set():
+            return closed()
+        failure = failed_call(error)
+        if failure:
+            self._heard = True
+            return failure
+        text = error.details() or ""
+        finding = find_in_status(text, self.address)
+        if not finding and looks_like_no_connection(error.code(), text):
+            finding = find_in_connection(text, self._target, self._heard)
+        return failed_transport(error, self.address, finding)
 
 
 def timed_out() -> TimeoutError:

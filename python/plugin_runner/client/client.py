@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 from grpc import StatusCode
 
 from plugin_runner.client import requests, responses
+from plugin_runner.client.arguments import integer_of, seconds_of, text_of
 from plugin_runner.client.channel import Channel, timed_out
 from plugin_runner.client.errors import ExecutionError
-from plugin_runner.client.failures import cut
+from plugin_runner.client.failures import cut, violations_of
 from plugin_runner.client.job_handle import JobHandle
-from plugin_runner.client.resume import Patience
-from plugin_runner.client.target import Tls, find_target
+from plugin_runner.client.options import plugin_of
+from plugin_runner.client.resume import patience_of
+from plugin_runner.client.target import find_target
+from plugin_runner.client.tls import Tls
 from plugin_runner.client.values import to_python
+from plugin_runner.client.warned import tell
 from plugin_runner.client.watch import JobsUpdate, JobsWatch, JobUpdate, JobWatch
 from pluginrunner.v1.plugin_runner_pb2 import (
     CancelJobRequest,
@@ -23,19 +27,22 @@ from pluginrunner.v1.plugin_runner_pb2 import (
     GetPluginRequest,
     GetServerInfoRequest,
     GetServerInfoResponse,
-    ListJobsRequest,
     ListPluginsRequest,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
     from datetime import datetime
+    from enum import Enum
 
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
+    from plugin_runner.client.arguments import Seconds, Text
     from plugin_runner.client.errors import RunnerError
-    from plugin_runner.client.requests import ActionClass, Environment, Mode, Seconds
+    from plugin_runner.client.options import OtherNames
+    from plugin_runner.client.requests import ActionClass, Environment, Mode, State
     from plugin_runner.client.responses import Verdict
+    from plugin_runner.client.warned import ParamsWarning
     from pluginrunner.v1.job_pb2 import Job
     from pluginrunner.v1.plugin_pb2 import Plugin, Resources
 
@@ -53,18 +60,22 @@ class Client:
         *,
         token: str | None = None,
         tls: bool | Tls | None = None,
-        heartbeat_timeout: float = 30,
-        retry_for: float = 600,
+        heartbeat_timeout: Seconds = 30,
+        retry_for: Seconds = 600,
+        on_warning: Callable[[ParamsWarning], None] | None = None,
     ) -> None:
         """
-        address: `host:port` or another name of gRPC's; default: PLUGIN_RUNNER_ADDRESS, then `127.0.0.1:50151`.
+        address: `host:port`, `host` for port 50151, or another name of gRPC's; default: PLUGIN_RUNNER_ADDRESS, then
+        `127.0.0.1:50151`.
         token: sent as bearer token; default: PLUGIN_RUNNER_TOKEN, then none.
         tls: True for TLS with the system's certificate authorities, or a `Tls`; default: plain text.
         heartbeat_timeout: a watch that hears nothing for so many seconds is opened again.
         retry_for: for how many seconds a watch looks for a server that it has lost.
+        on_warning: told of what an action does not use of its params; default: a line of the logger `plugin_runner`.
         """
-        self._channel = Channel(find_target(address, token, tls), Patience(heartbeat_timeout, retry_for))
+        self._channel = Channel(find_target(address, token, tls), patience_of(heartbeat_timeout, retry_for))
         self._stub = self._channel.stub
+        self._on_warning = on_warning
 
     @property
     def address(self) -> str:
@@ -73,18 +84,19 @@ class Client:
 
     def run_plugin(
         self,
-        plugin: str,
-        action: str,
+        plugin: Text | None = None,
+        action: Text = "",
         params: object = None,
         *,
-        mode: Mode = "local",
+        mode: Mode | Enum = "local",
         entrypoint: str | None = None,
         action_cls: ActionClass | None = None,
         env: Environment | None = None,
-        job_id: str | None = None,
+        job_id: Text | None = None,
         timeout: Seconds | None = None,
-        resources: Resources | None = None,
-        request_id: str | None = None,
+        resources: Resources | Mapping[str, Any] | None = None,
+        request_id: Text | None = None,
+        **others: Unpack[OtherNames],
     ) -> Any:
         """
         Runs one action: its result, or in mode `job` the job's id as soon as the service has recorded it.
@@ -94,11 +106,14 @@ class Client:
         action_cls: the same as a class, or another name for it.
         env: environment variables for the action.
         job_id: an id for tracking; a job gets one of its own when none is given.
-        timeout: the longest time that the action may take, in seconds; default: as its configuration says.
-        resources: what the action needs of the machine; default: as its configuration says.
+        timeout: the longest time that the action may take: seconds, a timedelta or a text such as `"90s"`; default: as
+        its configuration says.
+        resources: what the action needs of the machine: `Resources`, or its fields in a dict; default: as its
+        configuration says.
         request_id: runs with the same id are one run; default: a new id, so that the retries of this call are one.
         """
-        if mode == "job":
+        plugin = plugin_of(plugin, dict(others), requests.RUN_OPTIONS)
+        if requests.is_job(mode):
             return self.submit_job(
                 plugin,
                 action,
@@ -123,21 +138,24 @@ class Client:
             resources=resources,
             request_id=request_id,
         )
-        return to_python(self._channel.call(self._stub.RunPlugin, request, requests.deadline_of(timeout)).result)
+        response = self._channel.call(self._stub.RunPlugin, request, requests.deadline_of(timeout))
+        tell(self._on_warning, request.plugin, request.action, response.warnings)
+        return to_python(response.result, response.non_finite)
 
     def submit_job(
         self,
-        plugin: str,
-        action: str,
+        plugin: Text | None = None,
+        action: Text = "",
         params: object = None,
         *,
         entrypoint: str | None = None,
         action_cls: ActionClass | None = None,
         env: Environment | None = None,
-        job_id: str | None = None,
-        labels: Mapping[str, str] | None = None,
+        job_id: Text | None = None,
+        labels: Mapping[str, Any] | None = None,
         timeout: Seconds | None = None,
-        resources: Resources | None = None,
+        resources: Resources | Mapping[str, Any] | None = None,
+        **others: Unpack[OtherNames],
     ) -> JobHandle:
         """
         Submits a job; returns once the service has recorded it. A second submission of the same id and content attaches
@@ -145,6 +163,7 @@ class Client:
 
         labels: marks to filter jobs by. The other options are those of `run_plugin`.
         """
+        plugin = plugin_of(plugin, dict(others), requests.SUBMIT_OPTIONS)
         request = requests.submit_request(
             plugin,
             action,
@@ -157,15 +176,17 @@ class Client:
             timeout=timeout,
             resources=resources,
         )
-        return JobHandle(self, self._channel.first(self._stub.SubmitJob, request).snapshot.job_id)
+        job = self._channel.first(self._stub.SubmitJob, request).snapshot
+        tell(self._on_warning, request.plugin, request.action, job.warnings)
+        return JobHandle(self, job.job_id, violations_of(job.warnings))
 
-    def job(self, job_id: str) -> JobHandle:
+    def job(self, job_id: Text) -> JobHandle:
         """A handle of a job whose id is known. Calls nothing."""
-        return JobHandle(self, job_id)
+        return JobHandle(self, text_of("/job_id", job_id))
 
     def watch_job(
         self,
-        job_id: str,
+        job_id: Text,
         after_sequence: int = 0,
         *,
         on_retry: Callable[[RunnerError], None] | None = None,
@@ -176,42 +197,42 @@ class Client:
         """
         return self._follow(job_id, after_sequence, on_retry)
 
-    def result(self, job_id: str, timeout: Seconds | None = None) -> Any:
+    def result(self, job_id: Text, timeout: Seconds | None = None) -> Any:
         """
         Waits for a job's end: its result, or the error that ended it. Raises TimeoutError when it has not ended after
         so many seconds; the job goes on.
         """
-        seconds = requests.seconds_of(timeout)
+        seconds = seconds_of("/timeout", timeout)
         until = None if seconds is None else time.monotonic() + seconds
         job = self._get_within(job_id, seconds)
         outcome = responses.outcome_of_job(job)
         if outcome:
             return outcome.result
         for update in self._follow(job_id, responses.sequence_before_outcome(job), until=until):
-            outcome = responses.outcome_of_update(job_id, update)
+            outcome = responses.outcome_of_update(job.job_id, update)
             if outcome:
                 return outcome.result
         raise cut("The watch ended before the job did.")
 
-    def get_job(self, job_id: str) -> Job:
+    def get_job(self, job_id: Text) -> Job:
         """One job, its params and result included."""
-        return self._channel.call(self._stub.GetJob, GetJobRequest(job_id=job_id)).job
+        return self._channel.call(self._stub.GetJob, GetJobRequest(job_id=text_of("/job_id", job_id))).job
 
-    def cancel_job(self, job_id: str) -> Job:
+    def cancel_job(self, job_id: Text) -> Job:
         """Tells a job to stop; the job as it is then. One that has ended stays as it is."""
-        return self._channel.call(self._stub.CancelJob, CancelJobRequest(job_id=job_id)).job
+        return self._channel.call(self._stub.CancelJob, CancelJobRequest(job_id=text_of("/job_id", job_id))).job
 
-    def delete_job(self, job_id: str) -> None:
+    def delete_job(self, job_id: Text) -> None:
         """Deletes the record, the events and the files of a job that has ended."""
-        self._channel.call(self._stub.DeleteJob, DeleteJobRequest(job_id=job_id))
+        self._channel.delete(self._stub.DeleteJob, DeleteJobRequest(job_id=text_of("/job_id", job_id)))
 
     def list_jobs(
         self,
         *,
-        states: Iterable[str] = (),
-        plugin: str = "",
-        action: str = "",
-        labels: Mapping[str, str] | None = None,
+        states: Iterable[State | str | int | Enum] = (),
+        plugin: Text = "",
+        action: Text = "",
+        labels: Mapping[str, Any] | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         page_size: int = 0,
@@ -223,7 +244,7 @@ class Client:
         page_size: how many jobs a call brings; default: as the service likes.
         """
         job_filter = requests.job_filter(states, plugin, action, labels, created_after, created_before)
-        request = ListJobsRequest(filter=job_filter, page_size=page_size)
+        request = requests.list_request(job_filter, page_size)
         while True:
             page = self._channel.call(self._stub.ListJobs, request)
             yield from page.jobs
@@ -234,10 +255,10 @@ class Client:
     def watch_jobs(
         self,
         *,
-        states: Iterable[str] = (),
-        plugin: str = "",
-        action: str = "",
-        labels: Mapping[str, str] | None = None,
+        states: Iterable[State | str | int | Enum] = (),
+        plugin: Text = "",
+        action: Text = "",
+        labels: Mapping[str, Any] | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         on_retry: Callable[[RunnerError], None] | None = None,
@@ -259,21 +280,28 @@ class Client:
                 return
             request.page_token = page.next_page_token
 
-    def get_plugin(self, plugin: str) -> Plugin:
+    def get_plugin(self, plugin: Text) -> Plugin:
         """One plugin, all its actions and their schemas."""
-        return self._channel.call(self._stub.GetPlugin, GetPluginRequest(plugin=plugin)).plugin
+        return self._channel.call(self._stub.GetPlugin, GetPluginRequest(plugin=text_of("/plugin", plugin))).plugin
 
     def validate_params(
         self,
-        plugin: str,
-        action: str,
+        plugin: Text | None = None,
+        action: Text = "",
         params: object = None,
         *,
         entrypoint: str | None = None,
         action_cls: ActionClass | None = None,
+        env: Environment | None = None,
+        **others: Unpack[OtherNames],
     ) -> Verdict:
-        """Validates params as a run would, without running anything: violations are data here."""
-        request = requests.validate_request(plugin, action, params, entrypoint, action_cls)
+        """
+        Validates params as a run would, in its environment, without running anything: violations are data here.
+
+        The options are those of `run_plugin`.
+        """
+        plugin = plugin_of(plugin, dict(others), requests.VALIDATE_OPTIONS)
+        request = requests.validate_request(plugin, action, params, entrypoint, action_cls, env)
         return responses.verdict_of(self._channel.call(self._stub.ValidateParams, request))
 
     def server_info(self) -> GetServerInfoResponse:
@@ -292,16 +320,21 @@ class Client:
 
     def _follow(
         self,
-        job_id: str,
+        job_id: Text,
         after_sequence: int,
         on_retry: Callable[[RunnerError], None] | None = None,
         until: float | None = None,
     ) -> Generator[JobUpdate, None, None]:
-        return self._channel.follow(self._stub.WatchJob, JobWatch(job_id, after_sequence), on_retry, until)
+        return self._channel.follow(
+            self._stub.WatchJob,
+            JobWatch(text_of("/job_id", job_id), integer_of("/after_sequence", after_sequence, 64)),
+            on_retry,
+            until,
+        )
 
-    def _get_within(self, job_id: str, seconds: float | None) -> Job:
+    def _get_within(self, job_id: Text, seconds: float | None) -> Job:
         try:
-            return self._channel.call(self._stub.GetJob, GetJobRequest(job_id=job_id), seconds).job
+            return self._channel.call(self._stub.GetJob, GetJobRequest(job_id=text_of("/job_id", job_id)), seconds).job
         except ExecutionError as error:
             if seconds is not None and error.code is StatusCode.DEADLINE_EXCEEDED:
                 raise timed_out() from error

@@ -9,14 +9,16 @@ from google.rpc.status_pb2 import Status
 from grpc import RpcError, StatusCode
 
 from plugin_runner.client.errors import ActionNotFoundError, ExecutionError, RunnerError, ValidationError, Violation
+from pluginrunner.v1.job_pb2 import JobError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from google.protobuf.message import Message
 
-    from pluginrunner.v1.job_pb2 import FieldViolation, JobError
+    from plugin_runner.client.diagnosis import Finding
+    from pluginrunner.v1.job_pb2 import FieldViolation
 
     M = TypeVar("M", bound=Message)
 
@@ -42,14 +44,15 @@ _TRANSPORT_REASONS = {
 }
 
 
-def failed_call(call: RpcError, address: str) -> RunnerError:
-    """The error that a failed call means. `address` is named when nothing answered there."""
+def failed_call(call: RpcError) -> RunnerError | None:
+    """The error of the service that a failed call means; None where somebody else ended it."""
     status = _status(call)
     info = status and _detail(status, ErrorInfo)
     if not status or not info or info.domain != _DOMAIN:
-        return _failed_transport(call, address)
+        return None
     metadata = dict(info.metadata)
     debug, retry, request = _detail(status, DebugInfo), _detail(status, RetryInfo), _detail(status, BadRequest)
+    partial = _detail(status, JobError)
     return _class_of(info.reason)(
         call.details() or "",
         reason=info.reason,
@@ -60,6 +63,7 @@ def failed_call(call: RpcError, address: str) -> RunnerError:
         if request
         else (),
         stack="\n".join(debug.stack_entries) if debug else "",
+        partial_result=_partial_result(partial) if partial else None,
         retry_after=retry.retry_delay.ToTimedelta().total_seconds() if retry else None,
     )
 
@@ -76,7 +80,14 @@ def failed_job(job_id: str, error: JobError) -> RunnerError:
         violations=violations_of(error.violations),
         exception_type=error.exception_type,
         stack=error.stack,
+        partial_result=_partial_result(error),
     )
+
+
+def _partial_result(error: JobError) -> Any:
+    from plugin_runner.client.values import to_python  # which raises the errors of this file
+
+    return to_python(error.partial_result, error.non_finite) if error.HasField("partial_result") else None
 
 
 def invalid_request(field: str, description: str) -> ValidationError:
@@ -86,14 +97,31 @@ def invalid_request(field: str, description: str) -> ValidationError:
     return ValidationError(message, reason="REQUEST_INVALID", code=StatusCode.INVALID_ARGUMENT, violations=[violation])
 
 
+def misuse(field: str, message: str) -> ValidationError:
+    """A mistake in the use of this client; the field names the setting."""
+    violation = Violation(field, message, "request")
+    return ValidationError(message, reason="REQUEST_INVALID", code=StatusCode.INVALID_ARGUMENT, violations=[violation])
+
+
 def cut(message: str) -> ExecutionError:
     """A stream that was cut, by the connection, a proxy or this client: worth another try."""
     return ExecutionError(message, reason="UNAVAILABLE", code=StatusCode.UNAVAILABLE)
 
 
-def closed() -> ExecutionError:
+def closed() -> ValidationError:
     """A call of a client that was closed."""
-    return ExecutionError("This client is closed.", reason="INTERNAL", code=StatusCode.INTERNAL)
+    return misuse("/client", "This client is closed: make another.")
+
+
+def undecodable(address: str, cause: Exception) -> ExecutionError:
+    """An answer that came and that this client cannot read."""
+    return ExecutionError(
+        f"The answer of {address} cannot be read by this client: it is nested too deep or damaged ({cause}).",
+        reason="INTERNAL",
+        code=StatusCode.INTERNAL,
+        metadata={"address": address},
+        final="certain",
+    )
 
 
 def violations_of(violations: Iterable[FieldViolation]) -> tuple[Violation, ...]:
@@ -101,16 +129,25 @@ def violations_of(violations: Iterable[FieldViolation]) -> tuple[Violation, ...]
     return tuple(Violation(one.field, one.description, one.rule) for one in violations)
 
 
-def _failed_transport(call: RpcError, address: str) -> RunnerError:
+def failed_transport(call: RpcError, address: str, finding: Finding | None) -> RunnerError:
+    """The error of a call that the connection, a proxy or this process's own gRPC ended."""
     code = call.code()
-    reason = _TRANSPORT_REASONS.get(code, "INTERNAL")
+    reason = finding.reason if finding else transport_reason(code)
     what = "No answer from" if reason == "UNAVAILABLE" else "The call failed at"
-    return ExecutionError(
-        f"{what} {address}: {call.details() or code.name}",
+    message = finding.message if finding else f"{what} {address}: {call.details() or code.name}"
+    return _class_of(reason)(
+        message,
         reason=reason,
-        code=code,
+        code=StatusCode[finding.code] if finding and finding.code else code,
         metadata={"address": address, "status": code.name},
+        violations=[Violation("", message, "request")] if reason == "REQUEST_INVALID" else (),
+        final=finding.final if finding else "",
     )
+
+
+def transport_reason(code: StatusCode) -> str:
+    """What a status means that the service did not send."""
+    return _TRANSPORT_REASONS.get(code, "INTERNAL")
 
 
 def _status(call: RpcError) -> Status | None:

@@ -9,17 +9,27 @@ from pluginrunner.v1.job_event_pb2 import JobEvent
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from plugin_runner.client.arguments import Seconds
     from plugin_runner.client.client import Client
-    from plugin_runner.client.requests import Seconds
+    from plugin_runner.client.errors import Violation
     from pluginrunner.v1.job_pb2 import Job
 
 
 class JobHandle:
     """A job that was submitted. It goes on whatever becomes of this object."""
 
-    def __init__(self, client: Client, job_id: str) -> None:
+    warnings: tuple[Violation, ...]
+    """What the action does not use of the params, where this handle submitted the job."""
+
+    def __init__(self, client: Client, job_id: str, warnings: tuple[Violation, ...] = ()) -> None:
         self._client = client
         self.id = job_id
+        self.warnings = warnings
+
+    @property
+    def job_id(self) -> str:
+        """The same as `id`, as messages have it."""
+        return self.id
 
     def __repr__(self) -> str:
         return f"JobHandle({self.id!r})"

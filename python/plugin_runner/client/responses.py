@@ -23,9 +23,11 @@ class Verdict:
     valid: bool
     """Whether the action would accept the params."""
     params: dict[str, Any]
-    """The params with defaults filled in, when it would."""
+    """The params as they were given, with defaults filled in, when it would."""
     violations: tuple[Violation, ...]
     """Every fault, when it would not."""
+    warnings: tuple[Violation, ...]
+    """What the action would not use of the params, such as a misspelt name."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,15 @@ class Outcome:
 
 def verdict_of(response: ValidateParamsResponse) -> Verdict:
     """The verdict that a response has."""
-    return Verdict(response.valid, to_python(response.params), violations_of(response.violations))
+    params = to_python(response.params, response.non_finite)
+    return Verdict(response.valid, params, violations_of(response.violations), violations_of(response.warnings))
 
 
 def outcome_of_job(job: Job) -> Outcome | None:
     """The outcome that a job's record has, or None where it has none. Raises the error that ended the job."""
     if job.HasField("error"):
         raise failed_job(job.job_id, job.error)
-    return Outcome(to_python(job.result)) if job.HasField("result") else None
+    return Outcome(to_python(job.result, job.non_finite_result)) if job.HasField("result") else None
 
 
 def outcome_of_update(job_id: str, update: JobUpdate) -> Outcome | None:
@@ -53,7 +56,7 @@ def outcome_of_update(job_id: str, update: JobUpdate) -> Outcome | None:
         return None
     if update.HasField("error"):
         raise failed_job(job_id, update.error)
-    return Outcome(to_python(update.result.value)) if update.HasField("result") else None
+    return Outcome(to_python(update.result)) if update.HasField("result") else None
 
 
 def sequence_before_outcome(job: Job) -> int:

@@ -6,12 +6,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plugin_runner.client.failures import cut
+from plugin_runner.client.arguments import seconds_of
+from plugin_runner.client.failures import cut, misuse
 from plugin_runner.client.retry import MAX_TRIES, delay_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from plugin_runner.client.arguments import Seconds
     from plugin_runner.client.errors import RunnerError
 
 # No watch sets a deadline or cancels itself, so these too are the doing of a proxy or of a server that stops.
@@ -26,6 +28,14 @@ class Patience:
     """A stream that is silent for so many seconds counts as cut."""
     retry_for: float
     """For how many seconds a server that had answered is looked for."""
+
+
+def patience_of(heartbeat_timeout: Seconds, retry_for: Seconds) -> Patience:
+    """The patience that the options of a client say."""
+    silence, seconds = seconds_of("/heartbeat_timeout", heartbeat_timeout), seconds_of("/retry_for", retry_for)
+    if not silence or not silence > 0:
+        raise misuse("/heartbeat_timeout", f"heartbeat_timeout is {heartbeat_timeout!r}, not a time above zero.")
+    return Patience(silence, seconds or 0)
 
 
 class Resumption:
@@ -55,11 +65,14 @@ class Resumption:
 
     def failed(self, error: RunnerError) -> float:
         """How many seconds to wait before the stream is opened again. Raises the error where it is not."""
-        if error.reason not in _CUT_REASONS or self._given_up():
-            raise error
+        if error.reason not in _CUT_REASONS or self._is_final(error) or self._given_up():
+            raise error from error.__cause__
         if self._on_retry:
             self._on_retry(error)
         return delay_after(self._failures, error)
+
+    def _is_final(self, error: RunnerError) -> bool:
+        return error._final == "certain" or (error._final == "unless_heard" and not self._heard)
 
     def _given_up(self) -> bool:
         self._failures += 1

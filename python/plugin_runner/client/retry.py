@@ -21,7 +21,7 @@ _MAX_DELAY = 10.0
 
 def is_repeatable(error: RunnerError, failures: int) -> bool:
     """Whether a call that failed for the n-th time is made again: UNAVAILABLE is only said of work not started."""
-    return error.code is StatusCode.UNAVAILABLE and failures < MAX_TRIES
+    return error.code is StatusCode.UNAVAILABLE and not error._final and failures < MAX_TRIES
 
 
 def delay_after(failures: int, error: RunnerError) -> float:

@@ -2,39 +2,106 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from math import copysign
+from typing import TYPE_CHECKING, Union
 
 from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 
 from plugin_runner.client.failures import invalid_request
-from plugin_runner.encode import LARGEST_INTEGER, Unencodable, plain, pointer
+from plugin_runner.encode import LARGEST_INTEGER, MESSAGE_LEVELS, Walk, pointer
+from pluginrunner.v1.job_event_pb2 import JobLog, JobResult
+from pluginrunner.v1.job_pb2 import JobArtifact, JobMetrics
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
+Json = Union[Value, Struct, JobMetrics, JobLog, JobArtifact, JobResult]
+"""Messages that are a value of JSON, or have one."""
 
-def to_struct(params: object) -> Struct:
+
+def encode_params(params: object) -> tuple[Struct | None, list[str]]:
     """
-    Params as a message. What actions may return may be given as well: models, dataclasses, dates, paths, arrays.
-    Raises ValidationError for what has no JSON.
+    Params as a message, and the pointers to the texts in it that stand for a number. What actions may return may be
+    given as well: models, dataclasses, dates, paths, arrays. Raises ValidationError for what cannot be sent exactly.
     """
-    try:
-        fields = plain(params)
-    except Unencodable as fault:
-        raise invalid_request(f"/params{pointer(fault.path)}", fault.what) from None
+    if params is None:
+        return None, []
+    walk = Walk()
+    fields = walk.value(params, None, MESSAGE_LEVELS)
+    if walk.faults:
+        fault = walk.faults[0]
+        # The words are for who returns it: here it is sent.
+        raise invalid_request(f"/params{pointer(fault.path)}", re.sub(r"\breturn\b", "send", fault.what))
     if not isinstance(fields, dict):
         raise invalid_request("/params", f"is of type {type(params).__name__}, not a mapping")
+    return _struct(fields), walk.non_finite
+
+
+def to_struct(fields: object) -> Struct:
+    """Params as a message, without NaN and infinities."""
+    return encode_params(fields)[0] or Struct()
+
+
+def to_python(message: Json, non_finite: Iterable[str] = ()) -> Any:
+    """
+    What a message has of JSON, as plain Python: the values of `event.metrics`, the fields of `event.log`, the metadata
+    of `event.artifact`, the value of `event.result`. Whole numbers within ±(2^53-1) are integers, and NaN and the
+    infinities are floats. Of a value or fields alone, such as `job.params`, they are where `non_finite` says:
+    `to_python(job.params, job.non_finite_params)`.
+    """
+    if isinstance(message, JobMetrics):
+        return to_python(message.values, message.non_finite)
+    if isinstance(message, JobLog):
+        return to_python(message.fields, message.non_finite)
+    if isinstance(message, JobArtifact):
+        return to_python(message.metadata, message.non_finite)
+    if isinstance(message, JobResult):
+        return to_python(message.value, message.non_finite)
+    plain = _object(message) if isinstance(message, Struct) else _python(message)
+    for place in non_finite:
+        plain = _restored(plain, place)
+    return plain
+
+
+_NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+
+
+def _restored(value: Any, place: str) -> Any:
+    """A value with a number instead of the text that a pointer leads to. What it does not lead to stays as it is."""
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in place.split("/")[1:]]
+    if not parts:
+        return _number_of(value)
+    holder = value
+    for part in parts[:-1]:
+        holder = _step(holder, part)
+    last = parts[-1]
+    if isinstance(holder, dict) and last in holder:
+        holder[last] = _number_of(holder[last])
+    elif isinstance(holder, list) and _is_index(last, holder):
+        holder[int(last)] = _number_of(holder[int(last)])
+    return value
+
+
+def _step(holder: Any, part: str) -> Any:
+    if isinstance(holder, dict):
+        return holder.get(part)
+    return holder[int(part)] if isinstance(holder, list) and _is_index(part, holder) else None
+
+
+def _is_index(part: str, items: list[Any]) -> bool:
+    return part.isascii() and part.isdigit() and int(part) < len(items)
+
+
+def _number_of(value: Any) -> Any:
+    return _NON_FINITE.get(value, value) if isinstance(value, str) else value
+
+
+def _struct(fields: dict[str, Any]) -> Struct:
     struct = Struct()
     _fill_struct(struct, fields)
     return struct
-
-
-def to_python(message: Value | Struct) -> Any:
-    """
-    A value or the fields of a message, such as `job.params` or `event.metrics.values`, as plain Python. Numbers
-    without a fraction are integers.
-    """
-    return _object(message) if isinstance(message, Struct) else _python(message)
 
 
 def _fill_struct(struct: Struct, fields: dict[str, Any]) -> None:
@@ -78,4 +145,5 @@ def _object(struct: Struct) -> dict[str, Any]:
 
 
 def _number(number: float) -> int | float:
-    return int(number) if number.is_integer() and abs(number) <= LARGEST_INTEGER else number
+    is_whole = number.is_integer() and abs(number) <= LARGEST_INTEGER
+    return number if not is_whole or (number == 0 and copysign(1, number) < 0) else int(number)

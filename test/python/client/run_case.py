@@ -178,7 +178,7 @@ def settles(call: Callable[[], Any], expect: dict[str, Any]) -> None:
 def check_error(error: RunnerError, expected: dict[str, Any]) -> None:
     assert (error.reason, error.code.name) == (expected["reason"], expected["code"])
     assert expected.get("message", "") in error.message
-    assert error.message == str(error)
+    assert str(error) == f"{error.reason}: {error.message}"
     assert expected.get("exception_type", "") in error.exception_type
     assert expected.get("stack", "") in error.stack
     assert holds(error.metadata, expected.get("metadata", {}))
@@ -215,7 +215,7 @@ def as_json(event: JobEvent) -> Any:
     if "artifact" in fields:
         fields["artifact"]["size_bytes"] = event.artifact.size_bytes
     if "metrics" in fields:
-        fields["metrics"]["values"] = to_python(event.metrics.values)
+        fields["metrics"]["values"] = to_python(event.metrics)
     return fields
 
 

@@ -12,7 +12,7 @@ import grpc
 import pytest
 from fake_service import FakeService, fail, hang, running
 
-from plugin_runner.client import AsyncClient, Client, ExecutionError
+from plugin_runner.client import AsyncClient, Client, ExecutionError, ValidationError
 from pluginrunner.v1.plugin_runner_pb2 import RunPluginResponse, SubmitJobResponse
 
 Connect = Callable[..., Any]
@@ -80,8 +80,9 @@ def test_a_closed_client_says_so(connect: Connect) -> None:
         client.run_plugin("p", "a")
         client.close()
         for call in (lambda: client.run_plugin("p", "a"), lambda: list(client.watch_job("j"))):
-            with pytest.raises(ExecutionError, match="closed"):
+            with pytest.raises(ValidationError, match="closed") as caught:
                 call()
+            assert caught.value.violations[0].field == "/client"
 
 
 def test_closing_ends_a_call_under_way() -> None:
@@ -90,7 +91,7 @@ def test_closing_ends_a_call_under_way() -> None:
         client = Client(address)
         closing = threading.Timer(0.1, client.close)
         closing.start()
-        with pytest.raises(ExecutionError, match="closed"):
+        with pytest.raises(ValidationError, match="closed"):
             client.run_plugin("p", "a")
 
 
@@ -102,7 +103,7 @@ def test_closing_ends_a_call_under_way_of_another_task() -> None:
         call = asyncio.ensure_future(client.run_plugin("p", "a"))
         await asyncio.wait([call], timeout=0.1)
         await client.close()
-        with pytest.raises(ExecutionError, match="closed"):
+        with pytest.raises(ValidationError, match="closed"):
             await call
 
     with service.listen() as address:
