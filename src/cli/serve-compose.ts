@@ -83,7 +83,13 @@ export async function composeServer(
   const runner = new Runner({
     catalog,
     inspector,
-    snapshots: new Snapshots({ dir: join(dataDir, "snapshots"), trees, log }),
+    snapshots: new Snapshots({
+      dir: join(dataDir, "snapshots"),
+      leftBehind: join(dataDir, "left-behind"),
+      compiled: launcher.compiled,
+      trees,
+      log,
+    }),
     local: localPool(options, parts),
     tasks: carriers.tasks,
     engine: carriers.engine,

@@ -66,11 +66,15 @@ export async function layOut(
 
 /** Whether the copied files are as they were copied: a job may have written to them. */
 export async function isIntact(folder: string, copied: Copied): Promise<boolean> {
-  for (const [name, [size, mtimeMs]] of Object.entries(copied)) {
-    const stats = await stat(join(folder, name)).catch(() => undefined);
-    if (stats?.size !== size || stats.mtimeMs !== mtimeMs) return false;
-  }
+  for (const name of Object.keys(copied)) if (!(await isAsCopied(folder, name, copied))) return false;
   return true;
+}
+
+/** Whether a file of a snapshot is one that was copied, and is as it was then. */
+export async function isAsCopied(folder: string, name: string, copied: Copied): Promise<boolean> {
+  const stats = await stat(join(folder, name)).catch(() => undefined);
+  const [size, mtimeMs] = copied[name] ?? [];
+  return stats !== undefined && stats.size === size && stats.mtimeMs === mtimeMs;
 }
 
 /** Counts what is kept of a plugin. */
@@ -93,9 +97,9 @@ class Room {
 /** A copy, or the same blocks where the file system can share them until one is written to. */
 async function copyOne(from: string, to: string): Promise<[number, number]> {
   await copyFile(from, to, constants.COPYFILE_FICLONE);
-  const { atime, mtime, mode } = await stat(from);
+  const { atimeMs, mtimeMs: time, mode } = await stat(from);
   await chmod(to, mode | 0o600);
-  await utimes(to, atime, mtime);
+  await utimes(to, atimeMs / 1000, time / 1000);
   const { size, mtimeMs } = await stat(to);
   return [size, mtimeMs];
 }

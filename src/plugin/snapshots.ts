@@ -6,6 +6,7 @@ import { fromJson, toJson } from "@bufbuild/protobuf";
 import { PluginSchema } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import type { Log } from "../util/log.ts";
 import { isInside } from "./entrypoint.ts";
+import { moveLeftBehind } from "./left-behind.ts";
 import type { LoadedPlugin, Requirements } from "./plugin.ts";
 import { pluginChanged, unchangedTree } from "./plugin-source.ts";
 import { requiredPaths } from "./requirements.ts";
@@ -18,6 +19,10 @@ const defaultLimits: SnapshotLimits = { maxBytes: 256 * mebibyte, maxFiles: 10_0
 export interface SnapshotsOptions {
   /** Nobody else writes there. */
   dir: string;
+  /** Where files go that jobs wrote into a snapshot. */
+  leftBehind: string;
+  /** Below it stands the compiled code of Python files, by their paths. */
+  compiled: string;
   trees: Trees;
   limits?: SnapshotLimits;
   log: Log;
@@ -45,6 +50,8 @@ interface Kept {
  */
 export class Snapshots {
   readonly #dir: string;
+  readonly #leftBehind: string;
+  readonly #compiled: string;
   readonly #trees: Trees;
   readonly #limits: SnapshotLimits;
   readonly #log: Log;
@@ -54,8 +61,10 @@ export class Snapshots {
   /** What is done with one name is done one after another. */
   readonly #work = new Map<string, Promise<unknown>>();
 
-  constructor({ dir, trees, limits = defaultLimits, log }: SnapshotsOptions) {
+  constructor({ dir, leftBehind, compiled, trees, limits = defaultLimits, log }: SnapshotsOptions) {
     this.#dir = dir;
+    this.#leftBehind = leftBehind;
+    this.#compiled = compiled;
     this.#trees = trees;
     this.#limits = limits;
     this.#log = log;
@@ -157,9 +166,26 @@ export class Snapshots {
     this.#kept.delete(name);
     for (const each of this.#folders(name)) {
       const folder = join(this.#dir, each);
+      await this.#rescue(folder, name);
       await rm(manifestOf(folder), { force: true });
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+      await rm(join(this.#compiled, folder), { recursive: true, force: true });
     }
+  }
+
+  /** What a job wrote into its working directory may be all that is left of its work. */
+  async #rescue(folder: string, name: string): Promise<void> {
+    const kept = readKept(folder, name);
+    if (!kept) return;
+    const { code } = kept.plugin.info;
+    const place = join(this.#leftBehind, `${code.replaceAll(/[^\w.-]/g, "_")}-${Date.now()}`);
+    const count = await moveLeftBehind(folder, kept.copied, place);
+    if (count === 0) return;
+    this.#log("warn", "jobs wrote files into the plugin's directory instead of their own; they were moved", {
+      plugin: code,
+      files: count,
+      place,
+    });
   }
 
   /** The folders of a name, of all without one. Of those that a job wrote into there may be several. */

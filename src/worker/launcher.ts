@@ -77,7 +77,7 @@ export class Launcher {
 
   /** Binds a worker to a plugin, with a scratch folder that lives as long as the worker. */
   bind(worker: WorkerProcess, binding: Binding): void {
-    if (binding.language === "python") forgetCompiledCode(this.#compiled, binding);
+    if (binding.language === "python") forgetCompiledCode(this.compiled, binding);
     const workDir = join(this.#options.dir, scratch, randomUUID());
     mkdirSync(workDir, { recursive: true, mode: 0o700 });
     worker.exited
@@ -102,7 +102,7 @@ export class Launcher {
       language,
       file: python,
       args: ["-m", `plugin_runner.${entry}`],
-      env: { ...env, PYTHONPATH: pythonPath(variables), PYTHONPYCACHEPREFIX: this.#compiled },
+      env: { ...env, PYTHONPATH: pythonPath(variables), PYTHONPYCACHEPREFIX: this.compiled },
     };
   }
 
@@ -114,7 +114,8 @@ export class Launcher {
     await Promise.all(workers.map((worker) => worker.exited));
   }
 
-  get #compiled(): string {
+  /** Below it stands the compiled code of Python files, by their paths. */
+  get compiled(): string {
     return join(this.#options.dir, "pycache");
   }
 
