@@ -11,12 +11,14 @@ from typing import Any, Callable
 
 from plugin_runner.authoring import first_paragraph
 from plugin_runner.encode import Unencodable, plain
+from plugin_runner.field_marks import read_marks
 from plugin_runner.shape import (
     Annotation,
     Choice,
     Dictionary,
     Field,
     FixedTuple,
+    Noted,
     Record,
     Scalar,
     Sequence,
@@ -33,11 +35,15 @@ from plugin_runner.unused import is_old_pydantic
 
 ANYTHING = Shape()
 
+_NONE: Any = object()
+"""Stands for a default that is not there."""
+
 _SCALARS: dict[Any, Shape] = {
     int: Scalar({"type": "integer"}, "must be an integer", to_int),
     float: Scalar({"type": "number"}, "must be a number", to_float),
     bool: Scalar({"type": "boolean"}, "must be a boolean", to_bool),
     str: Scalar({"type": "string"}, "must be a string", to_text),
+    bytearray: Scalar({"type": "string"}, "must be a string", lambda value: bytearray(to_text(value).encode("utf-8"))),
     bytes: Scalar({"type": "string"}, "must be a string", lambda value: to_text(value).encode()),
     None: Scalar({"type": "null"}, "must be null", to_none),
 }
@@ -62,8 +68,9 @@ class ShapeOf:
     """Makes the shape of a type hint; records that contain themselves are made once. Unknown types take anything, which
     is noted."""
 
-    def __init__(self) -> None:
-        self._records: dict[Any, Record] = {}
+    def __init__(self, type_variables: dict[Any, Any] | None = None, records: dict[Any, Record] | None = None) -> None:
+        self._type_variables = type_variables or {}
+        self._records: dict[Any, Record] = {} if records is None else records
 
     def __call__(self, hint: Any) -> Shape:
         if hint in _SCALARS if _hashable(hint) else False:
@@ -74,25 +81,29 @@ class ShapeOf:
             return PydanticShape(hint)
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
         if origin is not None:
-            return self._generic(origin, arguments)
+            return self._generic(hint, origin, arguments)
         if isinstance(hint, typing.NewType if sys.version_info >= (3, 10) else types.FunctionType):
             return self(getattr(hint, "__supertype__", Any))
         if isinstance(hint, typing.TypeVar):
-            return self(hint.__bound__) if hint.__bound__ is not None else ANYTHING
+            return self._type_variable(hint)
         if type(hint).__name__ == "TypeAliasType":
             return self(hint.__value__)
         if hint is Any or hint is object:
             return ANYTHING
         if isinstance(hint, type):
             return self._class(hint)
-        return Unknown(hint_text(hint))
+        return _by_pydantic(hint) or Unknown(hint_text(hint))
 
-    def _generic(self, origin: Any, arguments: tuple[Any, ...]) -> Shape:
+    def _type_variable(self, hint: typing.TypeVar) -> Shape:
+        if hint in self._type_variables:
+            return self(self._type_variables[hint])
+        if hint.__constraints__:
+            return Union([self(option) for option in hint.__constraints__])
+        return self(hint.__bound__) if hint.__bound__ is not None else ANYTHING
+
+    def _generic(self, hint: Any, origin: Any, arguments: tuple[Any, ...]) -> Shape:
         if origin is typing.Annotated:
-            shape = self(arguments[0])
-            texts = [_description_of(mark) for mark in arguments[1:]]
-            described = next((text for text in texts if text), "")
-            return Annotation(shape, described) if described else shape
+            return self._annotated(hint, arguments)
         if origin is typing.Union or origin is getattr(types, "UnionType", None):
             return Union([self(argument) for argument in arguments])
         if origin is typing.Literal:
@@ -103,9 +114,31 @@ class ShapeOf:
             return self._sequence(origin, arguments)
         if origin in _DICTIONARIES:
             return Dictionary(self(arguments[0]), self(arguments[1]))
+        if _is_record_class(origin):
+            return self._generic_record(origin, arguments)
         if getattr(origin, "_name", "") in ("Required", "NotRequired", "Final", "ClassVar", "ReadOnly"):
             return self(arguments[0])
-        return self._class(origin) if isinstance(origin, type) else Unknown(hint_text(origin))
+        if isinstance(origin, type) and not _is_of_collections(origin):
+            return self._class(origin)
+        return _by_pydantic(hint) or Unknown(hint_text(hint))
+
+    def _annotated(self, hint: Any, arguments: tuple[Any, ...]) -> Shape:
+        homes = {type(mark).__module__.partition(".")[0]: mark for mark in arguments[1:]}
+        if "msgspec" in homes:
+            from plugin_runner.other_libraries import StructShape
+
+            return StructShape(hint)
+        shape = self(arguments[0])
+        if "annotated_types" in homes:
+            shape = Noted(shape, f"has the mark {homes['annotated_types']}, which only pydantic reads: import it")
+        texts = [_description_of(mark) for mark in arguments[1:]]
+        described = next((text for text in texts if text), "")
+        return Annotation(shape, described) if described else shape
+
+    def _generic_record(self, origin: Any, arguments: tuple[Any, ...]) -> Record:
+        """A dataclass or TypedDict of so many type variables, of which a class itself knows only the names."""
+        given = [self._type_variables.get(one, one) if _hashable(one) else one for one in arguments]
+        return ShapeOf(dict(zip(origin.__parameters__, given)), self._records)._record(origin, repr(given))
 
     def _class(self, hint: type) -> Shape:
         if hint is tuple or hint in _SEQUENCES:
@@ -116,7 +149,7 @@ class ShapeOf:
             from plugin_runner.other_libraries import OldModelShape
 
             return OldModelShape(hint)
-        if dataclasses.is_dataclass(hint) or typing_is_typeddict(hint) or hasattr(hint, "__attrs_attrs__"):
+        if _is_record_class(hint):
             return self._record(hint)
         if hasattr(hint, "__struct_fields__") and "msgspec" in sys.modules:
             from plugin_runner.other_libraries import StructShape
@@ -128,17 +161,23 @@ class ShapeOf:
             return _flag(hint)
         if _is_from("enum", "Enum", hint):
             return Choice([(_plain_choice(member.value), member) for member in hint])  # type: ignore[attr-defined]
-        return _standard_scalar(hint) or Unknown(hint_text(hint))
+        return _standard_scalar(hint) or _by_pydantic(hint) or Unknown(hint_text(hint))
 
     def _named_tuple(self, hint: Any) -> Shape:
         from plugin_runner.other_libraries import NamedTupleShape
 
         hints, defaults = resolved_hints(hint), hint._field_defaults
-        fields = [
-            Field(name, self(hints.get(name, Any)), name not in defaults, _constant(defaults, name))
-            for name in hint._fields
-        ]
+        fields = [self._marked_field(name, hint, hints, defaults.get(name, _NONE)) for name in hint._fields]
         return NamedTupleShape(hint, fields)
+
+    def _marked_field(self, name: str, owner: Any, hints: dict[str, Any], default: Any) -> Field:
+        """A field whose default, or hint, may be a mark of pydantic."""
+        marked = read_marks(self._own_hint(name, owner, hints), default, _NONE)
+        return Field(name, self(marked.hint), marked.required, marked.default, "", marked.aliases)
+
+    def _own_hint(self, name: str, owner: Any, hints: dict[str, Any]) -> Any:
+        """A hint that could not be resolved stays the text that it is, which nobody knows."""
+        return hints[name] if name in hints else _written_hint(owner, name)
 
     def _tuple(self, arguments: tuple[Any, ...]) -> Shape:
         if len(arguments) == 2 and arguments[1] is ...:
@@ -149,14 +188,15 @@ class ShapeOf:
         make = _SEQUENCES[origin]
         return Sequence(self(arguments[0]) if arguments else ANYTHING, make, make in (set, frozenset))
 
-    def _record(self, hint: Any) -> Record:
-        if hint not in self._records:
+    def _record(self, hint: Any, arguments: str = "") -> Record:
+        key = (hint, arguments)
+        if key not in self._records:
             make = dict if typing_is_typeddict(hint) else lambda values: hint(**values)
             record = Record(hint.__name__, _own_docstring(hint), make, False)
-            self._records[hint] = record
+            self._records[key] = record
             fields = self.fields_of(hint)
             record.fields.update((field.name, field) for field in fields)
-        return self._records[hint]
+        return self._records[key]
 
     def fields_of(self, hint: Any) -> list[Field]:
         """The properties of a dataclass, a TypedDict, or a class of attrs."""
@@ -170,21 +210,22 @@ class ShapeOf:
 
     def _dataclass_fields(self, hint: Any) -> list[Field]:
         hints = resolved_hints(hint)
-        return [
-            Field(
-                field.name,
-                self(hints.get(field.name, Any)),
-                field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
-                _default_of(field),
-                str(field.metadata.get("description", "")),
-            )
-            for field in dataclasses.fields(hint)
-            if field.init
-        ]
+        fields = []
+        for one in dataclasses.fields(hint):
+            default = _NONE if one.default is dataclasses.MISSING else one.default
+            field = self._marked_field(one.name, hint, hints, default)
+            if one.default_factory is not dataclasses.MISSING:
+                field.required, field.default = False, one.default_factory
+            field.description = str(one.metadata.get("description", ""))
+            if one.init:
+                fields.append(field)
+        return fields
 
     def _typed_dict_fields(self, hint: Any) -> list[Field]:
         fields = []
-        for name, inner in resolved_hints(hint).items():
+        hints = resolved_hints(hint)
+        for name in {**hint.__annotations__, **hints}:
+            inner = self._own_hint(name, hint, hints)
             required = name in hint.__required_keys__
             # Under `from __future__ import annotations` the class itself cannot see these two.
             mark = getattr(typing.get_origin(inner), "_name", "")
@@ -206,7 +247,8 @@ def _resolved_one_by_one(thing: Any) -> dict[str, Any]:
     hints: dict[str, Any] = {}
     for owner in reversed(thing.__mro__) if isinstance(thing, type) else [thing]:
         module = sys.modules.get(owner.__module__)
-        for name, hint in getattr(owner, "__dict__", {}).get("__annotations__", owner.__annotations__).items():
+        annotations = vars(owner) if isinstance(owner, type) else {"__annotations__": owner.__annotations__}
+        for name, hint in annotations.get("__annotations__", {}).items():
             try:
                 hints[name] = eval(hint, vars(module) if module else {}) if isinstance(hint, str) else hint
             except Exception:
@@ -222,7 +264,7 @@ def hint_text(hint: Any) -> str:
             if hint.__module__ in ("builtins", "__main__")
             else f"{hint.__module__}.{hint.__qualname__}"
         )
-    return str(hint).replace("typing.", "")
+    return str(getattr(hint, "__forward_arg__", hint)).replace("typing.", "")
 
 
 def typing_is_typeddict(hint: Any) -> bool:
@@ -261,6 +303,33 @@ def _is_from(module: str, name: str, hint: type) -> bool:
     return isinstance(base, type) and issubclass(hint, base)
 
 
+def _is_record_class(hint: Any) -> bool:
+    return dataclasses.is_dataclass(hint) or typing_is_typeddict(hint) or hasattr(hint, "__attrs_attrs__")
+
+
+def _is_of_collections(origin: type) -> bool:
+    """Such as deque and OrderedDict, of which this library knows nothing, and Callable and Type."""
+    return origin.__module__ in ("collections", "collections.abc", "builtins")
+
+
+def _by_pydantic(hint: Any) -> Shape | None:
+    """What pydantic makes of a hint, where the plugin uses pydantic and JSON can say such values."""
+    if not hasattr(sys.modules.get("pydantic"), "TypeAdapter"):
+        return None
+    from plugin_runner.pydantic_shape import PydanticShape
+
+    try:
+        shape = PydanticShape(hint)
+        return shape if shape.has_schema() else None
+    except Exception:  # pydantic does not know it either
+        return None
+
+
+def _written_hint(owner: Any, name: str) -> Any:
+    found = [vars(one)["__annotations__"] for one in owner.__mro__ if "__annotations__" in vars(one)]
+    return next((hints[name] for hints in found if name in hints), Any)
+
+
 def _standard_scalar(hint: type) -> Shape | None:
     if _is_from("datetime", "datetime", hint):
         return Scalar({"type": "string", "format": "date-time"}, "must be a date and time", _iso(hint))
@@ -272,6 +341,10 @@ def _standard_scalar(hint: type) -> Shape | None:
         from plugin_runner.read_duration import read_duration
 
         return Scalar({"type": ["string", "number"], "format": "duration"}, "must be a duration", read_duration)
+    if _is_from("fractions", "Fraction", hint):
+        return Scalar({"type": ["string", "number"]}, "must be a number", lambda value: hint(str(to_number(value))))
+    if hint.__module__ in ("ipaddress", "zoneinfo") and not hint.__name__.startswith("_"):
+        return Scalar({"type": "string"}, f"must be a {hint.__name__}", _by_text(hint))
     if _is_from("uuid", "UUID", hint):
         return Scalar({"type": "string", "format": "uuid"}, "must be a UUID", lambda value: hint(to_text(value)))
     if _is_from("pathlib", "PurePath", hint):
@@ -296,6 +369,16 @@ def _flag(hint: Any) -> Shape:
 
 def _constant(values: dict[str, Any], name: str) -> Callable[[], Any] | None:
     return (lambda: values[name]) if name in values else None
+
+
+def _by_text(hint: Any) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        try:
+            return hint(to_text(value))
+        except (KeyError, OSError):  # a time zone that is not there
+            raise ValueError from None
+
+    return convert
 
 
 def _decimal(hint: Any) -> Callable[[Any], Any]:
@@ -323,14 +406,6 @@ def to_number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError
     return value
-
-
-def _default_of(field: dataclasses.Field[Any]) -> Callable[[], Any] | None:
-    if field.default is not dataclasses.MISSING:
-        return lambda: field.default
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory
-    return None
 
 
 def _own_docstring(hint: type) -> str:

@@ -146,6 +146,8 @@ class NamedTupleShape(Shape):
                 made[field.name] = field.shape.convert(given[field.name], where, faults)
             elif field.required:
                 faults.add(where, "is required", "required")
+            elif field.default is not None:
+                made[field.name] = field.default()
         for name in given.keys() - {field.name for field in self._fields}:
             faults.add((path, name), "is unknown", "additionalProperties")
         return made

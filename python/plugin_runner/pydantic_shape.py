@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Callable
 
+from plugin_runner.definitions import Definitions
 from plugin_runner.errors import RunnerError
 from plugin_runner.pydantic_defaults import with_defaults
 from plugin_runner.shape import Faults, Shape
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-    from plugin_runner.definitions import Definitions
     from plugin_runner.encode import Path
 
     Mode = Literal["validation", "serialization"]
 
 _TEMPLATE = "#/$defs/{model}"
 
-# What a strict model says of a date, an enum or a set that is given in the only form that JSON has for it.
+
+# What only strict models say, of a date, an enum or a set in the only form that JSON has for it.
 _STRICT_FAULTS = {
     *("is_instance_of", "date_type", "datetime_type", "time_type", "time_delta_type", "decimal_type", "uuid_type"),
     *("set_type", "frozen_set_type", "tuple_type", "bytes_type", "dataclass_type", "url_type", "complex_type"),
@@ -55,6 +56,12 @@ class PydanticShape(Shape):
         schema = self._adapter.json_schema(mode=self._mode, ref_template=_TEMPLATE, schema_generator=generator)
         return definitions.adopt(schema)
 
+    def has_schema(self) -> bool:
+        """Whether JSON can say such values: not those of callables and classes of all kinds."""
+        definitions = Definitions()
+        self.schema(definitions)
+        return not definitions.notes
+
     def convert(self, value: Any, path: Path, faults: Faults) -> Any:
         context = self._context() if self._context else None
         try:
@@ -72,16 +79,21 @@ class PydanticShape(Shape):
     def _as_json(self, value: Any, context: dict[str, Any] | None, refused: ValidationError) -> Any:
         """By JSON's rules, which let strict models take an enum, a date or a set in the form that JSON has for it."""
         errors = refused.errors(include_url=False, include_context=False, include_input=False)
-        if not any(error["type"] in _STRICT_FAULTS or error["loc"][-1:] == ("[key]",) for error in errors):
+        if not any(_is_of_type(error) for error in errors):
             raise refused
         try:
-            text = json.dumps(value)
+            return self._adapter.validate_json(json.dumps(value), context=context)
+        except self._refused as still:  # a strict model says more of JSON so, and another one less
+            raise still if any(error["type"] in _STRICT_FAULTS for error in errors) else refused from None
         except (TypeError, ValueError):  # not from JSON: the plugin's own code made it
             raise refused from None
-        return self._adapter.validate_json(text, context=context)
 
     def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
         return with_defaults(given, converted, path, faults)
+
+
+def _is_of_type(error: ErrorDetails) -> bool:
+    return error["type"].endswith(("_type", "_instance_of")) or error["loc"][-1:] == ("[key]",)
 
 
 def _generator(definitions: Definitions) -> Any:

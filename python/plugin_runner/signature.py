@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import typing
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Callable
 
 from plugin_runner.authoring import first_paragraph
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from plugin_runner.context import Context
 
     Invoke = Callable[[Callable[..., Any], Any, Context], Any]
+
+_OBJECTS = (Any, object, dict, Mapping, MutableMapping)
+"""What `params` may be annotated with to get all params, beside models."""
 
 _CONTEXT_NAMES = ("ctx", "context")
 _CONTEXT_TYPES = ("Context", "RuntimeContext")
@@ -109,7 +113,9 @@ def _takes_all(rest: list[inspect.Parameter], hints: dict[str, Any], given_model
     if len(rest) != 1 or rest[0].kind is inspect.Parameter.VAR_KEYWORD:
         return None
     only = rest[0]
-    return only if only.name == "params" or given_model is not None or is_record(hints.get(only.name)) else None
+    hint = hints.get(only.name, Any)
+    by_name = only.name == "params" and (typing.get_origin(hint) or hint) in _OBJECTS
+    return only if by_name or given_model is not None or is_record(hint) else None
 
 
 def _whole(hint: Any, name: str) -> Shape:

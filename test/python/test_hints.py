@@ -1,12 +1,16 @@
 """Hints and marks of other libraries: honoured, or told to the author."""
 
+import collections
 import datetime
 import enum
 import functools
+import ipaddress
+import sys
 import uuid
 from dataclasses import dataclass
-from typing import Annotated, Any, Callable, Literal, NamedTuple, Optional, Union
+from typing import Annotated, Any, Callable, Generic, Literal, NamedTuple, Optional, TypeVar, Union
 
+import annotated_types
 import pydantic
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, v1
@@ -292,12 +296,11 @@ class Opaque:
 
 
 def test_a_hint_that_means_nothing_is_told_and_takes_anything() -> None:
-    def run(c: complex, k: list[Opaque], f: "Absent", x: object = None) -> Any:  # type: ignore[name-defined]  # noqa: F821
-        return c, k
+    def run(k: list[Opaque], f: "Absent", x: object = None) -> Any:  # type: ignore[name-defined]  # noqa: F821
+        return k
 
-    assert result(run, c="1j", k=[5], f=1) == ("1j", [5])
+    assert result(run, k=[5], f=1) == [5]
     assert notes(run) == [
-        "/params/c has the hint complex, which is not known: the value comes as it is, unchecked.",
         f"/params/k has the hint {Opaque.__module__}.Opaque, which is not known: the value comes as it is, unchecked.",
         "/params/f has the hint Absent, which is not known: the value comes as it is, unchecked.",
     ]
@@ -431,3 +434,101 @@ def test_callables_are_noted_in_words() -> None:
         pass
 
     assert len(notes(run)) == 1
+
+
+def test_what_pydantic_knows_is_left_to_it_where_the_plugin_has_it() -> None:
+    def run(c: complex, d: collections.deque[int], a: ipaddress.IPv4Address) -> Any:
+        return c, d, a
+
+    assert result(run, c="1j", d=["1"], a="127.0.0.1") == (
+        1j,
+        collections.deque([1]),
+        ipaddress.ip_address("127.0.0.1"),
+    )
+    assert refused(run, c="x", d=["x"], a="x") == ["/params/c", "/params/d/0", "/params/a"]
+    assert notes(run) == []
+
+
+def test_without_pydantic_such_hints_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(c: complex, n: Annotated[int, annotated_types.Ge(1)]) -> Any:
+        return c, n
+
+    monkeypatch.delitem(sys.modules, "pydantic")
+    assert result(run, c="1j", n="0") == ("1j", 0)
+    assert notes(run) == [
+        "/params/c has the hint complex, which is not known: the value comes as it is, unchecked.",
+        "/params/n has the mark Ge(ge=1), which only pydantic reads: import it.",
+    ]
+
+
+T = TypeVar("T")
+N = TypeVar("N", int, str)
+
+
+@dataclass
+class Pair(Generic[T]):
+    first: T
+    others: "Optional[Pair[T]]" = None
+
+
+def test_type_variables_are_what_they_stand_for() -> None:
+    def run(pair: Pair[int], same: N) -> Any:
+        return pair.first, pair.others.first if pair.others else None, same
+
+    assert result(run, pair={"first": "1", "others": {"first": "2"}}, same=[1][0]) == (1, 2, 1)
+    assert refused(run, pair={"first": "x", "others": {"first": "y"}}, same=[]) == [
+        "/params/pair/first",
+        "/params/pair/others/first",
+        "/params/same",
+    ]
+
+
+def test_a_field_counts_in_dataclasses_and_named_tuples_as_well() -> None:
+    @dataclass
+    class Params:
+        rate: float = Field(0.5, gt=0)
+        tags: list = Field(default_factory=list)  # noqa: RUF009
+        size: Annotated[int, Field(alias="batchSize")] = 1
+
+    class Box(NamedTuple):
+        x: int = Field(3, ge=1)
+
+    def run(params: Params, box: Box) -> Any:
+        return params.rate, params.tags, params.size, box
+
+    assert result(run, params={}, box=[]) == (0.5, [], 1, (3,))
+    assert result(run, params={"batchSize": 2}, box={"x": 4}) == (0.5, [], 2, (4,))
+    assert refused(run, params={"rate": 0}, box=[0]) == ["/params/params/rate", "/params/box/0"]
+
+
+def test_a_hint_within_a_class_that_cannot_be_resolved_is_told() -> None:
+    @dataclass
+    class Loose:
+        a: "Absent"  # type: ignore[name-defined]  # noqa: F821
+
+    class Typed(TypedDict):
+        b: "Absent"  # type: ignore[name-defined]  # noqa: F821
+
+    def run(loose: Loose, typed: Typed) -> Any:
+        return loose.a, typed
+
+    assert result(run, loose={"a": 1}, typed={"b": 2}) == (1, {"b": 2})
+    assert [note.partition(",")[0] for note in notes(run)] == [
+        "/params/loose/a has the hint Absent",
+        "/params/typed/b has the hint Absent",
+    ]
+
+
+def test_params_is_a_name_like_others_when_it_has_a_type() -> None:
+    def number(params: int) -> int:
+        return params
+
+    def anything(params: dict) -> Any:
+        return params
+
+    def untyped(params) -> Any:  # type: ignore[no-untyped-def]
+        return params
+
+    assert result(number, params="3") == 3
+    assert result(anything, a=1) == result(untyped, a=1) == {"a": 1}
+    assert result(anything, params={"a": 1}) == {"params": {"a": 1}}
