@@ -16,7 +16,7 @@ import {
   ValidateParamsResponseSchema,
   WatchRunResponseSchema,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import { requestInvalid } from "../errors.ts";
+import { PluginRunnerError, requestInvalid } from "../errors.ts";
 import type { ValidParams } from "../plugin/plugin.ts";
 import { fingerprint } from "../runner/fingerprint.ts";
 import { RunOnce } from "../runner/run-once.ts";
@@ -25,6 +25,7 @@ import { packageVersion } from "../util/package-root.ts";
 import type { CallContext, Send } from "./call.ts";
 import { encodeResult } from "./encode-result.ts";
 import { listPage, pageByKey, readPageToken, writePageToken } from "./page.ts";
+import { withoutLargeResult } from "./status.ts";
 import { fit, sendJob, sendJobs } from "./watch.ts";
 
 const maxRequestIdLength = 128;
@@ -56,8 +57,13 @@ export function pluginRunnerHandlers(options: ServiceOptions): Handlers {
 
 function runs({ runner, limits }: ServiceOptions) {
   const once = new RunOnce();
-  const run = async (request: RunPluginRequest, signal: AbortSignal) =>
-    encodeResult(await runner.runPlugin(request, signal), limits.maxResultBytes);
+  const run = async (request: RunPluginRequest, signal: AbortSignal) => {
+    try {
+      return encodeResult(await runner.runPlugin(request, signal), limits.maxResultBytes);
+    } catch (error) {
+      throw error instanceof PluginRunnerError ? withoutLargeResult(error) : error;
+    }
+  };
   return {
     runPlugin(request, { signal }) {
       const { requestId } = request;

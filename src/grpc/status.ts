@@ -9,7 +9,7 @@ import {
 } from "../../gen/ts/google/rpc/error_details_pb.ts";
 import { type Status, StatusSchema } from "../../gen/ts/google/rpc/status_pb.ts";
 import { JobErrorSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
-import type { PluginRunnerError, Reason, Violation } from "../errors.ts";
+import { PluginRunnerError, type Reason, type Violation } from "../errors.ts";
 
 /** `domain` of every `google.rpc.ErrorInfo` of this service. */
 export const errorDomain = "pluginrunner.v1.PluginRunner";
@@ -46,6 +46,7 @@ const codes: Record<Reason, Code> = {
  */
 const maxDetailsBytes = 4.5 * 1024;
 const maxMessageLength = 1024;
+const tooLarge = "too large to send";
 const maxValueLength = 1024;
 
 /**
@@ -65,6 +66,14 @@ export function toStatus(error: PluginRunnerError): Status {
     if (toBinary(StatusSchema, status).length <= maxDetailsBytes) return status;
   }
   return create(StatusSchema, init);
+}
+
+/** The same error without what there is of its result, where that is far too large for headers: answers are kept for a while. */
+export function withoutLargeResult(error: PluginRunnerError): PluginRunnerError {
+  const { partialResult, reason, message, metadata, violations, exceptionType, pluginStack, cause } = error;
+  if (!partialResult || JSON.stringify(partialResult.value).length <= maxDetailsBytes) return error;
+  const told = { ...metadata, partial_result: tooLarge };
+  return new PluginRunnerError(reason, message, { metadata: told, violations, exceptionType, pluginStack, cause });
 }
 
 /** The first detail of one type. */
@@ -88,7 +97,7 @@ function details(
     for (const [key, value] of Object.entries(error.metadata)) {
       metadata[key] = key === "fields" ? cutList(value, valueLength) : cut(value, valueLength);
     }
-    if (error.partialResult && !partial) metadata.partial_result = "too large to send";
+    if (error.partialResult && !partial) metadata.partial_result = tooLarge;
     if (error.exceptionType) metadata.exception_type = cut(error.exceptionType, valueLength);
   }
   const found = [pack(ErrorInfoSchema, { reason: error.reason, domain: errorDomain, metadata })];

@@ -8,9 +8,10 @@ import {
   ErrorInfoSchema,
   RetryInfoSchema,
 } from "../../gen/ts/google/rpc/error_details_pb.ts";
+import { JobErrorSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { type ErrorDetails, PluginRunnerError, reasons } from "../../src/errors.ts";
 import { detailsKey, fromCallMetadata, toCallStatus } from "../../src/grpc/call-status.ts";
-import { findDetail } from "../../src/grpc/status.ts";
+import { findDetail, toStatus, withoutLargeResult } from "../../src/grpc/status.ts";
 
 test("every reason has a code of its own meaning, and says itself in ErrorInfo", () => {
   for (const reason of reasons) {
@@ -93,3 +94,29 @@ function sent(error: PluginRunnerError) {
     findDetail(decoded, desc);
   return { code, message, headerBytes, info: found(ErrorInfoSchema), found };
 }
+
+test("what there is of a result goes with a refusal while it is small, and is said to be too large else", () => {
+  const refusal = (length: number) => {
+    const partialResult = { value: { kept: "x".repeat(length), run: null }, nonFinite: [] };
+    return new PluginRunnerError("RESULT_INVALID", "No.", { metadata: { field: "/run" }, partialResult });
+  };
+  const small = refusal(1000);
+  assert.equal(withoutLargeResult(small), small);
+  const told = findDetail(toStatus(small), JobErrorSchema);
+  assert.equal(told?.partialResult?.kind.case, "structValue");
+  for (const error of [refusal(4500), withoutLargeResult(refusal(1_000_000))]) {
+    const other = toStatus(error);
+    assert.equal(findDetail(other, JobErrorSchema), undefined);
+    const { metadata } = findDetail(other, ErrorInfoSchema) ?? assert.fail();
+    assert.deepEqual(metadata, { field: "/run", partial_result: "too large to send" });
+  }
+  assert.equal(withoutLargeResult(refusal(1_000_000)).partialResult, undefined);
+});
+
+test("the list of places stays a list when it is too long for a status", () => {
+  const fields = JSON.stringify(Array.from({ length: 100 }, (_, index) => `/a/long/way/to/the/place/${index}`));
+  const sentStatus = toStatus(new PluginRunnerError("RESULT_INVALID", "No.", { metadata: { fields } }));
+  const told = findDetail(sentStatus, ErrorInfoSchema)?.metadata.fields ?? "";
+  assert.ok(told.length <= 1024);
+  assert.equal(JSON.parse(told)[0], "/a/long/way/to/the/place/0");
+});
