@@ -10,6 +10,7 @@ import sys
 import uuid
 from shutil import rmtree
 from threading import Thread
+from time import time
 from typing import Any
 
 from plugin_runner.node_environment import allowed_environment
@@ -29,27 +30,36 @@ class WorkerHost:
         self._secret = secret
         self._worker: Worker | None = None
 
-    async def start(self, worker_id: str, language: str) -> None:
-        """Starts a worker, which connects to the gateway; ends the one that was there."""
+    async def start(
+        self, worker_id: str, language: str, start_env: dict[str, str] | None = None, package: str = ""
+    ) -> None:
+        """Starts a worker, which connects to the gateway; ends the one that was there.
+
+        `start_env` are variables that it has to be started with, for the plugin of `package`.
+        """
         await self.kill()
         command = await asyncio.get_running_loop().run_in_executor(None, worker_command, language)
+        root = await asyncio.get_running_loop().run_in_executor(None, unpack, package) if start_env and package else ""
         connection = socket.create_connection(self._gateway, timeout=10)
         with connection:
             connection.settimeout(None)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.sendall(f"{self._secret} {worker_id}\n".encode())
-            self._worker = Worker(command, connection.fileno())
+            self._worker = Worker(command, connection.fileno(), start_environment(start_env or {}, root or ""))
 
-    async def prepare(self, package: str) -> dict[str, str] | None:
+    async def prepare(self, package: str, artifact_seconds: float) -> dict[str, str] | None:
         """The worker's folders: of the unpacked package, installed ones, scratch files. None when the package is gone.
 
-        A plugin without a package is a module that is installed on the cluster.
+        A plugin without a package is a module that is installed on the cluster. Artifacts of runs on this node that are
+        older than `artifact_seconds` are removed.
         """
         assert self._worker is not None
         root = await asyncio.get_running_loop().run_in_executor(None, unpack, package) if package else ""
         if root is None:
             return None
-        return {"root": root, "packages": _node_modules(), "work_dir": self._worker.make_work_dir()}
+        artifacts = await asyncio.get_running_loop().run_in_executor(None, artifacts_place, artifact_seconds)
+        work_dir = self._worker.make_work_dir()
+        return {"root": root, "packages": _node_modules(), "work_dir": work_dir, "artifacts_dir": artifacts}
 
     async def ended(self) -> dict[str, Any]:
         """How the worker ended, once it has."""
@@ -74,6 +84,28 @@ def worker_command(language: str) -> list[str]:
     return [node, os.path.join(runtime, entry)]
 
 
+def artifacts_place(seconds: float) -> str:
+    """Where a worker's runs keep what they make known; empty: with the run. Removes what is older."""
+    folder = os.path.join(own_folder(), "artifacts")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        try:
+            if os.stat(path).st_mtime < time() - seconds:
+                rmtree(path, ignore_errors=True)
+        except FileNotFoundError:  # another worker removes it as well
+            pass
+    return os.path.join(folder, str(uuid.uuid4())) if seconds > 0 else ""
+
+
+def start_environment(variables: dict[str, str], root: str) -> dict[str, str]:
+    """The environment of a worker: this library comes first on PYTHONPATH, and the plugin's paths start at its root."""
+    library = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    given = [path for path in variables.get("PYTHONPATH", "").split(os.pathsep) if path]
+    path = os.pathsep.join([library, *(os.path.join(root, each) for each in given)])
+    return {**allowed_environment(), **variables, "PYTHONPATH": path}
+
+
 def _node_modules() -> str:
     """The packages that the actor's environment brought; empty for none. The path has folders of the driver, too."""
     brought = (path for path in sys.path if f"{os.sep}py_modules_files{os.sep}" in path)
@@ -84,7 +116,7 @@ def _node_modules() -> str:
 class Worker:
     """A worker process, in a session of its own."""
 
-    def __init__(self, command: list[str], connection: int) -> None:
+    def __init__(self, command: list[str], connection: int, environment: dict[str, str]) -> None:
         self._scope = str(uuid.uuid4())
         self._work_dir = ""
         self._stderr_tail = b""
@@ -92,7 +124,7 @@ class Worker:
         self._pid = os.posix_spawn(
             command[0],
             command,
-            {**_environment(), SCOPE_VARIABLE: self._scope},
+            {**environment, SCOPE_VARIABLE: self._scope},
             file_actions=_descriptors(connection, stdout[1], stderr[1]),
             setsid=True,
         )
@@ -147,11 +179,6 @@ class Worker:
                 if room <= 0:
                     os.write(own, b"\n[further output of this worker is left out]\n")
         os.close(pipe)
-
-
-def _environment() -> dict[str, str]:
-    library = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    return {**allowed_environment(), "PYTHONPATH": library}
 
 
 def _descriptors(connection: int, stdout: int, stderr: int) -> list[tuple[Any, ...]]:

@@ -41,6 +41,10 @@ class Spec(NamedTuple):
     grace_seconds: float
     idle_seconds: float
     max_workers: int
+    start_env: dict[str, str] = {}
+    """Variables that the process has to be started with."""
+    artifact_seconds: float = 86_400.0
+    """How long what runs make known is kept on its node; 0: with the run."""
 
     @staticmethod
     def parse(line: bytes) -> Spec:
@@ -172,15 +176,16 @@ async def start_bound(spec: Spec, links: WorkerLinks, reserve: Reserve) -> Hoste
     await asyncio.get_running_loop().run_in_executor(None, _check_packages, spec)
     host = None
     try:
-        if spec.options:
-            host, link = await start_new(spec.options, language, links)
+        if spec.options or spec.start_env:
+            host, link = await start_new(spec.options, language, links, spec)
         else:
             host, link = await reserve.take(language)
-        folders = await _as_future(host.prepare.remote(spec.package))
+        folders = await _as_future(host.prepare.remote(spec.package, spec.artifact_seconds))
         if folders is None:
             raise PackageMissing(spec.package)
         binding = {**spec.binding, "root": folders["root"], "packages": folders["packages"]}
-        link.send({"type": "bind", "binding": binding, "work_dir": folders["work_dir"]})
+        places = {key: folders[key] for key in ("work_dir", "artifacts_dir")}
+        link.send({"type": "bind", "binding": binding, **places})
         return HostedWorker(host, link)
     except BaseException as error:
         if host is not None:
@@ -196,9 +201,11 @@ def _check_packages(spec: Spec) -> None:
             raise PackageMissing(package)
 
 
-async def start_new(options: dict[str, Any], language: str, links: WorkerLinks) -> tuple[Any, WorkerLink]:
+async def start_new(
+    options: dict[str, Any], language: str, links: WorkerLinks, spec: Spec | None = None
+) -> tuple[Any, WorkerLink]:
     host = _actor().options(**{"num_cpus": 0, "max_concurrency": 16, **options}).remote(links.address, links.secret)
-    return host, await start_on(host, language, links)
+    return host, await start_on(host, language, links, spec)
 
 
 @lru_cache(None)
@@ -210,12 +217,13 @@ async def start_again(host: Any, language: str, links: WorkerLinks) -> tuple[Any
     return host, await start_on(host, language, links)
 
 
-async def start_on(host: Any, language: str, links: WorkerLinks) -> WorkerLink:
+async def start_on(host: Any, language: str, links: WorkerLinks, spec: Spec | None = None) -> WorkerLink:
     """Starts a worker on an actor, which does not outlive a failure of that."""
+    started_with = (spec.start_env, spec.package) if spec is not None and spec.start_env else ()
     worker_id = str(uuid.uuid4())
     connected = links.expect(worker_id)
     try:
-        await _as_future(host.start.remote(worker_id, language))
+        await _as_future(host.start.remote(worker_id, language, *started_with))
         return await asyncio.wait_for(connected, _CONNECT_SECONDS)
     except BaseException as error:
         ray.kill(host)

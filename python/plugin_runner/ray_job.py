@@ -45,6 +45,8 @@ def main() -> None:
     _end_streams_later(events)
     if binding["language"] == "javascript":
         _become_node(directory, spec, events)
+    if spec.get("start_env"):
+        _start_with(spec["start_env"], directory, spec)
     with open(os.path.join(directory, "started"), "w", encoding="utf-8") as file:
         json.dump({"pid": os.getpid(), "start_time": identity_start_time()}, file)
 
@@ -52,6 +54,17 @@ def main() -> None:
 
     sys.path.insert(0, _FOLDER)  # what the job's process takes away as the folder that it was started in
     supervise(directory, spec)
+
+
+def _start_with(variables: dict[str, str], directory: str, spec: dict[str, Any]) -> None:
+    """Replaces this process by one that has variables from its start, since the interpreter reads them there."""
+    _write_spec(directory, spec)
+    library = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    given = [os.path.join(_FOLDER, each) for each in variables.get("PYTHONPATH", "").split(os.pathsep) if each]
+    path = [library, *given, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.chdir(directory)  # modules of the plugin must not stand before those that the process needs
+    environment = {**os.environ, **variables, "PYTHONPATH": os.pathsep.join(path)}
+    os.execve(sys.executable, [sys.executable, "-m", "plugin_runner.job", directory], environment)
 
 
 def _become_node(directory: str, spec: dict[str, Any], events: str) -> None:

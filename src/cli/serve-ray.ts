@@ -63,6 +63,7 @@ export function composeRay(
     maxQueued: options.maxQueuedRuns,
     idleMs: options.workerIdle,
     graceMs: options.grace,
+    keepArtifactsMs: options.runArtifacts,
   });
   return {
     tasks,

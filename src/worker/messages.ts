@@ -154,6 +154,8 @@ export interface JobSpec {
   scope: string;
   /** Whether the supervisor repeats the plugin's output as its own. Default: false. */
   echo_output?: boolean;
+  /** Variables that the process has to be started with, where that is not the service's to do. Default: none. */
+  start_env?: Record<string, string>;
 }
 
 /** Who carries a job: `<dir>/started`. */

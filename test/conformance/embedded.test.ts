@@ -1,5 +1,6 @@
 import { code } from "./code.ts";
 import { crashes } from "./crashes.ts";
+import { directories } from "./directories.ts";
 import { startEmbedded } from "./embedded.ts";
 import { conformance } from "./engine.ts";
 import { environment } from "./environment.ts";
@@ -10,6 +11,6 @@ import { params } from "./params.ts";
 import { stops } from "./stops.ts";
 import { values } from "./values.ts";
 
-const groups = [values, params, failures, crashes, ...stops, environment, code, jobEvents, jobLife];
+const groups = [values, params, failures, crashes, ...stops, environment, directories, code, jobEvents, jobLife];
 
 conformance("embedded", groups, startEmbedded);

@@ -5,6 +5,24 @@ import { everywhere, failure, object, run } from "./run.ts";
 const configured = { FIXTURE_A: "from config", FIXTURE_B: "from config", FIXTURE_N: "5" };
 const asked = { FIXTURE_B: "from request", FIXTURE_C: "ünicode = 漢" };
 
+/** What the fixture `started` shows with these variables, which a process has to be started with. */
+const startWith = {
+  python: {
+    env: {
+      TZ: "America/New_York",
+      PYTHONHASHSEED: "0",
+      PYTHONPATH: "lib-of-plugin",
+      PYTHONWARNINGS: "ignore::ResourceWarning",
+      PYTHONUTF8: "1",
+    },
+    shown: { hour: 19, warnings: ["ignore::ResourceWarning"], randomized: 0, path: ["lib-of-plugin"], utf8: 1 },
+  },
+  javascript: {
+    env: { TZ: "America/New_York", NODE_OPTIONS: "--max-old-space-size=256" },
+    shown: { hour: 19, smallHeap: true },
+  },
+} as const;
+
 export const environment: Group = {
   subject: "environment",
   concurrency: 4,
@@ -38,6 +56,13 @@ export const environment: Group = {
           }
         });
       }
+
+      check(`what is read at a start is there from the start of the code's process ${here}`, async ({ client }) => {
+        const show = (env: Record<string, string>) => run(client, mode, `${language}-started`, "show", {}, { env });
+        assert.deepEqual(await show({ FIXTURE_A: "x" }), { ...object(await show({})), hour: 9 });
+        assert.deepEqual(await show(startWith[language].env), startWith[language].shown);
+        assert.deepEqual(object(await show({})).hour, 9);
+      });
 
       check(`a name that no variable can have is refused ${here}`, async ({ client }) => {
         for (const env of [{ "A=B": "" }, { "": "x" }, { FIXTURE_A: "nul \0" }]) {

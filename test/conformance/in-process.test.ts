@@ -1,4 +1,5 @@
 import { code } from "./code.ts";
+import { directories } from "./directories.ts";
 import { startInProcess } from "./embedded.ts";
 import { conformance } from "./engine.ts";
 import { environment } from "./environment.ts";
@@ -6,6 +7,6 @@ import { failures } from "./failures.ts";
 import { params } from "./params.ts";
 import { values } from "./values.ts";
 
-const groups = [values, params, failures, environment, code];
+const groups = [values, params, failures, environment, directories, code];
 
 conformance("in process", groups, startInProcess, { only: /javascript, (local|schema)/ });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import { jsonText } from "../../util/json-text.ts";
 import type { JobSpec } from "../../worker/messages.ts";
+import { planFor } from "../embedded/worker-plan.ts";
 import type { JobStart } from "../engine.ts";
 import { type JobLimits, jobSpecOf } from "../job-spec.ts";
 import type { Submission } from "./dashboard.ts";
@@ -88,7 +89,8 @@ function specOf(job: JobStart, limits: RayJobLimits): JobSpec {
   const { binding } = job.action.plugin;
   const env = { ...limits.env, ...binding.env };
   const spec = jobSpecOf(job, limits, { binding: { ...binding, root: "", packages: "", env }, work_dir: "" });
-  return { ...spec, echo_output: true };
+  const { env: startEnv } = planFor(job.action.plugin, job.env);
+  return { ...spec, echo_output: true, start_env: startEnv };
 }
 
 /** The packages of a JavaScript plugin: those that were built from its requirements, or those that stand beside it. */

@@ -6,6 +6,7 @@ import { abortable } from "../../util/abortable.ts";
 import { jsonText } from "../../util/json-text.ts";
 import type { WorkerAnswer, WorkerResult } from "../../worker/messages.ts";
 import { readResult } from "../../worker/result.ts";
+import { planFor, type WorkerPlan } from "../embedded/worker-plan.ts";
 import type { Task, TaskPool } from "../engine.ts";
 import { onTheWire } from "../on-the-wire.ts";
 import type { Gateway, GatewayAddress } from "./gateway.ts";
@@ -28,6 +29,8 @@ export interface RayTaskPoolOptions {
   idleMs: number;
   /** How long an action has to end in its own way, in milliseconds. */
   graceMs: number;
+  /** How long what runs make known is kept on its node, in milliseconds; 0: with the run. */
+  keepArtifactsMs: number;
   /** How often a gateway is asked whether it is there while it has runs, in milliseconds. Default: 5,000. */
   pulseMs?: number;
 }
@@ -37,6 +40,8 @@ const keepAliveMs = 60_000;
 const connectMs = 5000;
 const maxAnswerBytes = 64 * 1024 * 1024;
 const maxAttempts = 4;
+/** Callers may send ever new variables; what is forgotten is made again. */
+const maxSpecs = 64;
 
 /** An attempt that certainly started nothing: the next one may succeed. */
 class NotStarted extends Error {}
@@ -94,7 +99,7 @@ export class RayTaskPool implements TaskPool {
     const line = jsonText(request);
     let known = true;
     for (let attempt = 1; ; attempt++) {
-      const spec = await this.#spec(plugin, resources, known, signal);
+      const spec = await this.#spec(planFor(plugin, env), resources, known, signal);
       const gateway = await this.#options.gateway.find(signal);
       try {
         const answer = await this.#askWhileThere(gateway, `${spec}\n${line}`, signal);
@@ -111,27 +116,30 @@ export class RayTaskPool implements TaskPool {
 
   /** The line that tells the gateway of a plugin. With `known` false, its package is brought to the cluster again. */
   async #spec(
-    plugin: LoadedPlugin,
+    { plugin, env: startEnv }: WorkerPlan,
     resources: Resources | undefined,
     known: boolean,
     signal: AbortSignal,
   ): Promise<string> {
-    const key = resources === undefined ? "" : JSON.stringify(resources);
+    const key = JSON.stringify([resources, startEnv]);
     const specs = this.#specs.get(plugin) ?? new Map<string, string>();
     this.#specs.set(plugin, specs);
     const spec = specs.get(key);
     if (spec !== undefined && known) return spec;
-    const { packages, env, graceMs, idleMs, maxWorkers } = this.#options;
+    const { packages, env, graceMs, idleMs, maxWorkers, keepArtifactsMs } = this.#options;
     const uri = await packages.plugin(plugin, signal);
     const options = await actorOptions(plugin, uri, resources, this.#options, signal);
     const made = JSON.stringify({
-      binding: { ...plugin.binding, root: "", env: { ...env, ...plugin.binding.env } },
+      binding: { ...plugin.binding, root: "", env: { ...env, ...plugin.binding.env, ...startEnv } },
       package: uri ?? "",
       options,
       grace_seconds: graceMs / 1000,
       idle_seconds: idleMs / 1000,
       max_workers: maxWorkers,
+      start_env: startEnv,
+      artifact_seconds: keepArtifactsMs / 1000,
     });
+    if (specs.size >= maxSpecs) specs.clear();
     specs.set(key, made);
     return made;
   }

@@ -42,7 +42,7 @@ async function poolWith(...reactions: Reaction[]) {
     library: async () => "",
     files: async () => "",
   };
-  const limits = { maxWorkers: 1, maxQueued: 1, idleMs: 1000, graceMs: 100, pulseMs: 20 };
+  const limits = { maxWorkers: 1, maxQueued: 1, idleMs: 1000, graceMs: 100, keepArtifactsMs: 0, pulseMs: 20 };
   const pool = new RayTaskPool({ gateway, packages, nodePackages: async () => "", env: {}, ...limits });
   const run = (signal = forever) =>
     pool.run({ action, params: { value: {}, nonFinite: [] }, env: {}, jobId: "" }, signal);

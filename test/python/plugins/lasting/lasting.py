@@ -150,3 +150,11 @@ def print_from_c():
     import ctypes
 
     ctypes.CDLL(None).printf(b"from C\n")
+
+
+@action
+def started():
+    """What a process has only from its start."""
+    import only_on_path
+
+    return [time.tzname[0], hash("a") % 1000, sys.warnoptions, only_on_path.WHERE, os.environ["PYTHONPATH"]]
