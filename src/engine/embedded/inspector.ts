@@ -8,8 +8,8 @@ import type { ActionIssue, DescribedAction, ScannedAction, WorkerResult } from "
 import { WorkerPool, type WorkerSource } from "../../worker/worker-pool.ts";
 import type { WorkerProcess } from "../../worker/worker-process.ts";
 import { onTheWire } from "../on-the-wire.ts";
+import { planFor, type WorkerPlan } from "../worker-plan.ts";
 import type { Environments } from "./environment.ts";
-import { planFor, type WorkerPlan } from "./worker-plan.ts";
 
 /** Workers that only look at plugins are few and soon gone. */
 const limits = { maxWorkers: 8, maxWorkersPerKey: 1, depth: 1, maxQueued: 1000, idleMs: 30_000 };

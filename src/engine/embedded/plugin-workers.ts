@@ -3,8 +3,8 @@ import type { Trees } from "../../plugin/trees.ts";
 import type { Launcher } from "../../worker/launcher.ts";
 import type { WorkerSource } from "../../worker/worker-pool.ts";
 import type { WorkerProcess } from "../../worker/worker-process.ts";
+import type { WorkerPlan } from "../worker-plan.ts";
 import type { Environments } from "./environment.ts";
-import type { WorkerPlan } from "./worker-plan.ts";
 
 /** Starts workers for plugins: in the environment that their requirements ask for, and bound to their code. */
 export class PluginWorkers implements WorkerSource<WorkerPlan> {

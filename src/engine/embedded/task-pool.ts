@@ -2,7 +2,7 @@ import type { WorkerResult } from "../../worker/messages.ts";
 import { WorkerPool, type WorkerPoolOptions, type WorkerSource } from "../../worker/worker-pool.ts";
 import type { Task, TaskPool } from "../engine.ts";
 import { onTheWire } from "../on-the-wire.ts";
-import { planFor, type WorkerPlan } from "./worker-plan.ts";
+import { planFor, type WorkerPlan } from "../worker-plan.ts";
 
 /** Runs tasks on the worker processes of this machine, a pool of them for each version of a plugin. */
 export class EmbeddedTaskPool implements TaskPool {

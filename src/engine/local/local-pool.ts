@@ -4,8 +4,8 @@ import type { RunArtifacts } from "../../worker/run-artifacts.ts";
 import type { WorkerSource } from "../../worker/worker-pool.ts";
 import type { Environments } from "../embedded/environment.ts";
 import { EmbeddedTaskPool } from "../embedded/task-pool.ts";
-import { planFor, type WorkerPlan } from "../embedded/worker-plan.ts";
 import type { Task, TaskPool } from "../engine.ts";
+import { planFor, type WorkerPlan } from "../worker-plan.ts";
 import { InProcess } from "./in-process.ts";
 
 /** One worker a plugin, sent ahead as much as keeps it busy. */

@@ -1,5 +1,5 @@
-import type { LoadedPlugin } from "../../plugin/plugin.ts";
-import { startVariables } from "../../worker/start-variables.ts";
+import type { LoadedPlugin } from "../plugin/plugin.ts";
+import { startVariables } from "../worker/start-variables.ts";
 
 /** What a worker is started for. Requests with equal plans may go to the same worker. */
 export interface WorkerPlan {

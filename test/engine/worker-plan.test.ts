@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { PluginSchema } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
-import { planFor } from "../../../src/engine/embedded/worker-plan.ts";
-import type { LoadedPlugin } from "../../../src/plugin/plugin.ts";
+import { PluginSchema } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import { planFor } from "../../src/engine/worker-plan.ts";
+import type { LoadedPlugin } from "../../src/plugin/plugin.ts";
 
 test("requests share a worker unless they set what a process has to be started with", () => {
   const plugin = pluginOf({});
