@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { JsonValue } from "@bufbuild/protobuf";
+import { withNumbers } from "../../src/util/non-finite.ts";
 import { meant, valuesTable } from "../support/values-table.ts";
 import type { Group } from "./engine.ts";
 import { everywhere, failure, modes, run } from "./run.ts";
@@ -16,6 +17,10 @@ const everyKind: JsonValue = {
   empty: [{}, [], ""],
   "a/b~c": { "": { " ": 1 } },
 };
+
+/** Names of classes and values that the unit tests of Python's runtime give to the expressions of the table. */
+const ofUnitTests =
+  /\b(Colour|Level|Flags|Pair|Point|Model|OldModel|Tensor|Arrayed|Failing|CYCLE|pydantic_dataclass|attrs_instance|msgspec_struct)\b/;
 
 /** What JSON cannot say. */
 const impossible = ["cycle", "big_integer", "code", "keys"];
@@ -44,6 +49,32 @@ export const values: Group = {
           assert.deepEqual(await run(client, mode, plugin, "kinds", given), kinds);
           for (const { name, value } of values.filter((row) => !shallow.includes(row))) {
             assert.deepEqual(await run(client, mode, plugin, "echo", { value }), value, name);
+          }
+        },
+      );
+
+      check(
+        `the results of the table become what it says, and of those with places without JSON the rest is kept ${here}`,
+        async (engine) => {
+          const rows = valuesTable.results.flatMap((row) => {
+            const expression = row[language];
+            return expression === undefined || ofUnitTests.test(expression) ? [] : [{ ...row, expression }];
+          });
+          const expressions = (some: typeof rows) => ({ expressions: some.map(({ expression }) => expression) });
+          const accepted = rows.filter(({ refused }) => !refused);
+          const meantResults = accepted.map(({ json, non_finite = [] }) => withNumbers(json, non_finite));
+          assert.ok(accepted.length > 10);
+          assert.deepEqual(await run(engine.client, mode, plugin, "evaluate", expressions(accepted)), meantResults);
+          const refused = rows.filter((row) => row.refused);
+          // Of a run the error has to fit into headers.
+          for (const some of mode === "job" ? [refused] : refused.map((row) => [row])) {
+            const error = await failure(run(engine.client, mode, plugin, "evaluate", expressions(some)));
+            const fields = some.flatMap(({ refused }, at) =>
+              (refused?.fields ?? [refused?.field]).map((field) => `/${at}${field}`),
+            );
+            assert.equal(error.reason, "RESULT_INVALID");
+            assert.deepEqual(JSON.parse(error.metadata.fields ?? ""), fields);
+            assert.deepEqual(error.partialResult, some.map(({ json, non_finite = [] }) => withNumbers(json, non_finite))); // biome-ignore format: a pair
           }
         },
       );
