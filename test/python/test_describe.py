@@ -201,3 +201,59 @@ def test_modules_are_loaded_for_their_actions_only_where_no_text_shows_them(
     answer = start_worker("made", root=str(tmp_path)).ask("describe", entrypoints={})
     assert [(each["name"], each["entrypoint"]) for each in answer["value"]] == [("f", "main:f"), ("", "third:")]
     assert answer["value"][1]["error"]["metadata"]["file"] == "third.py"
+
+
+NOTED = """
+from plugin_runner import BaseAction, action
+
+class Opaque: ...
+
+@action
+def fine(n: int = 1): return n
+
+@action
+def opaque(
+    c: Opaque,
+    n: int = 1,
+): return n
+
+class Model:
+    def __init__(self, **values): self.__dict__.update(values)
+
+class ClassAction(BaseAction[Opaque]):
+    def execute(self): return 1
+
+class Tools:
+    def method(self): return 1
+"""
+
+
+def test_hints_that_mean_nothing_are_issues_with_their_place(start_worker: StartWorker, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(NOTED)
+    worker = start_worker("noted", root=str(tmp_path))
+    found = described(worker, fine="main:fine", opaque="main:opaque", whole="main:ClassAction")
+    assert "issues" not in found["fine"]
+    said = "has the hint main.Opaque, which is not known: the value comes as it is, unchecked."
+    assert found["opaque"]["issues"] == [{"message": f"/params/c {said}", "file": "main.py", "line": 9}]
+    assert found["whole"]["issues"] == [{"message": f"/params {said}", "file": "main.py", "line": 18}]
+    assert found["opaque"]["params_schema"]["properties"]["n"] == {"type": "integer", "default": 1}
+
+
+def test_a_method_is_told_as_such(start_worker: StartWorker, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(NOTED)
+    error = start_worker("noted", root=str(tmp_path)).error("main:Tools.method")
+    assert error["reason"] == "PLUGIN_INVALID"
+    assert error["message"].startswith("Tools.method is a method of the class Tools")
+
+
+def test_a_model_that_cannot_be_read_is_its_own_actions_fault(start_worker: StartWorker, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "from plugin_runner import action\nfrom pydantic import BaseModel\n"
+        "class Bad(BaseModel):\n    n: 'Absent'\n"
+        "@action\ndef good(n: int): return n\n@action\ndef bad(params: Bad): return 1\n"
+    )
+    for asked in ({}, {"good": "main:good", "bad": "main:bad"}):
+        found = described(start_worker("bad", root=str(tmp_path), module="" if asked else "main"), **asked)
+        assert [name for name, each in found.items() if "error" in each] == ["bad"]
+        assert found["bad"]["error"]["reason"] == "PLUGIN_INVALID"
+        assert found["good"]["params_schema"]["required"] == ["n"]

@@ -238,3 +238,17 @@ def test_keys_that_become_equal_are_refused(start_worker: StartWorker) -> None:
     for entrypoint in ("defaults:by_number", "defaults:by_number_in_a_model"):
         found = faults(worker, entrypoint, {"weights": {"1": 2, "01": 3}})
         assert found == {"/params/weights/01": ("uniqueKeys", "is the same key as '1'")}
+
+
+def test_what_a_model_ignores_is_told_beside_the_answer(start_worker: StartWorker) -> None:
+    worker = start_worker("modern")
+    params = {"size": {"width": 2, "widht": 3}}
+    warning = {
+        "field": "/params/size/widht",
+        "description": 'is not known to the action and was ignored. Did you mean "width"?',
+        "rule": "ignored",
+    }
+    assert worker.run("modern:mixed", params) == {"ok": True, "value": 2, "warnings": [warning]}
+    validated = worker.ask("validate", entrypoint="modern:mixed", params=params, env={})
+    assert validated["warnings"] == [warning]
+    assert "warnings" not in worker.run("modern:mixed", {"size": {"width": 2}})
