@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import typing
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
 class Known:
     """The names that a model takes, each with its attribute, and whether it ignores all others without a word."""
 
-    __slots__ = ("ignores", "names", "takes_all")
+    __slots__ = ("flat", "ignores", "names", "takes_all")
 
-    def __init__(self, names: dict[str, str], ignores: bool, takes_all: bool = False) -> None:
+    def __init__(
+        self, names: dict[str, str], ignores: bool, takes_all: bool = False, flat: frozenset[str] = frozenset()
+    ) -> None:
         self.names = names
         self.ignores = ignores
         self.takes_all = takes_all
+        self.flat = flat
+        """The attributes that hold no models, however long their lists are: nothing is to be found in them."""
 
 
 _known: dict[type, Known | None] = {}
@@ -50,7 +55,7 @@ def _compare_model(given: dict[str, Any], made: Any, path: Path, faults: Faults)
         if attribute is None:
             if known.ignores:
                 faults.ignored((path, name), known.names)
-        elif isinstance(item, (dict, list)):
+        elif isinstance(item, (dict, list)) and attribute not in known.flat:
             warn_of_ignored(item, getattr(made, attribute, None), (path, name), faults)
 
 
@@ -118,7 +123,18 @@ def _pydantic(kind: Any) -> Known:
         for name in aliases if aliases and not by_name else [*aliases, attribute]:
             names[name] = attribute
     extra = config.get("extra")
-    return Known(names, extra in (None, "ignore") and not _reads_raw(kind), extra == "allow")
+    flat = frozenset(name for name, field in kind.__pydantic_fields__.items() if not _holds_models(field.annotation))
+    return Known(names, extra in (None, "ignore") and not _reads_raw(kind), extra == "allow", flat)
+
+
+def _holds_models(hint: Any) -> bool:
+    inner = typing.get_args(hint)
+    if inner:
+        return typing.get_origin(hint) is not typing.Literal and any(_holds_models(each) for each in inner)
+    if hint is Any or hint is None or hint is ... or (isinstance(hint, type) and hint.__module__ == "builtins"):
+        return False
+    marks = ("__pydantic_fields__", "__struct_fields__", "__dataclass_fields__", "__attrs_attrs__", "__required_keys__")
+    return not isinstance(hint, type) or any(hasattr(hint, mark) for mark in marks) or is_old_pydantic(hint)
 
 
 def _aliases(alias: Any) -> list[str]:
