@@ -4,8 +4,9 @@ import dev.pluginrunner.v1.Resources;
 import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Consumer;
 
-/** How an action is run, or submitted as a job. */
+/** How an action is run, submitted as a job, or its params validated. */
 public final class ActionOptions {
     private final Builder given;
 
@@ -58,6 +59,10 @@ public final class ActionOptions {
         return given.resources;
     }
 
+    Consumer<? super Violation> onWarning() {
+        return given.onWarning;
+    }
+
     /** Builds {@link ActionOptions}. */
     public static final class Builder {
         private Mode mode = Mode.LOCAL;
@@ -68,6 +73,7 @@ public final class ActionOptions {
         private Map<String, String> labels = Map.of();
         private Duration timeout;
         private Resources resources;
+        private Consumer<? super Violation> onWarning = warning -> {};
 
         private Builder() {}
 
@@ -80,6 +86,7 @@ public final class ActionOptions {
             labels = other.labels;
             timeout = other.timeout;
             resources = other.resources;
+            onWarning = other.onWarning;
         }
 
         /**
@@ -167,6 +174,18 @@ public final class ActionOptions {
          */
         public Builder resources(Resources resources) {
             this.resources = resources;
+            return this;
+        }
+
+        /**
+         * Told of what the action does not use of its params, for example of a name that its model does not know, before the
+         * call ends.
+         *
+         * @param consumer takes one such fault after the other; it is no failure
+         * @return this
+         */
+        public Builder onWarning(Consumer<? super Violation> consumer) {
+            onWarning = consumer;
             return this;
         }
 

@@ -10,15 +10,15 @@ import java.util.function.Predicate;
 final class Answer<P> extends ClientCall.Listener<P> {
     private final CompletableFuture<P> outcome = new CompletableFuture<>();
     private final ClientCall<?, P> call;
-    private final String address;
+    private final Peer peer;
     private final boolean more;
     private final Predicate<P> wanted;
     private P answer;
 
     /** The call ends with the message where more would follow. */
-    Answer(ClientCall<?, P> call, String address, boolean more, Predicate<P> wanted) {
+    Answer(ClientCall<?, P> call, Peer peer, boolean more, Predicate<P> wanted) {
         this.call = call;
-        this.address = address;
+        this.peer = peer;
         this.more = more;
         this.wanted = wanted;
     }
@@ -29,6 +29,7 @@ final class Answer<P> extends ClientCall.Listener<P> {
 
     @Override
     public void onMessage(P message) {
+        peer.heard();
         if (wanted.test(message)) answer = message;
         if (more && answer != null) outcome.complete(answer);
         else call.request(1);
@@ -37,7 +38,9 @@ final class Answer<P> extends ClientCall.Listener<P> {
     @Override
     public void onClose(Status status, Metadata trailers) {
         if (outcome.isDone()) return;
-        if (!status.isOk()) outcome.completeExceptionally(CallFailure.of(status, trailers, address));
+        Runnable fail = () -> outcome.completeExceptionally(peer.failure(status, trailers));
+        if (!status.isOk() && peer.isUnclear(status)) CompletableFuture.runAsync(fail);
+        else if (!status.isOk()) fail.run();
         else if (answer == null) outcome.completeExceptionally(Failure.cut("The call ended without an answer."));
         else outcome.complete(answer);
     }

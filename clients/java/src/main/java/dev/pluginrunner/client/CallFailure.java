@@ -7,6 +7,7 @@ import com.google.rpc.BadRequest;
 import com.google.rpc.DebugInfo;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
+import dev.pluginrunner.v1.JobError;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -29,14 +30,17 @@ final class CallFailure {
         List<Any> details = detailsOf(cause);
         return find(details, ErrorInfo.class)
                 .filter(info -> info.getDomain().equals(DOMAIN))
-                .map(info -> fromService(status, info, details, cause))
-                .orElseGet(() -> fromTransport(status, address, cause))
+                .map(info -> fromService(status, info, details))
+                .orElseGet(() -> TransportFailure.of(status, address, cause))
                 .exception();
     }
 
-    private static Failure fromService(Status status, ErrorInfo info, List<Any> details, Throwable cause) {
+    private static Failure fromService(Status status, ErrorInfo info, List<Any> details) {
         Map<String, String> metadata = new HashMap<>(info.getMetadataMap());
         String exceptionType = metadata.remove("exception_type");
+        String stack = find(details, DebugInfo.class)
+                .map(debug -> String.join("\n", debug.getStackEntriesList()))
+                .orElse("");
         return new Failure(
                 info.getReason(),
                 messageOf(status),
@@ -44,38 +48,14 @@ final class CallFailure {
                 metadata,
                 find(details, BadRequest.class).map(CallFailure::violations).orElse(List.of()),
                 exceptionType == null ? "" : exceptionType,
-                find(details, DebugInfo.class)
-                        .map(debug -> String.join("\n", debug.getStackEntriesList()))
-                        .orElse(""),
+                stack,
                 find(details, RetryInfo.class).map(CallFailure::retryAfter).orElse(null),
-                cause);
+                find(details, JobError.class).map(JobFailure::partialResult).orElse(null),
+                Failure.Again.MAYBE,
+                JobFailure.stackAsCause(stack));
     }
 
-    /** A status that the service did not send: the connection, a proxy or this client's own gRPC did. */
-    private static Failure fromTransport(Status status, String address, Throwable cause) {
-        String reason =
-                switch (status.getCode()) {
-                    case UNAVAILABLE, CANCELLED, UNKNOWN, INTERNAL -> "UNAVAILABLE";
-                    case DEADLINE_EXCEEDED -> "DEADLINE";
-                    case UNAUTHENTICATED -> "UNAUTHENTICATED";
-                    case PERMISSION_DENIED -> "FORBIDDEN";
-                    default -> "INTERNAL";
-                };
-        String what = reason.equals("UNAVAILABLE") ? "No answer from " : "The call failed at ";
-        String why = status.getCause() == null ? "" : " (" + status.getCause().getMessage() + ")";
-        return new Failure(
-                reason,
-                what + address + ": " + messageOf(status) + why,
-                status.getCode(),
-                Map.of("address", address, "status", status.getCode().name()),
-                List.of(),
-                "",
-                "",
-                null,
-                cause);
-    }
-
-    private static String messageOf(Status status) {
+    static String messageOf(Status status) {
         return status.getDescription() == null ? status.getCode().name() : status.getDescription();
     }
 

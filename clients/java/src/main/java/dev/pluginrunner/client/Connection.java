@@ -5,17 +5,20 @@ import io.grpc.ChannelCredentials;
 import io.grpc.ClientCall;
 import io.grpc.ConnectivityState;
 import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /** A connection to a service, whose calls fail with a {@link PluginRunnerException}. */
 final class Connection implements AutoCloseable {
-    private static final int MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+    static final int MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
     private static final Metadata.Key<String> AUTHORIZATION =
             Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
@@ -23,21 +26,27 @@ final class Connection implements AutoCloseable {
     private static final Duration LONGEST_DEADLINE = Duration.ofDays(24);
 
     private final String address;
+    private final Peer peer;
     private final String token;
+    private final Duration connectTimeout;
     private final ManagedChannel channel;
     private volatile boolean closed;
 
-    Connection(String address, String token, ChannelCredentials credentials) {
-        this.address = address;
+    Connection(Address address, String token, ChannelCredentials credentials, Duration connectTimeout) {
+        this.address = address.target();
+        peer = new Peer(address, !(credentials instanceof InsecureChannelCredentials));
         this.token = token;
-        channel = Grpc.newChannelBuilder(address, credentials)
+        this.connectTimeout = connectTimeout;
+        ManagedChannelBuilder<?> builder = Grpc.newChannelBuilder(this.address, credentials)
                 .maxInboundMessageSize(MAX_MESSAGE_BYTES)
                 .keepAliveTime(20, TimeUnit.SECONDS)
                 .keepAliveTimeout(20, TimeUnit.SECONDS)
                 .keepAliveWithoutCalls(true)
                 // Calls are repeated by this client: it knows what is safe to repeat.
-                .disableRetry()
-                .build();
+                .disableRetry();
+        // No proxy knows this machine better than this machine.
+        if (address.loopback()) builder.proxyDetector(server -> null);
+        channel = builder.build();
     }
 
     String address() {
@@ -60,9 +69,15 @@ final class Connection implements AutoCloseable {
     /** Opens a stream, whose messages are taken one by one. */
     <Q, P> MessageStream<P> stream(MethodDescriptor<Q, P> method, Q request) {
         ClientCall<Q, P> call = newCall(method, CallOptions.DEFAULT);
-        MessageStream<P> stream = new MessageStream<>(call, address);
+        MessageStream<P> stream = new MessageStream<>(call, peer);
         start(call, stream, request);
+        whenSilent(stream::fail);
         return stream;
+    }
+
+    /** Leaves a connection that is in doubt: the next call makes another. Calls that are under way keep theirs. */
+    void renew() {
+        channel.enterIdle();
     }
 
     @Override
@@ -74,9 +89,10 @@ final class Connection implements AutoCloseable {
     private <Q, P> CompletableFuture<P> answer(
             MethodDescriptor<Q, P> method, Q request, CallOptions options, Predicate<P> wanted) {
         ClientCall<Q, P> call = newCall(method, options);
-        Answer<P> answer = new Answer<>(call, address, !method.getType().serverSendsOneMessage(), wanted);
+        Answer<P> answer = new Answer<>(call, peer, !method.getType().serverSendsOneMessage(), wanted);
         start(call, answer, request);
         call.request(1);
+        whenSilent(answer.outcome()::completeExceptionally);
         // Not before: a call that has failed may be cancelled, but then takes no request.
         answer.outcome().whenComplete((message, error) -> call.cancel("The answer is no longer awaited.", null));
         return answer.outcome();
@@ -87,6 +103,17 @@ final class Connection implements AutoCloseable {
         // The channel would fail calls for up to two minutes after it found nobody; these calls are a new try each.
         if (channel.getState(false) == ConnectivityState.TRANSIENT_FAILURE) channel.enterIdle();
         return channel.newCall(method, options);
+    }
+
+    /** Tells of a connection that is not there in time: gRPC itself waits long for a host that takes it and says nothing. */
+    private void whenSilent(Consumer<PluginRunnerException> tell) {
+        if (channel.getState(false) == ConnectivityState.READY) return;
+        CompletableFuture.delayedExecutor(connectTimeout.toMillis(), TimeUnit.MILLISECONDS)
+                .execute(() -> {
+                    if (channel.getState(false) == ConnectivityState.CONNECTING) {
+                        tell.accept(TransportFailure.silent(address, connectTimeout));
+                    }
+                });
     }
 
     private <Q, P> void start(ClientCall<Q, P> call, ClientCall.Listener<P> listener, Q request) {

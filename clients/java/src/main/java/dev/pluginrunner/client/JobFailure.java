@@ -10,7 +10,8 @@ import java.util.Map;
 final class JobFailure {
     private JobFailure() {}
 
-    static PluginRunnerException of(String jobId, JobError error) {
+    static PluginRunnerException of(String jobId, JobError raw) {
+        JobError error = NonFinite.restore(raw);
         Map<String, String> metadata = new HashMap<>(error.getMetadataMap());
         metadata.putIfAbsent("job_id", jobId);
         metadata.remove("exception_type");
@@ -23,8 +24,21 @@ final class JobFailure {
                         error.getExceptionType(),
                         error.getStack(),
                         null,
-                        null)
+                        partialResult(error),
+                        Failure.Again.NEVER,
+                        stackAsCause(error.getStack()))
                 .exception();
+    }
+
+    /** What can be carried of a result that is invalid; null for nothing. */
+    static Object partialResult(JobError error) {
+        return error.hasPartialResult()
+                ? Json.fromValue(NonFinite.restore(error).getPartialResult())
+                : null;
+    }
+
+    static Throwable stackAsCause(String stack) {
+        return stack.isEmpty() ? null : new PluginStack(stack);
     }
 
     static List<Violation> violations(List<dev.pluginrunner.v1.FieldViolation> violations) {

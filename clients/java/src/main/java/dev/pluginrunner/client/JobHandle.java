@@ -4,14 +4,14 @@ import dev.pluginrunner.v1.Job;
 import dev.pluginrunner.v1.JobEvent;
 import java.util.concurrent.CompletableFuture;
 
-/** A job that was submitted. It goes on whatever becomes of this object. */
+/** One job. It goes on whatever becomes of this object. */
 public final class JobHandle {
     private final PluginRunnerClient client;
-    private final Job snapshot;
+    private final String id;
 
-    JobHandle(PluginRunnerClient client, Job snapshot) {
+    JobHandle(PluginRunnerClient client, String id) {
         this.client = client;
-        this.snapshot = snapshot;
+        this.id = id;
     }
 
     /**
@@ -20,16 +20,16 @@ public final class JobHandle {
      * @return the id that was given, or made
      */
     public String id() {
-        return snapshot.getJobId();
+        return id;
     }
 
     /**
-     * The job as it was when it was submitted.
+     * Asks for the job.
      *
-     * @return the job
+     * @return the job as it is, its params and result included
      */
-    public Job snapshot() {
-        return snapshot;
+    public Job get() {
+        return client.get(id);
     }
 
     /**
@@ -67,5 +67,10 @@ public final class JobHandle {
      */
     public Job cancel() {
         return client.cancel(id());
+    }
+
+    /** Deletes the record, the events and the files of the job, which has to have ended. */
+    public void delete() {
+        client.delete(id());
     }
 }

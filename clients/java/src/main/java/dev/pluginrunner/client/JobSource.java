@@ -52,6 +52,11 @@ final class JobSource implements Source<JobUpdate>, ResumingStream.Protocol<Watc
     }
 
     @Override
+    public void silent() {
+        connection.renew();
+    }
+
+    @Override
     public boolean finished() {
         return newest != null && isFinal(newest.getState()) && last >= newest.getLastSequence();
     }
@@ -83,13 +88,13 @@ final class JobSource implements Source<JobUpdate>, ResumingStream.Protocol<Watc
 
     private void take(WatchJobResponse message) {
         if (message.hasSnapshot()) {
-            if (newest == null) waiting.add(new JobUpdate.Snapshot(message.getSnapshot()));
+            if (newest == null) waiting.add(new JobUpdate.Snapshot(NonFinite.restore(message.getSnapshot())));
             newest = message.getSnapshot();
         }
         for (JobEvent event : message.getEvents().getEventsList()) {
             if (event.getSequence() <= last) continue;
             last = event.getSequence();
-            waiting.add(new JobUpdate.Event(event));
+            waiting.add(new JobUpdate.Event(NonFinite.restore(event)));
             ended |= event.hasResult() || event.hasError();
         }
     }

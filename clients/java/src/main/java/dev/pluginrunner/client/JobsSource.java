@@ -42,6 +42,11 @@ final class JobsSource implements Source<JobsUpdate>, ResumingStream.Protocol<Wa
     }
 
     @Override
+    public void silent() {
+        connection.renew();
+    }
+
+    @Override
     public boolean finished() {
         return false;
     }
@@ -61,7 +66,7 @@ final class JobsSource implements Source<JobsUpdate>, ResumingStream.Protocol<Wa
             case SNAPSHOT -> {
                 known.add(message.getSnapshot().getJobId());
                 unconfirmed.remove(message.getSnapshot().getJobId());
-                waiting.add(new JobsUpdate.Snapshot(message.getSnapshot()));
+                waiting.add(new JobsUpdate.Snapshot(NonFinite.restore(message.getSnapshot())));
             }
             case REMOVED_JOB_ID -> remove(message.getRemovedJobId());
             case HEARTBEAT -> {

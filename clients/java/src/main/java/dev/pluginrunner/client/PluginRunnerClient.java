@@ -16,14 +16,15 @@ import dev.pluginrunner.v1.PluginRunnerGrpc;
 import dev.pluginrunner.v1.RunPluginRequest;
 import dev.pluginrunner.v1.SubmitJobRequest;
 import dev.pluginrunner.v1.SubmitJobResponse;
-import dev.pluginrunner.v1.ValidateParamsRequest;
 import dev.pluginrunner.v1.ValidateParamsResponse;
 import io.grpc.MethodDescriptor;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -35,7 +36,7 @@ import java.util.stream.Stream;
  * interrupted. A method named {@code …Async} returns a future that fails with the same exceptions; cancelling the future ends
  * the call. A call that the service has not taken is repeated a few times.
  *
- * <p>Params are a map or a record, and null for none; {@link Json} says what may be in them, and what results are.
+ * <p>Params are a map, a record or a bean, and null for none; {@link Json} says what may be in them, and what results are.
  */
 public final class PluginRunnerClient implements AutoCloseable {
     /** How much longer the call may take than the run, so that the service's own word about the timeout arrives. */
@@ -146,11 +147,17 @@ public final class PluginRunnerClient implements AutoCloseable {
         if (options.mode() == Mode.JOB) {
             return Waiting.map(submitAsync(plugin, action, params, options), JobHandle::id);
         }
-        RunPluginRequest request = Requests.run(plugin, action, params, options);
+        RunPluginRequest request;
+        try {
+            request = Requests.run(plugin, action, params, options);
+        } catch (PluginRunnerException refused) {
+            return CompletableFuture.failedFuture(refused);
+        }
         Duration limit = options.timeout() == null ? null : options.timeout().plus(DEADLINE_GRACE);
-        return Waiting.map(
-                call(PluginRunnerGrpc.getRunPluginMethod(), request, limit),
-                response -> Json.fromValue(response.getResult()));
+        return Waiting.map(call(PluginRunnerGrpc.getRunPluginMethod(), request, limit), response -> {
+            JobFailure.violations(response.getWarningsList()).forEach(options.onWarning());
+            return Json.fromValue(NonFinite.restore(response.getResult(), response.getNonFiniteList()));
+        });
     }
 
     /**
@@ -189,10 +196,28 @@ public final class PluginRunnerClient implements AutoCloseable {
      */
     public CompletableFuture<JobHandle> submitAsync(
             String plugin, String action, Object params, ActionOptions options) {
-        SubmitJobRequest request = Requests.submit(plugin, action, params, options);
+        SubmitJobRequest request;
+        try {
+            request = Requests.submit(plugin, action, params, options);
+        } catch (PluginRunnerException refused) {
+            return CompletableFuture.failedFuture(refused);
+        }
         CompletableFuture<SubmitJobResponse> recorded = Retries.retrying(
                 () -> connection.first(PluginRunnerGrpc.getSubmitJobMethod(), request, SubmitJobResponse::hasSnapshot));
-        return Waiting.map(recorded, response -> new JobHandle(this, response.getSnapshot()));
+        return Waiting.map(recorded, response -> {
+            JobFailure.violations(response.getSnapshot().getWarningsList()).forEach(options.onWarning());
+            return job(response.getSnapshot().getJobId());
+        });
+    }
+
+    /**
+     * The job with an id, whoever submitted it. Asks nothing of the service.
+     *
+     * @param jobId the job
+     * @return its handle
+     */
+    public JobHandle job(String jobId) {
+        return new JobHandle(this, jobId);
     }
 
     /**
@@ -306,7 +331,8 @@ public final class PluginRunnerClient implements AutoCloseable {
      */
     public Job get(String jobId) {
         GetJobRequest request = GetJobRequest.newBuilder().setJobId(jobId).build();
-        return await(PluginRunnerGrpc.getGetJobMethod(), request).getJob();
+        return NonFinite.restore(
+                await(PluginRunnerGrpc.getGetJobMethod(), request).getJob());
     }
 
     /**
@@ -333,7 +359,8 @@ public final class PluginRunnerClient implements AutoCloseable {
             var page = await(
                     PluginRunnerGrpc.getListJobsMethod(),
                     request.setPageToken(token).build());
-            return new Pages.Page<>(page.getJobsList(), page.getNextPageToken());
+            List<Job> jobs = page.getJobsList().stream().map(NonFinite::restore).toList();
+            return new Pages.Page<>(jobs, page.getNextPageToken());
         });
     }
 
@@ -345,7 +372,8 @@ public final class PluginRunnerClient implements AutoCloseable {
      */
     public Job cancel(String jobId) {
         CancelJobRequest request = CancelJobRequest.newBuilder().setJobId(jobId).build();
-        return await(PluginRunnerGrpc.getCancelJobMethod(), request).getJob();
+        return NonFinite.restore(
+                await(PluginRunnerGrpc.getCancelJobMethod(), request).getJob());
     }
 
     /**
@@ -355,7 +383,16 @@ public final class PluginRunnerClient implements AutoCloseable {
      */
     public void delete(String jobId) {
         DeleteJobRequest request = DeleteJobRequest.newBuilder().setJobId(jobId).build();
-        await(PluginRunnerGrpc.getDeleteJobMethod(), request);
+        AtomicInteger tries = new AtomicInteger();
+        try {
+            Waiting.await(Retries.retrying(() -> {
+                tries.incrementAndGet();
+                return connection.unary(PluginRunnerGrpc.getDeleteJobMethod(), request, null);
+            }));
+        } catch (PluginRunnerException failure) {
+            // An earlier try may have done it, and its answer was lost.
+            if (!failure.reason().equals(Reason.JOB_NOT_FOUND) || tries.get() == 1) throw failure;
+        }
     }
 
     /**
@@ -393,7 +430,7 @@ public final class PluginRunnerClient implements AutoCloseable {
      * @return the verdict; violations are no failure here
      */
     public Validation validate(String plugin, String action, Object params) {
-        return validate(plugin, action, params, "");
+        return validate(plugin, action, params, DEFAULTS);
     }
 
     /**
@@ -402,21 +439,17 @@ public final class PluginRunnerClient implements AutoCloseable {
      * @param plugin its code, or a path on the server
      * @param action its name
      * @param params a map or a record
-     * @param entrypoint names the code and skips discovery
+     * @param options how it would be run: of them, the entry point and the environment count
      * @return the verdict; violations are no failure here
      */
-    public Validation validate(String plugin, String action, Object params, String entrypoint) {
-        ValidateParamsRequest request = ValidateParamsRequest.newBuilder()
-                .setPlugin(plugin)
-                .setAction(action)
-                .setParams(Json.toStruct(params))
-                .setEntrypoint(entrypoint)
-                .build();
-        ValidateParamsResponse verdict = await(PluginRunnerGrpc.getValidateParamsMethod(), request);
+    public Validation validate(String plugin, String action, Object params, ActionOptions options) {
+        ValidateParamsResponse verdict =
+                await(PluginRunnerGrpc.getValidateParamsMethod(), Requests.validate(plugin, action, params, options));
         return new Validation(
                 verdict.getValid(),
                 JobFailure.violations(verdict.getViolationsList()),
-                Json.fromStruct(verdict.getParams()));
+                Json.fromStruct(NonFinite.restore(verdict.getParams(), verdict.getNonFiniteList())),
+                JobFailure.violations(verdict.getWarningsList()));
     }
 
     /**

@@ -1,10 +1,5 @@
 package dev.pluginrunner.client;
 
-import io.grpc.ChannelCredentials;
-import io.grpc.InsecureChannelCredentials;
-import io.grpc.TlsChannelCredentials;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 
@@ -16,6 +11,7 @@ public final class PluginRunnerClientBuilder {
     private Path authorities;
     private Path certificate;
     private Path key;
+    private Duration connectTimeout = Duration.ofSeconds(20);
     private Duration heartbeatTimeout = Duration.ofSeconds(30);
     private Duration retryFor = Duration.ofMinutes(10);
 
@@ -24,8 +20,8 @@ public final class PluginRunnerClientBuilder {
     /**
      * Where the service is.
      *
-     * @param address {@code host:port} or another name of gRPC's; default: {@code PLUGIN_RUNNER_ADDRESS}, then
-     *     {@code 127.0.0.1:50151}
+     * @param address {@code host:port}, {@code host} for the port 50151, or a name that gRPC resolves, such as {@code
+     *     dns:///runner:50151}; default: {@code PLUGIN_RUNNER_ADDRESS}, then {@code 127.0.0.1:50151}
      * @return this
      */
     public PluginRunnerClientBuilder address(String address) {
@@ -79,7 +75,18 @@ public final class PluginRunnerClientBuilder {
     }
 
     /**
-     * A watch that hears nothing for so long is opened again.
+     * How long a host may be silent that is to take a connection.
+     *
+     * @param timeout default: 20 seconds
+     * @return this
+     */
+    public PluginRunnerClientBuilder connectTimeout(Duration timeout) {
+        connectTimeout = timeout;
+        return this;
+    }
+
+    /**
+     * A watch that hears nothing for so long is opened again, on a new connection.
      *
      * @param timeout default: 30 seconds, three heartbeats
      * @return this
@@ -104,26 +111,16 @@ public final class PluginRunnerClientBuilder {
      * Builds the client. The connection is made by the first call.
      *
      * @return a client to close
-     * @throws UncheckedIOException when a file of TLS cannot be read
-     * @throws IllegalArgumentException when a header cannot carry the token, with the line break of its file for example
+     * @throws ValidationException when the address is none, a file of TLS cannot be used, or a header cannot carry the token,
+     *     with the line break of its file for example
      */
     public PluginRunnerClient build() {
         if (!token.chars().allMatch(character -> character >= ' ' && character <= '~')) {
-            throw new IllegalArgumentException("The token has characters that a header cannot carry.");
+            throw Failure.request("/token", "has characters that a header cannot carry");
         }
-        String target = address.isEmpty() ? "127.0.0.1:50151" : address;
-        return new PluginRunnerClient(new Connection(target, token, credentials()), heartbeatTimeout, retryFor);
-    }
-
-    private ChannelCredentials credentials() {
-        if (!tls) return InsecureChannelCredentials.create();
-        TlsChannelCredentials.Builder credentials = TlsChannelCredentials.newBuilder();
-        try {
-            if (authorities != null) credentials.trustManager(authorities.toFile());
-            if (certificate != null) credentials.keyManager(certificate.toFile(), key.toFile());
-        } catch (IOException error) {
-            throw new UncheckedIOException(error);
-        }
-        return credentials.build();
+        Address target = Address.of(address);
+        var credentials = new Credentials(tls, authorities, certificate, key).read();
+        Connection connection = new Connection(target, token, credentials, connectTimeout);
+        return new PluginRunnerClient(connection, heartbeatTimeout, retryFor);
     }
 }

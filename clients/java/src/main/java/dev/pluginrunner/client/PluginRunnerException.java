@@ -6,8 +6,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** What went wrong with a call or a job: see the three classes that extend this one. */
-@SuppressWarnings("serial") // The map and the list are the JDK's immutable ones, which are serializable.
+/**
+ * What went wrong with a call or a job: see the three classes that extend this one. A trace that is printed has the reason, the
+ * message, the caller's stack, and, as the cause, the plugin's.
+ */
+@SuppressWarnings("serial") // The map, the list and the result are of the JDK's own classes, which are serializable.
 public abstract sealed class PluginRunnerException extends RuntimeException
         permits ActionNotFoundException, ValidationException, PluginExecutionException {
     private static final long serialVersionUID = 1L;
@@ -19,6 +22,8 @@ public abstract sealed class PluginRunnerException extends RuntimeException
     private final String exceptionType;
     private final String pluginStack;
     private final Duration retryAfter;
+    private final Object partialResult;
+    private final Failure.Again again;
 
     PluginRunnerException(Failure failure) {
         super(failure.message(), failure.cause());
@@ -29,13 +34,25 @@ public abstract sealed class PluginRunnerException extends RuntimeException
         exceptionType = failure.exceptionType();
         pluginStack = failure.pluginStack();
         retryAfter = failure.retryAfter();
+        partialResult = failure.partialResult();
+        again = failure.again();
+    }
+
+    /**
+     * The class, the reason and the message.
+     *
+     * @return one line, as the message is one
+     */
+    @Override
+    public String toString() {
+        return getClass().getName() + ": " + reason + ": " + getMessage();
     }
 
     /**
      * The stable word for what went wrong.
      *
      * @return a reason of the service, for example {@code ACTION_FAILED}, one that is newer than this client, or
-     *     {@code UNAVAILABLE} where no service answered
+     *     {@code UNAVAILABLE} where no service answered: see {@link Reason}
      */
     public String reason() {
         return reason;
@@ -93,5 +110,19 @@ public abstract sealed class PluginRunnerException extends RuntimeException
      */
     public Optional<Duration> retryAfter() {
         return Optional.ofNullable(retryAfter);
+    }
+
+    /**
+     * What can be carried of the action's return value when the reason is {@code RESULT_INVALID}; null stands where something
+     * cannot.
+     *
+     * @return the value as {@link Json} says; empty when nothing of it can be carried, and for other reasons
+     */
+    public Optional<Object> partialResult() {
+        return Optional.ofNullable(partialResult);
+    }
+
+    Failure.Again again() {
+        return again;
     }
 }

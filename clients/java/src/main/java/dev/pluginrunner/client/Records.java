@@ -25,6 +25,8 @@ final class Records {
             Long.class, Records::wholeOf,
             double.class, Number::doubleValue,
             Double.class, Number::doubleValue,
+            float.class, Number::floatValue,
+            Float.class, Number::floatValue,
             Number.class, number -> number);
 
     private Records() {}
@@ -54,7 +56,14 @@ final class Records {
         if (value instanceof Map<?, ?> members && wanted.isRecord()) return newRecord(members, wanted);
         if (value instanceof String name && wanted.isEnum()) return constant(name, wanted);
         if (wanted.isInstance(value)) return value;
-        throw new IllegalArgumentException(value + " is no " + wanted.getSimpleName() + ".");
+        if (value instanceof String text) {
+            return Texts.parse(text, wanted).orElseThrow(() -> new IllegalArgumentException(text + noSuch(wanted)));
+        }
+        throw new IllegalArgumentException(value + noSuch(wanted));
+    }
+
+    private static String noSuch(Class<?> wanted) {
+        return " is no " + wanted.getSimpleName() + ".";
     }
 
     private static Object asGeneric(Object value, ParameterizedType type) {

@@ -1,5 +1,6 @@
 package dev.pluginrunner.client;
 
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
@@ -11,6 +12,9 @@ final class ResumingStream<P> implements AutoCloseable {
     interface Protocol<P> {
         /** Opens the stream where it was. */
         MessageStream<P> open();
+
+        /** Nothing came for too long, so that the connection itself is in doubt. */
+        void silent();
 
         /** Whether the end of the stream is right. */
         boolean finished();
@@ -49,7 +53,7 @@ final class ResumingStream<P> implements AutoCloseable {
                 if (message != null || protocol.finished()) return message;
                 cause = Failure.cut("The stream ended early.");
             } catch (PluginRunnerException failure) {
-                if (!CUT_REASONS.contains(failure.reason())) throw failure;
+                if (!isCut(failure)) throw failure;
                 cause = failure;
             }
             pauseOrGiveUp(cause);
@@ -62,12 +66,28 @@ final class ResumingStream<P> implements AutoCloseable {
         endStream();
     }
 
+    private boolean isCut(PluginRunnerException failure) {
+        boolean again =
+                switch (failure.again()) {
+                    case MAYBE -> true;
+                    case WHEN_LOST -> answered;
+                    case NEVER -> false;
+                };
+        return again && CUT_REASONS.contains(failure.reason());
+    }
+
     private P receive() throws InterruptedException {
         MessageStream<P> current = stream;
         if (current == null) current = stream = protocol.open();
         checkOpen();
-        P message = current.next(options.silence());
-        if (message == null) return null;
+        Optional<P> next = current.next(options.silence());
+        if (next == null) {
+            protocol.silent();
+            throw Failure.cut(
+                    "Nothing came from the server for " + options.silence().toMillis() / 1000.0 + " s.");
+        }
+        if (next.isEmpty()) return null;
+        P message = next.get();
         answered = true;
         lost = false;
         protocol.check(message);

@@ -55,7 +55,7 @@ final class Retries {
     }
 
     private static boolean isUnavailable(PluginRunnerException failure) {
-        return failure.code() == Status.Code.UNAVAILABLE;
+        return failure.code() == Status.Code.UNAVAILABLE && failure.again() == Failure.Again.MAYBE;
     }
 
     private static Executor after(Duration delay) {

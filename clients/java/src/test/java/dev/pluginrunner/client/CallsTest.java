@@ -89,8 +89,7 @@ class CallsTest {
     @DisplayName("cannot be made with a token that no header can carry, which is not said")
     void token() {
         PluginRunnerClientBuilder builder = PluginRunnerClient.builder().token("s3cret\n");
-        String message =
-                assertThrows(IllegalArgumentException.class, builder::build).getMessage();
+        String message = assertThrows(ValidationException.class, builder::build).getMessage();
         assertTrue(!message.contains("s3cret"));
     }
 
@@ -181,13 +180,12 @@ class CallsTest {
     void closed() throws Exception {
         ScriptedService service = new ScriptedService(new PluginRunnerImplBase() {});
         service.close();
-        PluginRunnerException error = assertThrows(
-                PluginExecutionException.class, () -> service.client().run("any", "any"));
-        assertEquals("INTERNAL", error.reason());
+        PluginRunnerException error =
+                assertThrows(ValidationException.class, () -> service.client().run("any", "any"));
+        assertEquals("/client", error.violations().get(0).field());
         assertEquals(Waiting.class.getName(), error.getStackTrace()[0].getClassName());
         assertThrows(
-                PluginExecutionException.class,
-                () -> service.client().watch("any").hasNext());
+                ValidationException.class, () -> service.client().watch("any").hasNext());
     }
 
     @Test
