@@ -3,6 +3,7 @@ import { isObject } from "./util/is-object.ts";
 import { maxMessageLevels } from "./util/json.ts";
 import { type Carried, usablePointers } from "./util/non-finite.ts";
 import { isPlainJson } from "./util/plain-json.ts";
+import { wellFormed } from "./util/shown-text.ts";
 
 /** Every way in which this service says no, as documented in docs/errors.md. Reasons are added, never renamed. */
 export const reasons = [
@@ -136,9 +137,10 @@ function readViolation(value: unknown): Violation {
 /** Keeps both ends: a stack says most there. */
 function text(value: unknown): string {
   if (typeof value !== "string") return "";
-  if (value.length <= maxTextLength) return value;
+  const whole = wellFormed(value);
+  if (whole.length <= maxTextLength) return whole;
   const half = maxTextLength / 2;
-  return `${value.slice(0, half)}… [+${value.length - maxTextLength} characters] …${value.slice(-half)}`;
+  return `${whole.slice(0, half)}… [+${whole.length - maxTextLength} characters] …${whole.slice(-half)}`.toWellFormed();
 }
 
 /** Turns what a worker wrote into the error that it means. */

@@ -2,6 +2,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Metadata, type status } from "@grpc/grpc-js";
 import { type Status, StatusSchema } from "../../gen/ts/google/rpc/status_pb.ts";
 import type { PluginRunnerError } from "../errors.ts";
+import { wellFormed } from "../util/shown-text.ts";
 import { toStatus } from "./status.ts";
 
 /** Where a status carries its details: https://grpc.io/docs/guides/error/#richer-error-model. */
@@ -37,13 +38,14 @@ export function fromCallMetadata(metadata: Metadata): Status | undefined {
 }
 
 /** Cuts a text so that it has at most `length` characters once grpc-js has escaped it. */
-function cutEscaped(text: string, length: number): string {
+function cutEscaped(given: string, length: number): string {
+  const text = wellFormed(given);
   let kept = "";
   let escaped = 0;
-  for (const character of text.toWellFormed()) {
+  for (const character of text) {
     escaped += encodeURI(character).length;
     if (escaped > length) return `${kept}…`;
     kept += character;
   }
-  return text.toWellFormed();
+  return text;
 }

@@ -10,6 +10,7 @@ import {
 import { type Status, StatusSchema } from "../../gen/ts/google/rpc/status_pb.ts";
 import { JobErrorSchema } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { PluginRunnerError, type Reason, type Violation } from "../errors.ts";
+import { wellFormed } from "../util/shown-text.ts";
 
 /** `domain` of every `google.rpc.ErrorInfo` of this service. */
 export const errorDomain = "pluginrunner.v1.PluginRunner";
@@ -144,9 +145,10 @@ function pack<Desc extends DescMessage>(desc: Desc, init: MessageInitShape<Desc>
   return anyPack(desc, create(desc, init));
 }
 
-/** Half a surrogate pair, which a cut or the text itself may leave, cannot be encoded. */
-function cut(text: string, length: number): string {
-  return (text.length <= length ? text : `${text.slice(0, length - 1)}…`).toWellFormed();
+/** Half a surrogate pair cannot be encoded: one of the text itself is shown, one that the cut leaves is not. */
+function cut(given: string, length: number): string {
+  const text = wellFormed(given);
+  return text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`;
 }
 
 /** The text of a JSON list stays one: it loses its last items instead. */
@@ -167,8 +169,9 @@ function readList(text: string): unknown[] {
 }
 
 /** The innermost call stands last in Python's stacks and first in JavaScript's; the ends say most, so keep both. */
-function keepEnd(text: string, length: number): string {
-  if (text.length <= length) return text.toWellFormed();
+function keepEnd(given: string, length: number): string {
+  const text = wellFormed(given);
+  if (text.length <= length) return text;
   const half = Math.floor(length / 2);
   return `${text.slice(0, half)}\n…\n${text.slice(-half)}`.toWellFormed();
 }

@@ -120,3 +120,12 @@ test("the list of places stays a list when it is too long for a status", () => {
   assert.ok(told.length <= 1024);
   assert.equal(JSON.parse(told)[0], "/a/long/way/to/the/place/0");
 });
+
+test("half a surrogate pair is shown in a message, its metadata and the plugin's stack, as in events", () => {
+  const details = { metadata: { file: "a\udcff.txt" }, pluginStack: "Error: a\ud800", exceptionType: "Error" };
+  const { code, details: message, metadata } = toCallStatus(new PluginRunnerError("ACTION_FAILED", "a\ud800", details));
+  const told = fromCallMetadata(metadata) ?? assert.fail();
+  assert.deepEqual([code, message, told.message], [status.UNKNOWN, "a\\ud800", "a\\ud800"]);
+  assert.equal(findDetail(told, ErrorInfoSchema)?.metadata.file, "a\\udcff.txt");
+  assert.deepEqual(findDetail(told, DebugInfoSchema)?.stackEntries, ["Error: a\\ud800"]);
+});
