@@ -52,6 +52,10 @@ class ProcessState:
         self._mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
         self._locale = _locale.setlocale(_locale.LC_ALL, None)
         self._recursion = sys.getrecursionlimit()
+        self._umask = os.umask(0o077)  # the system tells it only to whoever sets it
+        os.umask(self._umask)
+        self._path = list(sys.path)
+        self._excepthook = sys.excepthook
         self._filters = list(warnings.filters)
         level, disabled, handlers = _logging()
         self._logging = (level, disabled, list(handlers))
@@ -69,6 +73,10 @@ class ProcessState:
             _locale.setlocale(_locale.LC_ALL, self._locale)
         if sys.getrecursionlimit() != self._recursion:
             sys.setrecursionlimit(self._recursion)
+        os.umask(self._umask)
+        if sys.path != self._path:
+            sys.path[:] = self._path
+        sys.excepthook = self._excepthook
         if warnings.filters != self._filters:
             _put_back_filters(self._filters)
         if self._logging != _logging():

@@ -1,11 +1,14 @@
 /** What runs may change of their process, put back so that every call of a worker starts as the first. */
 export class ProcessState {
   readonly #cwd = process.cwd();
+  /** Node tells it without a change only in a way that it calls unsafe. */
+  readonly #umask = process.umask(0o077);
   readonly #env: NodeJS.ProcessEnv;
   /** The variables that were changed, with what they were before. */
   readonly #before = new Map<string, string | undefined>();
 
   constructor() {
+    process.umask(this.#umask);
     const variables = process.env;
     const note = (name: string | symbol) => {
       if (typeof name === "string" && !this.#before.has(name)) this.#before.set(name, variables[name]);
@@ -41,6 +44,7 @@ export class ProcessState {
   putBack(): void {
     process.env = this.#env;
     if (this.#before.size > 0) this.#putBackVariables();
+    process.umask(this.#umask);
     if (process.cwd() !== this.#cwd) process.chdir(this.#cwd);
   }
 

@@ -136,6 +136,7 @@ test("every call starts as the first", async () => {
       cwd: behaviour.root,
       variables: ["given", "stays", null],
       zone: "UTC",
+      isPrivate: false,
     });
     const again = await worker.run("look");
     assert.deepEqual(again.ok && again.value, first.value);

@@ -33,6 +33,9 @@ def change_all():
     signal.setitimer(signal.ITIMER_REAL, 60)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     sys.setrecursionlimit(5000)
+    os.umask(0o077)
+    sys.path.insert(0, "/leak")
+    sys.excepthook = print
 
 
 @action
@@ -50,7 +53,16 @@ def look():
         "alarm": signal.getitimer(signal.ITIMER_REAL)[0],
         "blocked": len(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
         "recursion": sys.getrecursionlimit(),
+        "umask": oct(_umask()),
+        "path": "/leak" in sys.path,
+        "excepthook": sys.excepthook is sys.__excepthook__,
     }
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @action
