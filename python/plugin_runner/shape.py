@@ -90,9 +90,10 @@ class Noted(Shape):
 class WholeOrNamed(Shape):
     """A model that takes all params: directly, or as one param that has its parameter's name."""
 
-    def __init__(self, shape: Shape, name: str, is_known: bool) -> None:
+    def __init__(self, shape: Shape, name: str, is_known: bool, default: Any) -> None:
         self._shape = shape
         self._name = name
+        self._default = default  # what the action gets when nothing is given, as when it is called without arguments
         self._is_known = is_known  # the model has a field of that name: nothing else is meant by it
 
     def schema(self, definitions: Definitions) -> dict[str, Any]:
@@ -100,6 +101,8 @@ class WholeOrNamed(Shape):
 
     def convert(self, value: Any, path: Path, faults: Faults) -> Any:
         name = self._name
+        if self._default is not None and value == {}:
+            return self._default
         if not self._is_named(value):
             return self._shape.convert(value, path, faults)
         if len(value) > 1:
@@ -110,6 +113,10 @@ class WholeOrNamed(Shape):
 
     def shown(self, given: Any, converted: Any, path: Path, faults: Faults) -> Any:
         name = self._name
+        if self._default is not None and given == {}:
+            holder: dict[str, Any] = {}
+            put_default(holder, name, self._default, path, faults)
+            return holder[name] if isinstance(holder[name], dict) else given
         if not self._is_named(given):
             return self._shape.shown(given, converted, path, faults)
         return {name: self._shape.shown(given[name], converted, (path, name), faults)}

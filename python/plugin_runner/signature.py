@@ -52,7 +52,8 @@ def read_signature(function: Callable[..., Any], given_model: Any = None) -> Sig
     if whole is None:
         params: Shape = _by_name(function, rest, hints)
     else:
-        params = _whole(given_model if given_model is not None else hints.get(whole.name, dict), whole.name)
+        default = None if whole.default is whole.empty else whole.default
+        params = _whole(given_model if given_model is not None else hints.get(whole.name, dict), whole.name, default)
     invoke = _invoke(parameters, [one.name for one in contexts], whole)
     return Signature(params, hints.get("return"), invoke, _is_sdk(contexts, hints))
 
@@ -118,13 +119,13 @@ def _takes_all(rest: list[inspect.Parameter], hints: dict[str, Any], given_model
     return only if by_name or given_model is not None or is_record(hint) else None
 
 
-def _whole(hint: Any, name: str) -> Shape:
+def _whole(hint: Any, name: str, default: Any) -> Shape:
     shape = ShapeOf()(hint)
     base = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
     known = known_names(base) if isinstance(base, type) else None
     if known is None:
         return shape
-    return WholeOrNamed(shape, name, known.takes_all or name in known.names)
+    return WholeOrNamed(shape, name, known.takes_all or name in known.names, default)
 
 
 def _is_sdk(contexts: list[inspect.Parameter], hints: dict[str, Any]) -> bool:

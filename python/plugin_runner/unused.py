@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import typing
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Known:
         self.ignores = ignores
         self.takes_all = takes_all
         self.flat = flat
-        """The attributes that hold no models, however long their lists are: nothing is to be found in them."""
+        """The attributes that hold no models, however long their lists are: there is nothing to find in them."""
 
 
 _known: dict[type, Known | None] = {}
@@ -128,8 +129,12 @@ def _pydantic(kind: Any) -> Known:
 
 
 def _holds_models(hint: Any) -> bool:
+    """Whether there is something to compare in a value: a model, or keys that may have become equal."""
     inner = typing.get_args(hint)
     if inner:
+        kind = typing.get_origin(hint)
+        if isinstance(kind, type) and issubclass(kind, Mapping) and inner[0] is not str:
+            return True
         return typing.get_origin(hint) is not typing.Literal and any(_holds_models(each) for each in inner)
     if hint is Any or hint is None or hint is ... or (isinstance(hint, type) and hint.__module__ == "builtins"):
         return False

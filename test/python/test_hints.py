@@ -133,6 +133,15 @@ def test_a_single_model_is_given_directly_or_by_its_name() -> None:
     assert schema(run)["properties"]["n"]["type"] == "integer"
 
 
+def test_a_model_with_a_default_is_that_when_nothing_is_given() -> None:
+    def run(cfg: Options = Options(n=5)) -> int:  # noqa: B008
+        return cfg.n
+
+    assert result(run) == 5
+    assert result(run, n=2) == 2
+    assert loaded(run).validated({}) == {"n": 5}
+
+
 def test_a_model_that_has_a_field_of_its_parameters_name_takes_it_as_that() -> None:
     class Node(BaseModel):
         node: Optional[dict[str, int]] = None
