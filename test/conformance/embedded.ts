@@ -1,6 +1,6 @@
 import { startServer, type TestServer, type TestServerOptions } from "../support/server.ts";
 
-const env = { SERVICE_SECRET: "not for plugins" };
+const env = { SERVICE_SECRET: "not for plugins", PASSED_ON: "for plugins" };
 
 /** A service on the embedded engine, whose local mode keeps plugins out of the service's own process. */
 export function startEmbedded({ args = [], ...options }: TestServerOptions): Promise<TestServer> {

@@ -31,7 +31,7 @@ export type Check = (title: string, body: (engine: Engine) => Promise<void>) => 
 const caseTimeoutMs = 60_000;
 
 /** The options that every engine's service is tested with. */
-const options: readonly string[] = ["--grace", "500ms", "--max-workers", "4"];
+const options: readonly string[] = ["--grace", "500ms", "--max-workers", "4", "--pass-env", "PASSED_ON"];
 
 /**
  * Runs groups of cases over the engine of the services that `start` starts, one for all cases; so many groups at a time.

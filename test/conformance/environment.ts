@@ -43,6 +43,11 @@ export const environment: Group = {
         },
       );
 
+      check(`what the operator passes on is in the context as well ${here}`, async ({ client }) => {
+        const { context } = object(await run(client, mode, plugin, "passed"));
+        assert.equal(context, "for plugins");
+      });
+
       check(`variables of the service are not the plugin's to see ${here}`, async ({ client }) => {
         const names = Object.values(object({ names: await run(client, mode, plugin, "names") })).flat();
         assert.ok(names.includes("PATH"));

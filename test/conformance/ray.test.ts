@@ -35,7 +35,7 @@ conformance(
     const { address, token = "" } = await cluster.promise;
     return startServer({
       ...options,
-      env: { SERVICE_SECRET: "not for plugins", RAY_AUTH_TOKEN: token },
+      env: { SERVICE_SECRET: "not for plugins", PASSED_ON: "for plugins", RAY_AUTH_TOKEN: token },
       args: ["--ray", address, "--local", "worker", ...args],
     });
   },

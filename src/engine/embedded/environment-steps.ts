@@ -54,18 +54,23 @@ async function copyManifests(source: string, folder: string): Promise<boolean> {
   const text = await readFile(join(source, "package.json"), "utf8");
   const manifest: unknown = JSON.parse(text);
   const changed = isObject(manifest) && relocate(manifest, source);
-  await writeFile(join(folder, "package.json"), changed ? JSON.stringify(manifest) : text);
   if (existsSync(join(source, ".npmrc"))) await copyFile(join(source, ".npmrc"), join(folder, ".npmrc"));
   const lock = ["npm-shrinkwrap.json", "package-lock.json"].find((name) => existsSync(join(source, name)));
-  if (lock === undefined || changed) return false; // the lock file names what was changed
-  await copyFile(join(source, lock), join(folder, lock));
-  return true;
+  if (lock !== undefined && !changed) {
+    await writeFile(join(folder, "package.json"), text);
+    await copyFile(join(source, lock), join(folder, lock));
+    return true;
+  }
+  // Without a lock file, which would name what was changed, npm looks up also what it is told to leave out.
+  if (isObject(manifest)) delete manifest.devDependencies;
+  await writeFile(join(folder, "package.json"), JSON.stringify(manifest));
+  return false;
 }
 
 /** Makes relative paths absolute, and leaves out this project's own package: plugins get it from the service. */
 function relocate(manifest: Record<string, unknown>, source: string): boolean {
   let changed = false;
-  for (const key of ["dependencies", "optionalDependencies"]) {
+  for (const key of ["dependencies", "optionalDependencies", "peerDependencies"]) {
     const section = manifest[key];
     if (!isObject(section)) continue;
     if ("plugin-runner" in section) {

@@ -92,12 +92,13 @@ test("what a crash left unfinished is removed", async (t) => {
   assert.deepEqual(readdirSync(dir), ["d1"]);
 });
 
-test("package.json becomes a node_modules folder, with relative file: dependencies", async (t) => {
+test("package.json becomes a node_modules folder, with relative file: and without development dependencies", async (t) => {
   const { environments, folder } = setup(t);
   writeJson(join(folder, "tiny", "package.json"), { name: "tiny", version: "1.0.0", main: "index.js" });
   writeFileSync(join(folder, "tiny", "index.js"), "exports.text = 'hello';\n");
   const file = join(folder, "package.json");
-  writeJson(file, { name: "p", dependencies: { tiny: "file:./tiny", "plugin-runner": "*" } });
+  const devDependencies = { "plugin-runner": "^0.1.0", "no-such-package-at-all": "9" };
+  writeJson(file, { name: "p", dependencies: { tiny: "file:./tiny", "plugin-runner": "*" }, devDependencies });
   const wanted = plugin({ digest: "n1", manager: "npm", file, options: [], wheelsDir: "" });
   const { packages } = await environments.prepare(wanted, () => {}, never);
   assert.equal(readFileSync(join(packages, "tiny", "index.js"), "utf8"), "exports.text = 'hello';\n");
