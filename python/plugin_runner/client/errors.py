@@ -60,7 +60,7 @@ class PluginStack(Exception):
     """The plugin's own stack, as the cause of the error that it made: Python prints it above the caller's."""
 
     def __init__(self, stack: str) -> None:
-        super().__init__(f"\n{stack}")
+        super().__init__("\n" + stack.rstrip("\n"))
 
 
 class RunnerError(Exception):
