@@ -17,6 +17,8 @@ type Client struct {
 	conn      *grpc.ClientConn
 	stub      pluginrunnerv1.PluginRunnerClient
 	closed    atomic.Bool
+	dial      func() (*grpc.ClientConn, error)
+	further   connections
 
 	heartbeatTimeout time.Duration
 	retryFor         time.Duration
@@ -30,7 +32,8 @@ func Connect(options ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(s.address, s.dialOptions()...)
+	dial := func() (*grpc.ClientConn, error) { return grpc.NewClient(s.address, s.dialOptions()...) }
+	conn, err := dial()
 	if err != nil {
 		return nil, misuse("/address", "The client cannot be made: "+err.Error(), err)
 	}
@@ -39,6 +42,7 @@ func Connect(options ...Option) (*Client, error) {
 		transport:        transport{s.address, s.tls, s.hostPort},
 		warned:           s.warned,
 		conn:             conn,
+		dial:             dial,
 		stub:             pluginrunnerv1.NewPluginRunnerClient(conn),
 		heartbeatTimeout: s.heartbeatTimeout,
 		retryFor:         s.retryFor,
@@ -53,5 +57,6 @@ func (c *Client) Address() string {
 // Close ends the connection; calls under way fail.
 func (c *Client) Close() error {
 	c.closed.Store(true)
+	c.further.close()
 	return c.conn.Close()
 }

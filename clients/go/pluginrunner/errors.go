@@ -45,6 +45,8 @@ type RunnerError struct {
 	cause error
 	// final says that another try would end as this one did.
 	final finality
+	// silent says that nothing came for too long: the connection may be dead.
+	silent bool
 }
 
 type finality int

@@ -140,9 +140,8 @@ func (s *settings) dialOptions() []grpc.DialOption {
 		grpc.WithTransportCredentials(s.transport),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
-			// A dead connection is known before a watch on it counts as silent, so that the watch goes on over another one.
-			Time:                min(20*time.Second, s.heartbeatTimeout*6/10),
-			Timeout:             min(10*time.Second, s.heartbeatTimeout*3/10),
+			Time:                20 * time.Second,
+			Timeout:             20 * time.Second,
 			PermitWithoutStream: true,
 		}),
 		// Retries are this client's own: it knows what is safe to repeat.

@@ -23,19 +23,14 @@ type receiver[M message] interface {
 	Recv() (M, error)
 }
 
-// watcher is how a watch deals with a server that goes away.
-type watcher struct {
-	client  *Client
-	onRetry func(error)
-}
-
 // resuming yields the messages of a stream, which is opened again whenever it was cut; open continues where it was. It
 // ends when the stream does and finished says that this is right, or with an error. A server that never answers is
 // given up after a few tries.
 func resuming[M message, R receiver[M]](
-	ctx context.Context, w watcher, open func(context.Context) (R, error), finished func() bool,
+	ctx context.Context, w *watcher, open func(context.Context) (R, error), finished func() bool,
 ) iter.Seq2[M, error] {
 	return func(yield func(M, error) bool) {
+		defer w.leave()
 		var none M
 		var lostAt time.Time
 		heard := false
@@ -85,6 +80,13 @@ func resuming[M message, R receiver[M]](
 				yield(none, err)
 				return
 			}
+			if !asRunnerError(cause).silent {
+				continue
+			}
+			if err := w.renew(); err != nil {
+				yield(none, w.client.failed(ctx, err))
+				return
+			}
 		}
 	}
 }
@@ -97,6 +99,7 @@ func untilSilent[M message, R receiver[M]](
 	return func(yield func(M, error) bool) {
 		var none M
 		silent := cut(fmt.Sprintf("Nothing came from the server for %v.", c.heartbeatTimeout))
+		asRunnerError(silent).silent = true
 		streaming, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		timer := time.AfterFunc(c.heartbeatTimeout, func() { cancel(silent) })

@@ -48,6 +48,9 @@ func (t transport) diagnosed(ctx context.Context, from *status.Status, cause err
 	default:
 		e.Message = fmt.Sprintf("The call failed at %s: %s", t.address, text)
 	}
+	if e.Reason == ReasonRequestInvalid {
+		e.Violations = []Violation{{Field: "", Description: e.Message, Rule: "request"}}
+	}
 	return e
 }
 

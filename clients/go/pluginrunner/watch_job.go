@@ -24,15 +24,15 @@ func (c *Client) WatchJob(ctx context.Context, id string, options ...WatchOption
 		watch := watchOptionsOf(options)
 		last := watch.afterSequence
 		var newest *pluginrunnerv1.Job
+		w := newWatcher(c, watch.onRetry)
 		open := func(ctx context.Context) (*gapless, error) {
 			request := &pluginrunnerv1.WatchJobRequest{JobId: id, AfterSequence: last}
-			stream, err := c.stub.WatchJob(ctx, request)
+			stream, err := w.stub.WatchJob(ctx, request)
 			return &gapless{stream: stream, last: last}, err
 		}
 		finished := func() bool {
 			return newest != nil && isTerminal(newest.GetState()) && last >= newest.GetLastSequence()
 		}
-		w := watcher{client: c, onRetry: watch.onRetry}
 		for message, err := range resuming(ctx, w, open, finished) {
 			if err != nil {
 				yield(nil, err)

@@ -27,9 +27,10 @@ func (c *Client) WatchJobs(
 	return func(yield func(*JobsUpdate, error) bool) {
 		known := map[string]bool{}
 		var unconfirmed map[string]bool
+		w := newWatcher(c, watchOptionsOf(options).onRetry)
 		open := func(ctx context.Context) (stream, error) {
 			unconfirmed = maps.Clone(known)
-			return c.stub.WatchJobs(ctx, &pluginrunnerv1.WatchJobsRequest{Filter: filter})
+			return w.stub.WatchJobs(ctx, &pluginrunnerv1.WatchJobsRequest{Filter: filter})
 		}
 		removed := func(id string) bool {
 			if !known[id] {
@@ -39,7 +40,6 @@ func (c *Client) WatchJobs(
 			return yield(&JobsUpdate{RemovedJobID: id}, nil)
 		}
 		never := func() bool { return false }
-		w := watcher{client: c, onRetry: watchOptionsOf(options).onRetry}
 		for message, err := range resuming(ctx, w, open, never) {
 			if err != nil {
 				yield(nil, err)

@@ -2,8 +2,10 @@ package pluginrunner_test
 
 import (
 	"context"
+	"net"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -312,4 +314,70 @@ func removed(id string) *pluginrunnerv1.WatchJobsResponse {
 
 func jobsHeartbeat() *pluginrunnerv1.WatchJobsResponse {
 	return &pluginrunnerv1.WatchJobsResponse{Update: &pluginrunnerv1.WatchJobsResponse_Heartbeat{}}
+}
+
+func TestAWatchGoesOnOverAnotherConnectionWhereTheFirstIsDead(t *testing.T) {
+	server, _ := scripted([]stream{
+		{messages: []*pluginrunnerv1.WatchJobResponse{running3()}, pauses: true},
+		{messages: []*pluginrunnerv1.WatchJobResponse{running3(), events(1, 2), last(3)}},
+	})
+	relay := &deadRelay{to: server.serve(t).Address()}
+	client := connect(t, pluginrunner.WithAddress(relay.listen(t)), pluginrunner.WithHeartbeatTimeout(time.Second))
+	retries := 0
+	updates := client.WatchJob(t.Context(), "any", pluginrunner.OnRetry(func(error) { retries++ }))
+	var sequences []int64
+	for update, err := range updates {
+		must(t, err)
+		relay.dead.Store(true)
+		sequences = append(sequences, update.Event.GetSequence())
+	}
+	if !slices.Equal(sequences, []int64{0, 1, 2, 3}) || retries != 1 || relay.connections.Load() != 2 {
+		t.Errorf("%v came after %d retries over %d connections", sequences, retries, relay.connections.Load())
+	}
+}
+
+// deadRelay passes everything on, but for its first connection, which stays open and passes nothing once it is dead.
+type deadRelay struct {
+	to          string
+	dead        atomic.Bool
+	connections atomic.Int64
+}
+
+func (d *deadRelay) listen(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			incoming, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			outgoing, err := net.Dial("tcp", d.to)
+			if err != nil {
+				return
+			}
+			first := d.connections.Add(1) == 1
+			go d.pass(incoming, outgoing, first)
+			go d.pass(outgoing, incoming, first)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func (d *deadRelay) pass(from, to net.Conn, first bool) {
+	buffer := make([]byte, 1<<16)
+	for {
+		length, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		if first && d.dead.Load() {
+			continue
+		}
+		if _, err := to.Write(buffer[:length]); err != nil {
+			return
+		}
+	}
 }

@@ -11,7 +11,7 @@ from grpc import aio
 
 from plugin_runner.client.diagnosis import find_in_connection, find_in_status, looks_like_no_connection
 from plugin_runner.client.errors import RunnerError
-from plugin_runner.client.failures import closed, cut, failed_call, failed_transport, undecodable
+from plugin_runner.client.failures import Silence, closed, cut, failed_call, failed_transport, silent, undecodable
 from plugin_runner.client.resume import Patience, Resumption
 from plugin_runner.client.retry import delay_after, is_repeatable
 from plugin_runner.client.stub import Undecodable, make_stub
@@ -39,18 +39,14 @@ class AsyncChannel:
         self._metadata = target.metadata()
         self._credentials = target.credentials()
         self._channel: aio.Channel | None = None
+        self._others: set[aio.Channel] = set()
         self._closed = False
 
     @cached_property
     def stub(self) -> PluginRunnerAsyncStub:
         """The methods of the service, bound to the event loop of the first call."""
         self._check_open()
-        options = self._target.options(self._patience.silence)
-        self._channel = (
-            aio.secure_channel(self.address, self._credentials, options)
-            if self._credentials
-            else aio.insecure_channel(self.address, options)
-        )
+        self._channel = self._connect()
         return cast("PluginRunnerAsyncStub", make_stub(self._channel))
 
     async def call(
@@ -93,29 +89,52 @@ class AsyncChannel:
     ) -> AsyncGenerator[Update, None]:
         """What a watch yields. Its method is looked up by the first step, which an event loop runs."""
         resumption = Resumption(self._patience, on_retry)
-        while True:
-            try:
-                messages = self._stream(method(self.stub), watch.request())
+        stub, own = self.stub, None
+        try:
+            while True:
                 try:
-                    async for message in messages:
-                        resumption.heard(message.WhichOneof("update"))
-                        for update in watch.take(message):
-                            yield update
-                        if watch.ended:
-                            return
-                finally:
-                    await messages.aclose()
-                if watch.may_end:
-                    return
-                raise cut("The stream ended early.")
-            except RunnerError as error:
-                await asyncio.sleep(resumption.failed(error))
+                    messages = self._stream(method(stub), watch.request())
+                    try:
+                        async for message in messages:
+                            resumption.heard(message.WhichOneof("update"))
+                            for update in watch.take(message):
+                                yield update
+                            if watch.ended:
+                                return
+                    finally:
+                        await messages.aclose()
+                    if watch.may_end:
+                        return
+                    raise cut("The stream ended early.")
+                except RunnerError as error:
+                    await asyncio.sleep(resumption.failed(error))
+                    if isinstance(error, Silence):
+                        self._check_open()
+                        await self._leave(own)
+                        # The client's own connection may be dead: this watch alone goes on over another one.
+                        own = self._connect()
+                        self._others.add(own)
+                        stub = cast("PluginRunnerAsyncStub", make_stub(own))
+        finally:
+            await self._leave(own)
 
     async def close(self) -> None:
         """Ends the connection; calls under way fail."""
         self._closed = True
-        if self._channel:
-            await self._channel.close()
+        for one in (self._channel, *self._others):
+            if one:
+                await one.close()
+
+    def _connect(self) -> aio.Channel:
+        options = self._target.options()
+        if self._credentials:
+            return aio.secure_channel(self.address, self._credentials, options)
+        return aio.insecure_channel(self.address, options)
+
+    async def _leave(self, other: aio.Channel | None) -> None:
+        if other:
+            self._others.discard(other)
+            await other.close()
 
     async def _repeating(self, call: Callable[[], Awaitable[Response]]) -> Response:
         failures = 0
@@ -184,7 +203,7 @@ class AsyncChannel:
             failure = await self._failed(error)
             raise failure from failure.__cause__
         except asyncio.TimeoutError:
-            raise cut(f"Nothing came from the server for {self._patience.silence} s.") from None
+            raise silent(self._patience.silence) from None
         except asyncio.CancelledError:
             self._check_left()
             raise

@@ -12,7 +12,7 @@ import grpc
 from plugin_runner.client.alarm import Alarm
 from plugin_runner.client.diagnosis import find_in_connection, find_in_status, looks_like_no_connection
 from plugin_runner.client.errors import RunnerError
-from plugin_runner.client.failures import closed, cut, failed_call, failed_transport, undecodable
+from plugin_runner.client.failures import Silence, closed, cut, failed_call, failed_transport, silent, undecodable
 from plugin_runner.client.resume import Patience, Resumption
 from plugin_runner.client.retry import delay_after, is_repeatable
 from plugin_runner.client.stub import Undecodable, make_stub
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from plugin_runner.client.watch import Watch
+    from pluginrunner.v1.plugin_runner_pb2_grpc import PluginRunnerStub
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -38,12 +39,8 @@ class Channel:
         self._heard = False
         self._metadata = target.metadata()
         self._closed = threading.Event()
-        credentials, options = target.credentials(), target.options(patience.silence)
-        self._channel = (
-            grpc.secure_channel(target.address, credentials, options)
-            if credentials
-            else grpc.insecure_channel(target.address, options)
-        )
+        self._channel = self._connect()
+        self._others: set[grpc.Channel] = set()
         self.stub = make_stub(self._channel)
 
     def call(
@@ -80,31 +77,56 @@ class Channel:
 
     def follow(
         self,
-        method: grpc.UnaryStreamMultiCallable[Request, Any],
+        method: Callable[[PluginRunnerStub], grpc.UnaryStreamMultiCallable[Request, Any]],
         watch: Watch[Request, Any, Update],
         on_retry: Callable[[RunnerError], None] | None = None,
         until: float | None = None,
     ) -> Generator[Update, None, None]:
         """What a watch yields. Raises TimeoutError at `until`, a time of `time.monotonic`."""
         resumption = Resumption(self._patience, on_retry)
-        while True:
-            try:
-                with closing(self._stream(method, watch.request(), until)) as messages:
-                    for message in messages:
-                        resumption.heard(message.WhichOneof("update"))
-                        yield from watch.take(message)
-                        if watch.ended:
-                            return
-                if watch.may_end:
-                    return
-                raise cut("The stream ended early.")
-            except RunnerError as error:
-                self._pause(resumption.failed(error), until)
+        connection = _Connection(self)
+        try:
+            while True:
+                try:
+                    with closing(self._stream(method(connection.stub), watch.request(), until)) as messages:
+                        for message in messages:
+                            resumption.heard(message.WhichOneof("update"))
+                            yield from watch.take(message)
+                            if watch.ended:
+                                return
+                    if watch.may_end:
+                        return
+                    raise cut("The stream ended early.")
+                except RunnerError as error:
+                    self._pause(resumption.failed(error), until)
+                    if isinstance(error, Silence):
+                        connection.renew()
+        finally:
+            connection.leave()
 
     def close(self) -> None:
         """Ends the connection; calls under way fail."""
         self._closed.set()
         self._channel.close()
+        for other in tuple(self._others):
+            other.close()
+
+    def connect_another(self) -> grpc.Channel:
+        """A further connection, which is closed with this channel if not before."""
+        other = self._connect()
+        self._others.add(other)
+        return other
+
+    def leave(self, other: grpc.Channel) -> None:
+        """Closes a further connection."""
+        self._others.discard(other)
+        other.close()
+
+    def _connect(self) -> grpc.Channel:
+        credentials, options = self._target.credentials(), self._target.options()
+        if credentials:
+            return grpc.secure_channel(self.address, credentials, options)
+        return grpc.insecure_channel(self.address, options)
 
     def _repeating(self, call: Callable[[], Response]) -> Response:
         failures = 0
@@ -178,7 +200,7 @@ class Channel:
         return silence if until is None else min(silence, until - time.monotonic())
 
     def _silent(self, until: float | None) -> Exception:
-        return timed_out() if _is_past(until) else cut(f"Nothing came from the server for {self._patience.silence} s.")
+        return timed_out() if _is_past(until) else silent(self._patience.silence)
 
     def _pause(self, seconds: float, until: float | None = None) -> None:
         self._closed.wait(seconds if until is None else max(0, min(seconds, until - time.monotonic())))
@@ -207,6 +229,26 @@ class Channel:
         if not finding and looks_like_no_connection(error.code(), text):
             finding = find_in_connection(text, self._target, self._heard)
         return failed_transport(error, self.address, finding)
+
+
+class _Connection:
+    """The connection of one watch: that of the client, until it may be dead; then one for this watch alone."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._own: grpc.Channel | None = None
+        self.stub = channel.stub
+
+    def renew(self) -> None:
+        """Takes another connection."""
+        self.leave()
+        self._own = self._channel.connect_another()
+        self.stub = make_stub(self._own)
+
+    def leave(self) -> None:
+        """Closes a connection for this watch alone."""
+        if self._own:
+            self._channel.leave(self._own)
 
 
 def timed_out() -> TimeoutError:

@@ -268,7 +268,7 @@ class Client:
         matches. Never ends by itself. Goes on as `watch_job` does. The filter is that of `list_jobs`.
         """
         watch = JobsWatch(requests.job_filter(states, plugin, action, labels, created_after, created_before))
-        return self._channel.follow(self._stub.WatchJobs, watch, on_retry)
+        return self._channel.follow(lambda stub: stub.WatchJobs, watch, on_retry)
 
     def list_plugins(self) -> Generator[Plugin, None, None]:
         """Yields the plugins under the plugin roots, sorted by code."""
@@ -326,7 +326,7 @@ class Client:
         until: float | None = None,
     ) -> Generator[JobUpdate, None, None]:
         return self._channel.follow(
-            self._stub.WatchJob,
+            lambda stub: stub.WatchJob,
             JobWatch(text_of("/job_id", job_id), integer_of("/after_sequence", after_sequence, 64)),
             on_retry,
             until,

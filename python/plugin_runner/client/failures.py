@@ -108,6 +108,15 @@ def cut(message: str) -> ExecutionError:
     return ExecutionError(message, reason="UNAVAILABLE", code=StatusCode.UNAVAILABLE)
 
 
+class Silence(ExecutionError):
+    """Nothing came for too long: the connection may be dead, and the next try is made over another one."""
+
+
+def silent(seconds: float) -> Silence:
+    """A stream on which nothing came for so many seconds."""
+    return Silence(f"Nothing came from the server for {seconds} s.", reason="UNAVAILABLE", code=StatusCode.UNAVAILABLE)
+
+
 def closed() -> ValidationError:
     """A call of a client that was closed."""
     return misuse("/client", "This client is closed: make another.")

@@ -41,17 +41,14 @@ class Target:
         """What every call sends beside its request."""
         return (("authorization", f"Bearer {self.token}"),) if self.token else ()
 
-    def options(self, silence: float) -> tuple[tuple[str, int], ...]:
-        """
-        The options of both kinds of channel. A connection that is dead is known before a watch on it counts as silent,
-        so that the watch goes on over another one.
-        """
+    def options(self) -> tuple[tuple[str, int], ...]:
+        """The options of both kinds of channel."""
         proxy = (("grpc.enable_http_proxy", 0),) if is_loopback(self.address) else ()
         return (
             ("grpc.max_receive_message_length", LARGEST_MESSAGE),
             ("grpc.max_send_message_length", -1),
-            ("grpc.keepalive_time_ms", max(1000, min(20_000, int(silence * 600)))),
-            ("grpc.keepalive_timeout_ms", max(500, min(10_000, int(silence * 300)))),
+            ("grpc.keepalive_time_ms", 20_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),
             # Retries are this client's own: it knows what is safe to repeat.
@@ -60,6 +57,8 @@ class Target:
             # Less than the time for which calls are repeated, so that a server that has come back is found.
             ("grpc.max_reconnect_backoff_ms", 500),
             ("grpc.min_reconnect_backoff_ms", CONNECT_SECONDS * 1000),
+            # Channels of the same options would share one connection, also a dead one.
+            ("grpc.use_local_subchannel_pool", 1),
             *proxy,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -145,3 +146,64 @@ def test_a_wait_has_a_limit_where_the_service_does_not_answer() -> None:
     service = FakeService(GetJob=[hang(threading.Event())])
     with service.listen() as address, Client(address) as client, pytest.raises(TimeoutError):
         client.result("j", timeout=0.2)
+
+
+def test_it_goes_on_over_another_connection_where_the_first_is_dead(connect: Connect) -> None:
+    dead = threading.Event()
+
+    def fall_silent(_request: Any, _context: Any) -> Iterator[Any]:
+        yield running()
+        dead.set()
+        yield events(1)
+
+    service = FakeService(WatchJob=[fall_silent, streams(running(3), events(1, 2), result(3))])
+    retries: list[RunnerError] = []
+    with service.listen() as address, Relay(address, dead) as relay:
+        assert watch(connect(relay.address, heartbeat_timeout=0.5), retries) == [1, 2, 3]
+    assert ["Nothing came" in str(error) for error in retries] == [True]
+    assert relay.connections == 2
+
+
+class Relay:
+    """Passes everything on, but for its first connection, which stays open and is dead from an event on."""
+
+    def __init__(self, address: str, dead: threading.Event) -> None:
+        host, port = address.split(":")
+        self._to = (host, int(port))
+        self._dead = dead
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.connections = 0
+        self._sockets: list[socket.socket] = []
+
+    def __enter__(self) -> Relay:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in (self._listener, *self._sockets):
+            one.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                incoming, _ = self._listener.accept()
+            except OSError:
+                return
+            outgoing = socket.create_connection(self._to)
+            self._sockets += [incoming, outgoing]
+            first = self.connections == 0
+            self.connections += 1
+            for source, sink in ((incoming, outgoing), (outgoing, incoming)):
+                threading.Thread(target=self._pass, args=(source, sink, first), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, first: bool) -> None:
+        try:
+            while True:
+                data = source.recv(65536)
+                if not data:
+                    return
+                if not (first and self._dead.is_set()):
+                    sink.sendall(data)
+        except OSError:
+            return
