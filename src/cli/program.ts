@@ -1,6 +1,10 @@
 /** The command line as a program: its signals, its pipes and its exit code. */
 import { dispatch } from "./dispatch.ts";
 
+// What libraries do not approve of, such as TLS to an address without a name, is of no use to whoever types a command. A
+// service shows it: code of plugins runs there.
+process.noDeprecation = process.argv[2] !== "serve";
+
 const interrupt = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {

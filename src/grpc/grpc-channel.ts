@@ -61,7 +61,7 @@ export class GrpcChannel implements Channel {
     if (authorization) this.#metadata.set("authorization", authorization);
     this.#address = readAddress(address);
     this.#tls = tls && readTls(tls);
-    this.address = address;
+    this.address = this.#address.target;
     this.#connectTimeoutMs = connectTimeoutMs;
     this.#client = new GrpcClient(this.#address.target, credentialsOf(this.#tls), {
       ...channelOptions,
