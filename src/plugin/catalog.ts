@@ -102,12 +102,19 @@ export class Catalog implements AsyncDisposable {
   }
 
   /**
-   * An action of a plugin, by its name or by an entry point that skips discovery.
+   * An action of a plugin, by its name or by an entry point that skips discovery. `env` are the request's variables, which
+   * its code may need to be loaded.
    * @throws ACTION_NOT_FOUND, PLUGIN_INVALID, MODULE_FORBIDDEN, REQUEST_INVALID, or the signal's reason
    */
-  async action(plugin: LoadedPlugin, name: string, entrypoint: string, signal: AbortSignal): Promise<LoadedAction> {
+  async action(
+    plugin: LoadedPlugin,
+    name: string,
+    entrypoint: string,
+    signal: AbortSignal,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<LoadedAction> {
     const actions = this.#actionsOf(plugin);
-    return actions.peek(name, entrypoint) ?? actions.find(name, entrypoint, signal);
+    return actions.peek(name, entrypoint) ?? actions.find(name, entrypoint, env, signal);
   }
 
   /** All plugins, sorted by code. One that cannot be read has no actions, and an issue that says why. */

@@ -17,7 +17,7 @@ const ignoreFiles = [".gitignore", ".pluginrunnerignore", ".synapseignore"];
 
 /** The content of a plugin's folder or file at one time. */
 export interface FileTree {
-  /** SHA-256 in hexadecimal over the names and contents of all files, sorted. Large files count by size and time. */
+  /** SHA-256 in hexadecimal over the names and contents of all files, sorted. Large files count by size and times. */
   readonly digest: string;
   /** Absolute paths of the folders. */
   readonly folders: ReadonlyMap<string, Stamp>;
@@ -110,8 +110,9 @@ async function ignoreRules(root: string, add: (relative: string, path: string) =
   return rules;
 }
 
-async function hashFile(path: string, { size, mtimeMs }: Stamp): Promise<string> {
-  if (size > largeFileBytes) return `${size}:${mtimeMs}`;
+async function hashFile(path: string, { size, mtimeMs, ctimeMs }: Stamp): Promise<string> {
+  // Copies may keep the time of the content; that of the file they cannot.
+  if (size > largeFileBytes) return `${size}:${mtimeMs}:${ctimeMs}`;
   const content = size > slowFileBytes ? await readFile(path) : readFileSync(path);
   return createHash("sha256").update(content).digest("hex");
 }

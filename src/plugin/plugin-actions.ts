@@ -41,6 +41,8 @@ export interface ActionSources {
   closed: AbortSignal;
 }
 
+type Variables = Readonly<Record<string, string>>;
+
 /** Where an action is, and what is known of it before its code is loaded. */
 type Target = Pick<ActionConfig, "name" | "entrypoint"> & Partial<ActionConfig>;
 
@@ -78,14 +80,15 @@ export class PluginActions {
   /**
    * Looks where it costs least first: the entry point that is given, the configuration, the text of the code, and at
    * last the loaded code.
+   * @param env of the request, for code that cannot be loaded without
    */
-  async find(name: string, entrypoint: string, signal: AbortSignal): Promise<LoadedAction> {
-    const target = await this.#target(name, entrypoint, signal);
+  async find(name: string, entrypoint: string, env: Variables, signal: AbortSignal): Promise<LoadedAction> {
+    const target = await this.#target(name, entrypoint, env, signal);
     const action: LoadedAction = {
       plugin: this.plugin,
       name: target.name,
       entrypoint: target.entrypoint,
-      validator: await this.#validator(target, signal),
+      validator: await this.#validator(target, env, signal),
       timeoutMs: target.timeoutMs,
       resources: target.resources,
     };
@@ -109,7 +112,7 @@ export class PluginActions {
     return (await this.#describedPlugin.get(signal)).plugin;
   }
 
-  async #target(name: string, entrypoint: string, signal: AbortSignal): Promise<Target> {
+  async #target(name: string, entrypoint: string, env: Variables, signal: AbortSignal): Promise<Target> {
     if (entrypoint !== "") return this.#explicit(name, entrypoint);
     const declared = this.#declared.usable.get(name);
     if (declared?.entrypoint) return declared;
@@ -121,7 +124,7 @@ export class PluginActions {
     if (seen !== undefined) return { ...declared, name, entrypoint: seen };
     // A configuration with actions is complete, but for such as only name themselves.
     if (this.#declared.usable.size > 0 && !declared) throw this.#notFound(name, scanned);
-    const described = await this.#describedCode.get(signal);
+    const described = await this.#describedWith(this.#describedCode, {}, env, signal);
     const loaded = this.#only(name, described);
     if (loaded !== undefined) return { ...declared, name, entrypoint: loaded };
     const broken = described.find((action) => action.name === "" && action.error);
@@ -149,8 +152,8 @@ export class PluginActions {
     return { name: name || (parsed.name.split(".").at(-1) ?? parsed.name), entrypoint };
   }
 
-  async #validator(target: Target, signal: AbortSignal): Promise<ParamsValidator | undefined> {
-    const schema = typeof target.params === "object" ? target.params : await this.#schemaInCode(target, signal);
+  async #validator(target: Target, env: Variables, signal: AbortSignal): Promise<ParamsValidator | undefined> {
+    const schema = typeof target.params === "object" ? target.params : await this.#schemaInCode(target, env, signal);
     return schema && this.#compile(target.name, schema);
   }
 
@@ -212,12 +215,16 @@ export class PluginActions {
   }
 
   /** In JavaScript the code holds a JSON Schema itself; a Python model says more than its schema, so it is asked. */
-  async #schemaInCode({ name, entrypoint }: Target, signal: AbortSignal): Promise<JsonObject | undefined> {
+  async #schemaInCode(
+    { name, entrypoint }: Target,
+    env: Variables,
+    signal: AbortSignal,
+  ): Promise<JsonObject | undefined> {
     if (this.plugin.binding.language === "python") return undefined;
     const declared = this.#declared.usable.get(name)?.entrypoint === entrypoint;
     const described = declared
-      ? await this.#describedDeclared.get(signal)
-      : await abortable(this.#describe({ [name]: entrypoint }), signal);
+      ? await this.#describedWith(this.#describedDeclared, { [name]: entrypoint }, env, signal)
+      : await abortable(this.#describe({ [name]: entrypoint }, env), signal);
     const action = described.find((candidate) => candidate.name === name);
     if (action?.error) throw fromErrorRecord(action.error);
     return action?.params_schema ?? undefined;
@@ -267,10 +274,27 @@ export class PluginActions {
     return this.#scanned.get(signal);
   }
 
-  async #describe(entrypoints: Readonly<Record<string, string>>): Promise<DescribedAction[]> {
+  /** What is known without variables of a request; where the code could not be loaded so, what it says with them. */
+  async #describedWith(
+    shared: SharedWork<DescribedAction[]>,
+    entrypoints: Readonly<Record<string, string>>,
+    env: Variables,
+    signal: AbortSignal,
+  ): Promise<DescribedAction[]> {
+    try {
+      const described = await shared.get(signal);
+      if (allLoaded(described) || Object.keys(env).length === 0) return described;
+    } catch (error) {
+      const isFault = error instanceof PluginRunnerError && error.reason === "PLUGIN_INVALID";
+      if (!isFault || Object.keys(env).length === 0) throw error;
+    }
+    return abortable(this.#describe(entrypoints, env), signal);
+  }
+
+  async #describe(entrypoints: Readonly<Record<string, string>>, env: Variables = {}): Promise<DescribedAction[]> {
     const { inspector } = this.#sources;
-    await inspector.prepare(this.plugin, this.#sources.closed);
-    const described = await this.#inTime((signal) => inspector.describe(this.plugin, entrypoints, signal));
+    await inspector.prepare?.(this.plugin, this.#sources.closed);
+    const described = await this.#inTime((signal) => inspector.describe(this.plugin, entrypoints, signal, env));
     return described.map(showable);
   }
 

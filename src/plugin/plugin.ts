@@ -70,13 +70,17 @@ export interface ValidParams {
 /** What discovery needs of a process that may load plugin code. */
 export interface Inspector {
   /** Builds what the plugin's code needs, so that no time limit of loading it covers the build. */
-  prepare(plugin: LoadedPlugin, signal: AbortSignal): Promise<void>;
+  prepare?(plugin: LoadedPlugin, signal: AbortSignal): Promise<void>;
   /** The actions of a Python module or folder, found without running it. */
   scan(root: string, module: string, signal: AbortSignal): Promise<ScannedAction[]>;
-  /** The actions as the loaded code describes them; all that the code declares when `entrypoints` is empty. */
+  /**
+   * The actions as the loaded code describes them in an environment with `env`; all that the code declares when
+   * `entrypoints` is empty.
+   */
   describe(
     plugin: LoadedPlugin,
     entrypoints: Readonly<Record<string, string>>,
     signal: AbortSignal,
+    env?: Readonly<Record<string, string>>,
   ): Promise<DescribedAction[]>;
 }

@@ -53,6 +53,9 @@ export interface ParamsInspector {
   ): Promise<ValidParams>;
 }
 
+/** What an action is found by. */
+type FindRequest = ActionRequest & { env: Readonly<Record<string, string>> };
+
 /** Of one answer. */
 const maxWarnings = 100;
 
@@ -286,10 +289,10 @@ export class Runner {
     return plugin && catalog.peekAction(plugin, request.action, request.entrypoint);
   }
 
-  async #find(request: ActionRequest, signal: AbortSignal): Promise<LoadedAction> {
+  async #find(request: FindRequest, signal: AbortSignal): Promise<LoadedAction> {
     const { catalog } = this.#options;
     const plugin = await catalog.load(request.plugin, signal);
-    return catalog.action(plugin, request.action, request.entrypoint, signal);
+    return catalog.action(plugin, request.action, request.entrypoint, signal, request.env);
   }
 
   /** The params with the defaults of the action's code as well, for people: the action itself is given `known`. */
@@ -370,7 +373,7 @@ export class Runner {
 
   /** The job runs what its record names, or not at all. */
   async #restore({ job, given }: JobRecord, signal: AbortSignal): Promise<JobStart> {
-    const action = (await this.#keptAction(job, given.files)) ?? (await this.#find(job, signal));
+    const action = (await this.#keptAction(job, given.files)) ?? (await this.#find({ ...job, env: given.env }, signal));
     const { info } = action.plugin;
     if (info.digest !== job.pluginDigest) {
       throw pluginChanged({ info: { ...info, version: job.pluginVersion, digest: job.pluginDigest } });

@@ -12,6 +12,7 @@ import { toPlainJson } from "../util/plain-json.ts";
 import type {
   Binding,
   DescribedAction,
+  DescribeRequest,
   RunRequest,
   ValidateRequest,
   WorkerAnswer,
@@ -46,6 +47,7 @@ let state: ProcessState | undefined;
 let workDir = "";
 let artifacts = "";
 let busy = false;
+let spoiled = false;
 
 volunteerForOutOfMemory();
 service.on("data", lines(receive));
@@ -73,7 +75,11 @@ function receive(line: string): void {
 
 async function serve(): Promise<void> {
   busy = true;
-  for (let request = queue.shift(); request !== undefined; request = queue.shift()) await send(await answer(request));
+  for (let request = queue.shift(); request !== undefined; request = queue.shift()) {
+    const answered = await answer(request);
+    await send(spoiled ? { ...answered, spent: true } : answered);
+    if (spoiled) return; // what is still in the queue goes to another worker, and the service ends this one
+  }
   busy = false;
 }
 
@@ -83,7 +89,7 @@ async function answer(request: Pending): Promise<WorkerAnswer> {
   const directory = new RunDirectory(`${workDir}/${id}`, artifacts === "" ? "" : `${artifacts}-${id}`);
   service.unref(); // so that a run ends that nothing is left to wake
   try {
-    state?.lay("env" in request ? request.env : {});
+    state?.lay("env" in request ? (request.env ?? {}) : {});
     const answer = await handle(request, directory, signal);
     return { id, ok: true, value: answer.value, ...pointersOf(answer) };
   } catch (thrown) {
@@ -102,7 +108,7 @@ async function handle(request: WorkerRequest, directory: RunDirectory, signal: A
   const bound = bindingFor(request);
   switch (request.type) {
     case "describe":
-      return carried(await guard.run("describe", () => describe(bound, request.entrypoints)));
+      return carried(await guard.run("describe", () => describe(bound, request)));
     case "validate": // the service has validated: a schema is all that a JavaScript action says of its params
       await guard.run("validate", () => load(bound, request));
       return { value: request.params, nonFinite: request.non_finite ?? [] };
@@ -118,10 +124,24 @@ function carried(described: readonly DescribedAction[]): Carried {
   return toPlainJson(described, { levels: Number.POSITIVE_INFINITY });
 }
 
-async function describe(bound: Binding, entrypoints: Record<string, string>): Promise<readonly DescribedAction[]> {
-  const described = await describeActions(bound, entrypoints);
-  state?.keep({});
+async function describe(
+  bound: Binding,
+  { entrypoints, env = {} }: DescribeRequest,
+): Promise<readonly DescribedAction[]> {
+  const described = await unlessSpoiled(describeActions(bound, entrypoints));
+  spoiled ||= described.some(({ error }) => error?.reason === "PLUGIN_INVALID");
+  state?.keep(env);
   return described;
+}
+
+/** Node keeps what a module threw when it was loaded: only a new process can load it in another environment. */
+async function unlessSpoiled<T>(loading: Promise<T>): Promise<T> {
+  try {
+    return await loading;
+  } catch (error) {
+    spoiled ||= error instanceof PluginRunnerError && error.reason === "PLUGIN_INVALID";
+    throw error;
+  }
 }
 
 async function run(
@@ -142,7 +162,7 @@ async function run(
 function load(bound: Binding, { entrypoint, env }: RunRequest | ValidateRequest): Promise<ActionCode> {
   const known = loaded.get(entrypoint);
   if (known !== undefined) return known;
-  const loading = loadAction(bound, entrypoint).then((code) => {
+  const loading = unlessSpoiled(loadAction(bound, entrypoint)).then((code) => {
     state?.keep(env); // what the plugin sets up when it is loaded stays
     return code;
   });

@@ -47,6 +47,8 @@ export interface DescribeRequest {
   type: "describe";
   /** Entry points by action name. Empty: whatever the code declares. */
   entrypoints: Record<string, string>;
+  /** Laid over the binding's while the code is loaded, as for a run. Default: none. */
+  env?: Record<string, string>;
 }
 
 export interface ValidateRequest {
@@ -87,7 +89,10 @@ export interface ReadyMessage {
   runtime: string;
 }
 
-/** `spent`: the action was interrupted, and the worker ends after this answer without looking at another request. */
+/**
+ * `spent`: the action was interrupted, or code could not be loaded and never will be in this process: the worker ends
+ * after this answer without looking at another request.
+ */
 export type WorkerAnswer = { id: number; spent?: boolean } & (
   | ({ ok: true } & WorkerResult)
   | { ok: false; error: ErrorRecord }

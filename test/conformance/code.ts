@@ -25,6 +25,22 @@ export const code: Group = {
         },
       );
 
+      check(`a version that is asked for is never replaced by another ${here}`, async (engine) => {
+        const { client } = engine;
+        const plugin = `pinned-${language}-${mode}`;
+        const files = (version: string) => {
+          const { "config.yaml": config = "", ...code } = changing[language](plugin, version);
+          return { "config.yaml": `${config}version: ${version}\n`, ...code };
+        };
+        await write(engine, plugin, files("1.0.0"));
+        assert.equal(await run(client, mode, `${plugin}@1.0.0`, "now"), "1.0.0");
+        assert.equal(await run(client, mode, plugin, "now"), "1.0.0");
+        await write(engine, plugin, files("2.0.0"));
+        assert.equal(await run(client, mode, plugin, "now"), "2.0.0");
+        const error = await failure(run(client, mode, `${plugin}@1.0.0`, "now"));
+        assert.deepEqual([error.reason, error.metadata.available], ["PLUGIN_NOT_FOUND", "2.0.0"]);
+      });
+
       check(`a folder, its config.yaml, and a module are references too ${here}`, async ({ client }) => {
         const folder = join(fixtures, language, "versioned-1");
         assert.equal(await run(client, mode, folder, "version"), "1.0.0");

@@ -57,7 +57,10 @@ export const environment: Group = {
       if (language === "python") {
         check(`params are checked with the variables that the action will see ${here}`, async ({ client }) => {
           for (const key of ["one", "other"]) {
-            assert.equal(await run(client, mode, plugin, "keyed", {}, { env: { FIXTURE_KEY: key } }), key);
+            const env = { FIXTURE_KEY: key };
+            assert.equal(await run(client, mode, plugin, "keyed", {}, { env }), key);
+            const verdict = await client.validateParams(plugin, "keyed", {}, { env });
+            assert.deepEqual(verdict.params, { key });
           }
         });
       }
@@ -68,6 +71,16 @@ export const environment: Group = {
         assert.deepEqual(await show(startWith[language].env), startWith[language].shown);
         assert.deepEqual(object(await show({})).hour, 9);
       });
+
+      if (language === "javascript") {
+        check(`code that needs a variable to be loaded gets it from the request ${here}`, async ({ client }) => {
+          const entrypoint = "./needs-key.ts#keyed";
+          const missing = await failure(run(client, mode, plugin, "", {}, { entrypoint }));
+          assert.equal(missing.reason, "PLUGIN_INVALID");
+          assert.match(missing.message, /FIXTURE_KEY is needed/);
+          assert.equal(await run(client, mode, plugin, "", {}, { entrypoint, env: { FIXTURE_KEY: "k" } }), "k");
+        });
+      }
 
       check(`a name that no variable can have is refused ${here}`, async ({ client }) => {
         for (const env of [{ "A=B": "" }, { "": "x" }, { FIXTURE_A: "nul \0" }]) {

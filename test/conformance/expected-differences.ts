@@ -6,5 +6,6 @@ export const expectedDifferences: Readonly<Record<string, readonly string[]>> = 
     // The environment is the service's own; what is the plugin's stands in the context.
     "environment: the request's variables stand over the configuration's, and are taken back (javascript, local)",
     "environment: variables of the service are not the plugin's to see (javascript, local)",
+    "environment: code that needs a variable to be loaded gets it from the request (javascript, local)",
   ],
 };

@@ -9,8 +9,6 @@ export class FakeInspector implements Inspector {
   described: DescribedAction[] = [];
   failure: Error | undefined;
 
-  async prepare(): Promise<void> {}
-
   async scan(_root: string, module: string): Promise<ScannedAction[]> {
     this.asked.push(`scan ${module}`.trim());
     if (this.failure) throw this.failure;

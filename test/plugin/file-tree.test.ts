@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rmSync, symlinkSync, utimesSync } from "node:fs";
+import { renameSync, rmSync, symlinkSync, truncateSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readTree } from "../../src/plugin/file-tree.ts";
@@ -48,11 +48,13 @@ test("hidden files, installed packages and ignored patterns are no part of it; c
     "__pycache__/a.pyc": "",
     "data/x.bin": "",
     "deep/out.log": "",
+    "drafts/b.py": "",
     ".gitignore": "*.log\n",
     ".pluginrunnerignore": "/data/\n",
+    ".synapseignore": "drafts\n",
   });
   const { digest, files } = await readTree(root);
-  assert.deepEqual([...files.keys()].sort(), [".gitignore", ".pluginrunnerignore", "a.py"]);
+  assert.deepEqual([...files.keys()].sort(), [".gitignore", ".pluginrunnerignore", ".synapseignore", "a.py"]);
   write(root, { ".gitignore": "*.logs\n" });
   assert.notEqual((await readTree(root)).digest, digest);
 });
@@ -66,4 +68,19 @@ test("links to folders are not followed", async (t) => {
 
 test("what is gone is PLUGIN_NOT_FOUND", async (t) => {
   await assert.rejects(readTree(join(tempTree(t), "absent")), { reason: "PLUGIN_NOT_FOUND" });
+});
+
+test("a large file that was replaced by one of the same size and time is another content", async (t) => {
+  const root = tempTree(t, { "a.bin": "" });
+  const large = (path: string) => {
+    truncateSync(path, 17 * 1024 ** 2);
+    utimesSync(path, new Date(2020, 1), new Date(2020, 1));
+  };
+  large(join(root, "a.bin"));
+  const { digest } = await readTree(root);
+  assert.equal((await readTree(root)).digest, digest);
+  write(root, { "b.bin": "" });
+  large(join(root, "b.bin"));
+  renameSync(join(root, "b.bin"), join(root, "a.bin"));
+  assert.notEqual((await readTree(root)).digest, digest);
 });

@@ -54,8 +54,9 @@ export class EmbeddedInspector implements Inspector {
     plugin: LoadedPlugin,
     entrypoints: Readonly<Record<string, string>>,
     signal: AbortSignal,
+    env: Readonly<Record<string, string>> = {},
   ): Promise<DescribedAction[]> {
-    const request = { type: "describe", entrypoints: { ...entrypoints } } as const;
+    const request = { type: "describe", entrypoints: { ...entrypoints }, env: { ...env } } as const;
     return list(await this.#pool.request(planFor(plugin, {}), request, signal)).map(toDescribed);
   }
 
