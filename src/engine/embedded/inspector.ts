@@ -57,7 +57,7 @@ export class EmbeddedInspector implements Inspector {
     env: Readonly<Record<string, string>> = {},
   ): Promise<DescribedAction[]> {
     const request = { type: "describe", entrypoints: { ...entrypoints }, env: { ...env } } as const;
-    return list(await this.#pool.request(planFor(plugin, {}), request, signal)).map(toDescribed);
+    return list(await this.#pool.request(planFor(plugin, env), request, signal)).map(toDescribed);
   }
 
   /** Builds what the plugin's code needs, so that no time limit of loading it covers the build. */
