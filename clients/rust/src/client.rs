@@ -56,12 +56,12 @@ impl Client {
         if run.mode == Mode::Job {
             return Ok(Value::from(self.submit(run).await?.id()));
         }
-        let told = run.on_warning.clone();
+        let (told, subject) = (run.on_warning.clone(), run.subject());
         let limit = run.timeout.map(|timeout| timeout.saturating_add(DEADLINE_GRACE));
         let send = |mut stub: Stub, request| async move { stub.run_plugin(request).await };
         let mut response = self.connection.call_within(limit, run.into_run_request()?, send).await?;
         response.restore();
-        told.tell(&response.warnings);
+        told.tell(&subject, &response.warnings);
         Ok(response.result.into())
     }
 
@@ -80,14 +80,14 @@ impl Client {
     ///
     /// Why the job cannot be started.
     pub async fn submit(&self, run: Run) -> Result<JobHandle, Error> {
-        let told = run.on_warning.clone();
+        let (told, subject) = (run.on_warning.clone(), run.subject());
         let submission = run.into_submission()?;
         let send = |mut stub: Stub, request| async move { stub.submit_job(request).await };
         let job_id = retrying(|| async {
             let mut messages = self.connection.stream(submission.clone(), send).await?;
             while let Some(message) = messages.try_next().await? {
                 if let Some(Update::Snapshot(job)) = message.update {
-                    told.tell(&job.warnings);
+                    told.tell(&subject, &job.warnings);
                     return Ok(job.job_id);
                 }
             }

@@ -98,7 +98,7 @@ impl<'a> Encoder<'a> {
     fn spend(&self, messages: usize) -> Result<usize, Fault> {
         let spent = self.spent + messages;
         if spent > MAX_MESSAGES {
-            let limit = "is nested deeper than messages can be, which is 32 objects or 48 lists in each other";
+            let limit = "is nested deeper than 96 messages, of which an object counts 3 and a list 2";
             return Err(Fault(limit.to_owned()));
         }
         Ok(spent)

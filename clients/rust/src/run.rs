@@ -59,10 +59,11 @@ pub(crate) struct OnWarning(Option<Told>);
 type Told = Arc<dyn Fn(&FieldViolation) + Send + Sync>;
 
 impl OnWarning {
-    pub(crate) fn tell(&self, warnings: &[FieldViolation]) {
-        if let Some(tell) = &self.0 {
-            for warning in warnings {
-                tell(warning);
+    pub(crate) fn tell(&self, subject: &str, warnings: &[FieldViolation]) {
+        for warning in warnings {
+            match &self.0 {
+                Some(tell) => tell(warning),
+                None => log::warn!("{subject}: {} {}", warning.field, warning.description),
             }
         }
     }
@@ -121,7 +122,7 @@ impl Run {
     }
 
     /// Told of what the action does not use of its params, for example of a name that its model does not know, before the
-    /// call ends.
+    /// call ends. By default a warning is logged, by the crate `log`.
     pub fn on_warning(mut self, tell: impl Fn(&FieldViolation) + Send + Sync + 'static) -> Self {
         self.on_warning = OnWarning(Some(Arc::new(tell)));
         self
@@ -174,6 +175,11 @@ impl Run {
     pub fn resources(mut self, resources: Resources) -> Self {
         self.resources = Some(resources);
         self
+    }
+
+    /// What is run, in a few words.
+    pub(crate) fn subject(&self) -> String {
+        format!("{} {}", self.plugin, self.action)
     }
 
     pub(crate) fn into_run_request(self) -> Result<RunPluginRequest, Error> {

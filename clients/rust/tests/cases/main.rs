@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::case::{Case, Target, read_cases};
 use crate::targets::Targets;
-use crate::transport::{comes_to_say, failures, saying, says};
+use crate::transport::{comes_to_say, failures, http_status, saying, says};
 
 /// How many cases run at a time.
 const AT_A_TIME: usize = 6;
@@ -72,6 +72,20 @@ async fn a_host_that_is_silent_is_given_up_in_time() {
         }
         assert_eq!(silent.taken(), 2);
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_status_of_http_is_that_of_a_proxy() {
+    for (number, reason) in
+        [("403", "FORBIDDEN"), ("404", "FORBIDDEN"), ("413", "REQUEST_INVALID"), ("500", "INTERNAL")]
+    {
+        let proxy = saying(http_status(number)).await;
+        let client = Client::builder().address(&proxy.address).connect().unwrap();
+        let error = client.server_info().await.unwrap_err();
+        assert_eq!(error.reason(), reason, "{error}");
+        assert!(error.to_string().contains(&format!("(HTTP {number})")), "{error}");
+        assert_eq!(proxy.taken(), 1);
     }
 }
 

@@ -43,6 +43,14 @@ async fn say(mut stream: TcpStream, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// What a server of HTTP/2 says that answers its first call with a status of HTTP.
+pub fn http_status(number: &str) -> &'static [u8] {
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    // Headers and the end of stream 1: the name 8 of HPACK's static table, which is the status.
+    let headers = [0, 0, 5, 1, 5, 0, 0, 0, 1, 8, 3];
+    [&settings[..], &headers[..], number.as_bytes()].concat().leak()
+}
+
 /// How a call and a watch fail, neither of which is tried again.
 pub async fn failures(builder: ClientBuilder) -> [Error; 2] {
     ends(builder.on_retry(|error| panic!("tried again: {error}"))).await

@@ -1,13 +1,18 @@
 package dev.pluginrunner.client;
 
 import dev.pluginrunner.v1.Resources;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.Consumer;
 
 /** How an action is run, submitted as a job, or its params validated. */
 public final class ActionOptions {
+    private static final Logger LOG = System.getLogger("dev.pluginrunner.client");
+
     private final Builder given;
 
     private ActionOptions(Builder given) {
@@ -59,8 +64,12 @@ public final class ActionOptions {
         return given.resources;
     }
 
-    Consumer<? super Violation> onWarning() {
-        return given.onWarning;
+    /** Tells of what an action does not use of its params. */
+    void warn(String plugin, String action, List<Violation> warnings) {
+        for (Violation warning : warnings) {
+            if (given.onWarning != null) given.onWarning.accept(warning);
+            else LOG.log(Level.WARNING, "{0} {1}: {2} {3}", plugin, action, warning.field(), warning.description());
+        }
     }
 
     /** Builds {@link ActionOptions}. */
@@ -73,7 +82,7 @@ public final class ActionOptions {
         private Map<String, String> labels = Map.of();
         private Duration timeout;
         private Resources resources;
-        private Consumer<? super Violation> onWarning = warning -> {};
+        private Consumer<? super Violation> onWarning;
 
         private Builder() {}
 
@@ -181,7 +190,7 @@ public final class ActionOptions {
          * Told of what the action does not use of its params, for example of a name that its model does not know, before the
          * call ends.
          *
-         * @param consumer takes one such fault after the other; it is no failure
+         * @param consumer takes one such fault after the other; default: it is logged, by {@link System.Logger}
          * @return this
          */
         public Builder onWarning(Consumer<? super Violation> consumer) {

@@ -133,7 +133,7 @@ final class Encoder {
 
     private int spend(int spent, int messages) {
         if (spent + messages <= MAX_MESSAGES) return spent + messages;
-        throw refused("is nested deeper than messages can be, which is 32 objects or 48 lists in each other,"
+        throw refused("is nested deeper than 96 messages, of which an object counts 3 and a list 2,"
                 + " or it contains itself");
     }
 

@@ -155,7 +155,7 @@ public final class PluginRunnerClient implements AutoCloseable {
         }
         Duration limit = options.timeout() == null ? null : options.timeout().plus(DEADLINE_GRACE);
         return Waiting.map(call(PluginRunnerGrpc.getRunPluginMethod(), request, limit), response -> {
-            JobFailure.violations(response.getWarningsList()).forEach(options.onWarning());
+            options.warn(plugin, action, JobFailure.violations(response.getWarningsList()));
             return Json.fromValue(NonFinite.restore(response.getResult(), response.getNonFiniteList()));
         });
     }
@@ -205,7 +205,8 @@ public final class PluginRunnerClient implements AutoCloseable {
         CompletableFuture<SubmitJobResponse> recorded = Retries.retrying(
                 () -> connection.first(PluginRunnerGrpc.getSubmitJobMethod(), request, SubmitJobResponse::hasSnapshot));
         return Waiting.map(recorded, response -> {
-            JobFailure.violations(response.getSnapshot().getWarningsList()).forEach(options.onWarning());
+            options.warn(
+                    plugin, action, JobFailure.violations(response.getSnapshot().getWarningsList()));
             return job(response.getSnapshot().getJobId());
         });
     }

@@ -8,13 +8,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.pluginrunner.client.Failure.Again;
 import io.grpc.Metadata;
 import io.grpc.Status;
+import java.io.DataInputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -29,14 +32,30 @@ import org.junit.jupiter.api.io.TempDir;
 class TransportTest {
     private static final Targets targets = Targets.read();
 
-    /** A server of bytes: says them to each connection once something came on it, and keeps it open. */
+    /** An empty frame of settings, which is what a server of HTTP/2 begins with. */
+    private static final String SETTINGS = "000000040000000000";
+
+    /** What a server does with a connection, which it then keeps open. */
+    private interface Speech {
+        void of(DataInputStream heard, OutputStream said) throws IOException;
+    }
+
+    /** A server of bytes. */
     private static final class Saying implements AutoCloseable {
         final AtomicInteger taken = new AtomicInteger();
         private final ServerSocket socket = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-        private final byte[] bytes;
+        private final Speech speech;
 
+        /** Says the bytes once something came. */
         Saying(byte... bytes) throws IOException {
-            this.bytes = bytes;
+            this((heard, said) -> {
+                heard.read();
+                said.write(bytes);
+            });
+        }
+
+        Saying(Speech speech) throws IOException {
+            this.speech = speech;
             Thread accepting = new Thread(this::accept);
             accepting.setDaemon(true);
             accepting.start();
@@ -56,14 +75,32 @@ class TransportTest {
                 try {
                     Socket connection = socket.accept();
                     taken.incrementAndGet();
-                    connection.getInputStream().read();
-                    connection.getOutputStream().write(bytes);
-                    connection.getOutputStream().flush();
+                    speech.of(new DataInputStream(connection.getInputStream()), connection.getOutputStream());
                 } catch (IOException closed) {
                     if (socket.isClosed()) return;
                 }
             }
         }
+    }
+
+    /** Answers the first call of HTTP/2 with a status of HTTP. */
+    private static Speech status(String number) {
+        return (heard, said) -> {
+            said.write(HexFormat.of().parseHex(SETTINGS));
+            heard.readNBytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".length());
+            int type;
+            int stream;
+            do {
+                int lengthAndType = heard.readInt();
+                heard.readByte();
+                type = lengthAndType & 0xff;
+                stream = heard.readInt();
+                heard.readNBytes(lengthAndType >>> 8);
+            } while (type != 1);
+            // Headers and the end of the call: the name 8 of HPACK's static table is the status.
+            said.write(HexFormat.of().parseHex("0000050105%08x0803".formatted(stream)));
+            said.write(number.getBytes(US_ASCII));
+        };
     }
 
     private static PluginRunnerClientBuilder at(String address) {
@@ -115,9 +152,7 @@ class TransportTest {
     @Test
     @DisplayName("is left behind with a connection that went silent")
     void renewed() throws Exception {
-        // An empty frame of settings, which is what a server of HTTP/2 begins with.
-        try (Saying mute = new Saying(
-                        (byte) 0, (byte) 0, (byte) 0, (byte) 4, (byte) 0, (byte) 0, (byte) 0, (byte) 0, (byte) 0);
+        try (Saying mute = new Saying(HexFormat.of().parseHex(SETTINGS));
                 PluginRunnerClient client = at(mute.address())
                         .heartbeatTimeout(Duration.ofMillis(100))
                         .build();
@@ -205,6 +240,24 @@ class TransportTest {
             PluginRunnerException error = CallFailure.of(status, new Metadata(), "runner:1");
             assertEquals(List.of(one[2], one[3]), List.of(error.reason(), error.again()), () -> one[0] + "");
             assertTrue(error.getMessage().contains("(HTTP " + one[0] + ")"), error::getMessage);
+        }
+    }
+
+    @Test
+    @DisplayName("is a proxy's own answer where it comes instead of the service's")
+    void proxied() throws Exception {
+        for (List<String> one : List.of(
+                List.of("403", "FORBIDDEN"),
+                List.of("404", "FORBIDDEN"),
+                List.of("413", "REQUEST_INVALID"),
+                List.of("500", "INTERNAL"))) {
+            try (Saying proxy = new Saying(status(one.get(0)));
+                    PluginRunnerClient client = at(proxy.address()).build()) {
+                PluginRunnerException error = assertThrows(PluginRunnerException.class, client::serverInfo);
+                assertEquals(one.get(1), error.reason(), error::getMessage);
+                assertTrue(error.getMessage().contains("(HTTP " + one.get(0) + ")"), error::getMessage);
+                assertEquals(1, proxy.taken.get());
+            }
         }
     }
 
