@@ -129,7 +129,7 @@ export class PluginActions {
     if (loaded !== undefined) return { ...declared, name, entrypoint: loaded };
     const broken = described.find((action) => action.name === "" && action.error);
     if (broken?.error) throw fromErrorRecord(broken.error);
-    throw this.#notFound(name, [...scanned, ...described]);
+    throw declared ? this.#unplaced(name, described) : this.#notFound(name, [...scanned, ...described]);
   }
 
   /** The entry point of the one action of a name; undefined where there is none. */
@@ -327,6 +327,19 @@ export class PluginActions {
         column: String(issue.column),
       },
     });
+  }
+
+  /** The configuration names an action, and nobody knows where it is. */
+  #unplaced(name: string, described: readonly DescribedAction[]): PluginRunnerError {
+    const { code } = this.plugin.info;
+    const names = described.map((other) => other.name).filter((other) => other !== "");
+    const available = names.sort(compareText).slice(0, maxNames).join(", ");
+    const like = this.plugin.binding.language === "python" ? `plugin.module:${name}` : `./file.ts#${name}`;
+    return new PluginRunnerError(
+      "ACTION_NOT_FOUND",
+      `config.yaml of ${code} declares the action ${name} without an entrypoint, and the code has no action of this name.${available === "" ? "" : ` It has: ${available}.`} Add one, such as entrypoint: ${like}`,
+      { metadata: { plugin: code, action: name, available, nearest: nearest(name, names), file: "config.yaml" } },
+    );
   }
 
   #ambiguous(name: string, entrypoints: readonly string[]): PluginRunnerError {

@@ -7,6 +7,7 @@ import { type DeclaredActions, loadFolder, loadModule } from "./load-plugin.ts";
 import type { Location } from "./location.ts";
 import type { LoadedPlugin } from "./plugin.ts";
 import { type ActionSources, PluginActions } from "./plugin-actions.ts";
+import { RestlessFiles } from "./restless-files.ts";
 import type { Trees } from "./trees.ts";
 
 const nothingDeclared: DeclaredActions = { usable: new Map(), unusable: new Map() };
@@ -25,6 +26,7 @@ export class PluginSlot {
   dirty = false;
   readonly #discovery: Discovery;
   readonly #trees: Trees;
+  readonly #restless = new RestlessFiles();
   #tree: FileTree | undefined;
   #newest: Version | undefined;
 
@@ -73,6 +75,7 @@ export class PluginSlot {
     const config = usable(this.#discovery.config(location.configFile));
     return this.#as(`${tree} ${config.digest}`, () => {
       const { plugin, declared } = loadFolder(location, config, tree, this.#files());
+      plugin.info.issues.push(...this.#restless.issues);
       return new PluginActions(plugin, declared, sources);
     });
   }
@@ -84,6 +87,7 @@ export class PluginSlot {
 
   async #content(path: string, notBefore: number): Promise<string> {
     this.#tree = path === "" ? undefined : await this.#trees.read(path, notBefore);
+    if (this.#tree) this.#restless.see(this.#tree);
     return this.#tree?.digest ?? "";
   }
 

@@ -58,12 +58,18 @@ function withDigest(requirements: Omit<Requirements, "digest">): Requirements {
   const { manager, file, options, wheelsDir } = requirements;
   const hash = createHash("sha256").update(JSON.stringify([manager, options]));
   const { files, trees } = manager === "npm" ? readByNpm(file) : readByPip(file);
-  for (const one of files) hash.update(readFileSync(one)).update("\0");
+  for (const one of files) hash.update(manager === "npm" ? readFileSync(one) : linesOf(one)).update("\0");
   for (const tree of wheelsDir === "" ? trees : [...trees, wheelsDir]) {
     hash.update(`${tree}\0`);
     for (const entry of entriesOf(tree)) hash.update(entry);
   }
   return { ...requirements, digest: hash.digest("hex") };
+}
+
+/** Comments make no other environment. */
+function linesOf(file: string): string {
+  const lines = readRequirementLines(file).map(({ text }) => text);
+  return lines.join("\n");
 }
 
 /** What an installation reads: files for their content, and what belongs to this plugin alone, files and folders. */

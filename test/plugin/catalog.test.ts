@@ -408,3 +408,16 @@ test("what stands in a plugin's folder and does nothing, or too much, is an issu
     toml: [["pyproject.toml", 5]],
   });
 });
+
+test("a file that changes again and again, and is no code, is an issue", async (t) => {
+  const { root, catalog } = open(t, { ...digits, "digits/plugin/infer.py": "" });
+  const issues = async () => {
+    const [plugin] = await catalog.list(signal);
+    return plugin?.issues.map(({ file }) => file);
+  };
+  assert.deepEqual(await issues(), []);
+  for (const number of [1, 2, 3]) {
+    write(root, { "digits/runs.csv": `${number}`, "digits/plugin/infer.py": `N = ${number}` });
+    assert.deepEqual(await issues(), number < 3 ? [] : ["runs.csv"]);
+  }
+});

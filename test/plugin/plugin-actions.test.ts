@@ -414,3 +414,12 @@ test("a module that cannot be loaded is why its actions are not found", async (t
   inspector.described = [described("", "m:", { error })];
   assert.deepEqual([(await refused("made")).message], ["m.py:1: ValueError: no"]);
 });
+
+test("an action without a place in the configuration or the code is told to have none", async (t) => {
+  const text = "name: n\ncode: c\nactions: {train: {}}\n";
+  const { inspector, refused } = await open(t, { "p/config.yaml": text, "p/m.py": "" }, "c");
+  inspector.described = [described("fit", "m:fit")];
+  const { reason, message, metadata } = await refused("train");
+  assert.deepEqual([reason, metadata.available], ["ACTION_NOT_FOUND", "fit"]);
+  assert.match(message, /declares the action train without an entrypoint.*It has: fit\. Add one/);
+});

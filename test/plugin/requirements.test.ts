@@ -97,3 +97,9 @@ test("JavaScript's dependencies count only where they are not installed already"
   write(root, { "node_modules/left/package.json": "{}", "node_modules/@scope/right/package.json": "{}" });
   assert.equal(again(), undefined);
 });
+
+test("comments and blank lines make no other environment", (t) => {
+  const plain = read(t, "python", { "requirements.txt": "six==1.16.0\n" }).requirements;
+  const told = read(t, "python", { "requirements.txt": "# what we need\n\nsix==1.16.0  # pinned\n" }).requirements;
+  assert.equal(told?.digest, plain?.digest);
+});
