@@ -230,7 +230,7 @@ def _params_invalid(name: str, faults: Faults) -> RunnerError:
     head = f"1 parameter of {name} is" if count == 1 else f"{count} parameters of {name} are"
     return RunnerError(
         "PARAMS_INVALID",
-        f"{head} invalid: {first}{more}.",
+        f"{head} invalid: {first}{more}".rstrip(".") + ("" if first.endswith("?") and not more else "."),
         {"action": name, "violations_total": str(count)},
         violations[:VIOLATIONS_LIMIT],
     )

@@ -23,7 +23,10 @@ function linesOf(error: unknown): string[] {
   if (!(error instanceof RunnerError)) return [`error: ${textOf(error)}`];
   return [
     `error: ${neutral(error.message)} [${error.reason}]`,
-    ...error.violations.map(({ field, description }) => `  ${neutral(field || "/")}: ${neutral(description)}`),
+    ...error.violations
+      // A fault of a file says for programs where it is, in the words of the message.
+      .filter(({ description }) => !description.endsWith(error.message))
+      .map(({ field, description }) => `  ${neutral(field || "/")}: ${neutral(description)}`),
     ...block(error.pluginStack),
     ...block(error.metadata.stderr_tail),
     ...(error.partialResult === undefined

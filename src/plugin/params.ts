@@ -97,13 +97,18 @@ function newAjv(): Ajv2020 {
 }
 
 function schemaInvalid(ajv: Ajv2020, owner: string): PluginRunnerError {
-  const violations = toViolations(ajv.errors ?? [], "").slice(0, maxViolations);
+  const violations = firstOfEach(toViolations(ajv.errors ?? [], "")).slice(0, maxViolations);
   const [first] = violations;
   const problem = first ? `${first.field || "/"} ${first.description}` : "it is not a schema";
   return new PluginRunnerError("PLUGIN_INVALID", `The params schema of ${owner} is invalid: ${sentence(problem)}`, {
     violations,
     metadata: { owner, problem, field: first?.field ?? "" },
   });
+}
+
+/** A place breaks every branch of the meta-schema that it might have been: the first one says most. */
+function firstOfEach(violations: readonly Violation[]): Violation[] {
+  return [...new Map(violations.toReversed().map((violation) => [violation.field, violation])).values()].toReversed();
 }
 
 function named(error: PluginRunnerError, owner: string): PluginRunnerError {

@@ -318,13 +318,16 @@ export class PluginActions {
 
   #unusable(name: string, issue: PluginIssue): PluginRunnerError {
     const { code } = this.plugin.info;
-    return new PluginRunnerError("PLUGIN_INVALID", `The action ${name} of ${code} cannot be run: ${issue.message}`, {
+    const { file, line, column } = issue;
+    const at = [file, ...(line > 0 ? [line, column] : [])].join(":");
+    const message = `${at}: The action ${name} of ${code} cannot be run: ${issue.message}`;
+    return new PluginRunnerError("PLUGIN_INVALID", message, {
       metadata: {
         plugin: code,
         action: name,
-        file: issue.file,
-        line: String(issue.line),
-        column: String(issue.column),
+        file,
+        line: String(line),
+        column: String(column),
       },
     });
   }

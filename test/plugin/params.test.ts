@@ -353,3 +353,9 @@ test("what several parts of a schema ask is told once", () => {
     refusal(schema).violations.length,
   );
 });
+
+test("a wrong word in a schema is one violation, whatever else it could have been", () => {
+  const { message, violations } = refusal({ properties: { a: { type: "integr" } } });
+  assert.equal(violations.length, 1);
+  assert.match(message, /\/properties\/a\/type must be one of .* Did you mean "integer"\?$/);
+});

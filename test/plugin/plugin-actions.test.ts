@@ -423,3 +423,11 @@ test("an action without a place in the configuration or the code is told to have
   assert.deepEqual([reason, metadata.available], ["ACTION_NOT_FOUND", "fit"]);
   assert.match(message, /declares the action train without an entrypoint.*It has: fit\. Add one/);
 });
+
+test("an action that cannot be run says where, once", async (t) => {
+  const yaml = "name: n\ncode: c\nactions:\n  work: plugin:work\n";
+  const { refused } = await open(t, { "p/config.yaml": yaml }, "c");
+  const { message, violations } = await refused("work");
+  assert.match(message, /^config\.yaml:4:9: The action work of c cannot be run: \/actions\/work must be an object/);
+  assert.deepEqual(violations, []);
+});
