@@ -24,7 +24,18 @@ class Context:
     checked and then dropped, except that lines of the log go to stderr.
     """
 
-    __slots__ = ("_artifacts_dir", "_cancellation", "_env", "_logger", "_sink", "_variables", "_work_dir", "job_id")
+    __slots__ = (
+        "_action",
+        "_artifacts_dir",
+        "_cancellation",
+        "_category",
+        "_env",
+        "_logger",
+        "_sink",
+        "_variables",
+        "_work_dir",
+        "job_id",
+    )
 
     def __init__(
         self,
@@ -34,12 +45,16 @@ class Context:
         job_id: str = "",
         work_dir: str = "",
         artifacts_dir: str = "",
+        action: str = "",
+        category: str = "",
     ) -> None:
         self._sink = sink
         self._cancellation = cancellation or Cancellation()
         self._variables = variables or {}
         self._work_dir = work_dir
         self._artifacts_dir = artifacts_dir
+        self._action = action
+        self._category = category
         self._env: Environment | None = None
         self._logger: logging.Logger | None = None
         self.job_id = job_id

@@ -30,9 +30,19 @@ def action_failed(error: BaseException) -> RunnerError:
     root = _working_directory()
     message = f"{kind}: {said}" if said else kind
     message += hint(error, root, file=_place(error, root)[0])
-    return RunnerError(
-        "ACTION_FAILED", message, {"exception_type": kind}, exception_type=kind, stack=plugin_stack(error)
-    )
+    metadata = {"exception_type": kind, **_details(error)}
+    return RunnerError("ACTION_FAILED", message, metadata, exception_type=kind, stack=plugin_stack(error))
+
+
+def _details(error: BaseException) -> dict[str, str]:
+    """The details that errors of synapse-sdk have, as JSON."""
+    known = getattr(sys.modules.get("synapse_sdk.plugins.errors"), "PluginError", None)
+    if known is None or not isinstance(error, known) or getattr(error, "details", None) is None:
+        return {}
+    from plugin_runner.encode import dumps, lenient
+
+    text = dumps(lenient(getattr(error, "details", None)))
+    return {"details": text if len(text) <= MESSAGE_LIMIT else dumps(f"{text[:MESSAGE_LIMIT]}…")}
 
 
 def plugin_invalid(error: BaseException, module: str, root: str) -> RunnerError:

@@ -67,7 +67,9 @@ def _run(spec: dict[str, Any], sink: EventSink, cancellation: Cancellation) -> A
     os.environ[SCOPE_VARIABLE] = spec["scope"]
     os.makedirs(spec["work_dir"], 0o700, exist_ok=True)
     prepare_imports(binding["root"], binding["module"])
-    ctx = Context(sink, cancellation, variables, spec["job_id"], spec["work_dir"], spec["artifacts_dir"])
+    directories = (spec["work_dir"], spec["artifacts_dir"])
+    named = (spec["action"], binding.get("category", ""))
+    ctx = Context(sink, cancellation, variables, spec["job_id"], *directories, *named)
     action = load_entrypoint(spec["entrypoint"], binding["root"])
     ctx.raise_if_cancelled()
     return action.run(params_of(spec), ctx)

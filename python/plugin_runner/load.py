@@ -126,6 +126,8 @@ def load_class(kind: type, dispatching: bool = True) -> LoadedAction | None:
 
     def call(given: dict[str, Any], converted: Any, ctx: Any) -> Any:
         context = sdk.runtime_context(ctx) if sdk else ctx
+        if sdk:
+            sdk.name_class(kind, ctx)
         if own_dispatch:
             return kind.dispatch(given, context)  # type: ignore[attr-defined]
         instance = kind(converted, context)

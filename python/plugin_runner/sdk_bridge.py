@@ -5,7 +5,9 @@ Imported only when the plugin imported that SDK.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import synapse_sdk.plugins.context as sdk_context
 from synapse_sdk.loggers import BaseLogger
@@ -45,21 +47,49 @@ def _clients() -> dict[str, Any]:
     return {name: getattr(clients, name, None) for name in ("client", "v2_client")}
 
 
+_named: WeakSet[type] = WeakSet()
+
+
+def name_class(kind: type, ctx: Context) -> None:
+    """Tells an action class what it is called, as the SDK does where the class says nothing itself."""
+    for attribute, value in (("action_name", ctx._action), ("category", ctx._category)):
+        if value and (kind in _named or not getattr(kind, attribute, None)):
+            setattr(kind, attribute, value)
+            _named.add(kind)
+
+
 class _EventLogger(BaseLogger):  # type: ignore[misc]
+    """What the SDK's context says, as events of the run. It is also how such an action hears of a cancel."""
+
     def __init__(self, ctx: Context) -> None:
         super().__init__()
         self._ctx = ctx
+        self._last: dict[str, tuple[float, float]] = {}
+        self._told = False
 
     def set_progress(self, current: float, total: float, step: str | None = None) -> None:
+        self._end_if_cancelled()
         super().set_progress(current, total, step)
-        self._ctx.set_progress(current, total, step if step is not None else self._current_step)
+        name = step if step is not None else self._current_step
+        self._last[name or ""] = (current, total)
+        self._ctx.set_progress(current, total, name)
 
-    def _on_metrics(self, step: str, metrics: dict[str, Any]) -> None:
-        self._ctx.set_metrics(metrics, step)
+    def set_progress_failed(self, step: str | None = None) -> None:
+        super().set_progress_failed(step)
+        name = step if step is not None else self._current_step
+        current, total = self._last.get(name or "", (0, 1))
+        self._ctx.set_progress(current, total, name, message="failed")
+        self._ctx.log_message(f"The step {name} failed." if name else "The work failed.", "error")
+
+    def set_metrics(self, value: dict[str, Any], step: str | None = None) -> None:
+        self._end_if_cancelled()
+        super().set_metrics(value, step)
+        self._ctx.set_metrics(dict(value), step if step is not None else self._current_step or "")
 
     def _log_impl(
         self, event: str, data: dict[str, Any], file: str | None, step: str | None, level: Any = None
     ) -> None:
+        self._end_if_cancelled()
         fields = dict(data)
         message = str(fields.pop("content", "")) if event in ("message", "debug") else event
         more = {"file": file, "step": step}
@@ -67,11 +97,25 @@ class _EventLogger(BaseLogger):  # type: ignore[misc]
         level = str(getattr(level, "value", level) or "info")
         # Not as keywords: the data may have a key called `message` or `level`.
         self._ctx._sink.log(level.upper(), message, fields)
+        if file is not None:
+            self._keep(file, {"event": event, **data})
+
+    def _keep(self, file: str, metadata: dict[str, Any]) -> None:
+        """Makes a file of a job known as an artifact; what is no file, such as a URL, is in the log alone."""
+        if self._ctx._sink.keeps_artifacts and os.path.isfile(file):
+            self._ctx.artifact(os.path.abspath(file), metadata=metadata)
+
+    def _end_if_cancelled(self) -> None:
+        """Once: what the action says while it cleans up is heard."""
+        if self._ctx.cancelled and not self._told:
+            self._told = True
+            self._ctx.raise_if_cancelled()
 
     def log_event(self, event: str, data: dict[str, Any], file: str | None = None) -> None:
         self._log_impl(event, data, file, self._current_step)
 
     def log_metric(self, category: str, key: str, value: float, **metrics: Any) -> None:
+        self._end_if_cancelled()
         self._ctx.set_metrics({key: value, **metrics}, category)
 
     def log_visualization(self, category: str, group: str, index: int, image: str, **meta: Any) -> None:

@@ -177,7 +177,8 @@ class Worker:
         variables = {**self._binding["env"], **env} if env else self._binding["env"]
         artifacts = f"{self._artifacts}-{message['id']}" if self._artifacts else ""
         work_dir = self._run_dir(message)
-        ctx = Context(_sink, request.cancellation, variables, message["job_id"], work_dir, artifacts)
+        named = (message["action"], self._binding.get("category", ""))
+        ctx = Context(_sink, request.cancellation, variables, message["job_id"], work_dir, artifacts, *named)
         action = self._action(message)
         ctx.raise_if_cancelled()
         return action.run(params_of(message), ctx, request.warnings)

@@ -68,7 +68,8 @@ export function loadFolder(
     actions: [...usable.values()].sort((a, b) => compareText(a.name, b.name)).map(toAction),
     issues,
   });
-  const binding = { language, code: config.code, root: folder, module: "", digest, env: config.env, packages: "" };
+  const { code, env, category } = config;
+  const binding = { language, code, root: folder, module: "", digest, env, packages: "", category };
   const { runtimeEnv } = config;
   const source = { tree: folder, treeDigest: contentDigest, configFile, configDigest: config.digest };
   const placeOf = (name: string, pointer: string) => {

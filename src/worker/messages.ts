@@ -26,6 +26,8 @@ export interface Binding {
   digest: string;
   env: Record<string, string>;
   packages: string;
+  /** What kind of plugin it is, for actions that were written for synapse-sdk. Default: none. */
+  category?: string;
 }
 
 export interface BindMessage {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from processes import Job, WorkerClient, messages, of
+from processes import Job, WorkerClient, binding, messages, of
 
 pytest.importorskip("synapse_sdk", reason="`node scripts/python.ts sdk` runs these tests")
 
@@ -70,3 +71,33 @@ def test_its_schemas_are_described(start_worker: Callable[..., WorkerClient]) ->
     train = next(each for each in answer["value"] if each["name"] == "train")
     assert train["params_schema"]["properties"]["epochs"]["minimum"] == 1
     assert train["result_schema"]["properties"]["loss"]["type"] == "number"
+
+
+def test_a_class_is_told_its_name_and_what_it_says_of_files_and_failure_becomes_events(
+    start_job: Callable[..., Job],
+) -> None:
+    category = {**binding("sdk"), "category": "neural_net"}
+    job = start_job("sdk", "plugin.train:ReportAction", {"name": "x"}, action="report", binding=category)
+    records = job.wait()
+    assert of(records, "result")[0]["value"] == ["report", "neural_net"]
+    assert [(each["current"], each["message"]) for each in of(records, "progress")][-1] == (1, "failed")
+    assert "The step draw failed." in messages(records, "LOGGER")
+    assert [(each["name"], each["size_bytes"]) for each in of(records, "artifact")] == [("plot.png", 3)] * 2
+    assert len({each["uri"] for each in of(records, "artifact")}) == 2
+    assert of(records, "artifact")[1]["metadata"]["group"] == "epoch_1"
+    assert [each["values"] for each in of(records, "metrics")] == [{"a": 1}, {"b": 2}]
+
+
+def test_it_hears_of_a_cancel_and_cleans_up(start_job: Callable[..., Job]) -> None:
+    job = start_job("sdk", "plugin.train:WaitAction", {"name": "x"}, grace_seconds=20)
+    job.wait_for("log", message="waiting")
+    job.stop()
+    records = job.wait()
+    assert [each["error"]["reason"] for each in of(records, "error")] == ["CANCELLED"]
+    assert "cleaned up" in messages(records, "LOGGER")
+
+
+def test_the_details_of_its_errors_arrive(start_worker: Callable[..., WorkerClient]) -> None:
+    error = start_worker("sdk").error("plugin.train:RefuseAction", {"name": "x"})
+    assert error["message"].endswith("ExecutionError: no")
+    assert json.loads(error["metadata"]["details"]) == {"why": ["because", 1]}

@@ -1,6 +1,10 @@
+import os
+import time
+
 from pydantic import BaseModel, Field, field_validator
 from synapse_sdk.plugins.action import BaseAction
 from synapse_sdk.plugins.decorators import action
+from synapse_sdk.plugins.errors import ExecutionError
 from synapse_sdk.plugins.models.logger import LogLevel
 
 
@@ -47,3 +51,35 @@ class TrainAction(BaseAction[TrainParams]):
 def infer(params: TrainParams, context):
     context.set_progress(1, 1)
     return {"name": params.name}
+
+
+class ReportAction(BaseAction[TrainParams]):
+    def execute(self):
+        with open("plot.png", "wb") as file:
+            file.write(b"png")
+        try:
+            self.set_progress(1, 4, "draw")
+            self.ctx.logger.set_progress_failed("draw")
+            self.log("report", {"kind": "plot"}, file="plot.png")
+            self.log_visualization("train", "epoch_1", 0, "plot.png", score=1)
+            self.set_metrics({"a": 1}, "s")
+            self.set_metrics({"b": 2}, "s")
+        finally:
+            os.unlink("plot.png")
+        return [self.action_name, str(self.category)]
+
+
+class WaitAction(BaseAction[TrainParams]):
+    def execute(self):
+        print("waiting", flush=True)
+        try:
+            while True:
+                time.sleep(0.01)
+                self.set_progress(1, 2)
+        finally:
+            self.log_message("cleaned up")
+
+
+class RefuseAction(BaseAction[TrainParams]):
+    def execute(self):
+        raise ExecutionError("no", details={"why": ["because", 1]})
