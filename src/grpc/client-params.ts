@@ -1,6 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Violation } from "../errors.ts";
 import { isJsonObject } from "../util/json.ts";
+import { jsonPointer } from "../util/json-pointer.ts";
 import { type PlainJsonFault, toPlainJson } from "../util/plain-json.ts";
 import { invalidRequest } from "./client-errors.ts";
 
@@ -19,14 +20,31 @@ export function encodeParams(params: object): EncodedParams {
   return { params: value, nonFinite };
 }
 
-/** Refuses texts of a request that UTF-8 cannot say: they would arrive as others. */
-export function checkTexts(fields: Readonly<Record<string, string | Readonly<Record<string, string>>>>): void {
-  const faults = toPlainJson(fields).faults.map(({ pointer, type }) => ({
-    field: pointer,
-    description: `cannot be sent: ${type}`,
-    rule: "request",
-  }));
-  if (faults.length > 0) throw invalidRequest(...faults);
+/** Texts of a request, by their fields; those of a map by their names. */
+type Texts = Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+
+/**
+ * Refuses texts of a request that UTF-8 cannot say, and what callers without types give for texts: both would arrive as
+ * something else.
+ */
+export function checkTexts(texts: Texts): void {
+  const wrong = Object.entries(texts).flatMap(([field, text]) => {
+    const members: [string, unknown][] =
+      typeof text === "object" && text !== null
+        ? Object.entries(text).map(([name, one]) => [jsonPointer([field, name]), one])
+        : [[`/${field}`, text]];
+    return members.flatMap(([pointer, one]) => textFault(pointer, one));
+  });
+  const broken = toPlainJson(texts).faults.map(({ pointer, type }) => violation(pointer, `cannot be sent: ${type}`));
+  if (wrong.length + broken.length > 0) throw invalidRequest(...wrong, ...broken);
+}
+
+function textFault(field: string, text: unknown): Violation[] {
+  return typeof text === "string" ? [] : [violation(field, `is of type ${typeof text}, and has to be a text`)];
+}
+
+function violation(field: string, description: string): Violation {
+  return { field, description, rule: "request" };
 }
 
 const maxViolations = 100;

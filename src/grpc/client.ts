@@ -310,6 +310,7 @@ function positionOf(sequence: bigint | number): bigint {
 const maxTimeoutMs = 315_576_000_000 * 1000;
 
 function timeoutOf(timeoutMs: number): Duration {
+  if (typeof timeoutMs !== "number") throw invalidField("/timeout", "is no number of milliseconds");
   if (timeoutMs >= 0 && timeoutMs <= maxTimeoutMs) return durationFromMs(Math.round(timeoutMs));
   throw invalidField("/timeout", `is ${timeoutMs} ms, and has to be from 0 to ${maxTimeoutMs} ms`);
 }

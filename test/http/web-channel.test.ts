@@ -113,6 +113,25 @@ test("a server that has answered before, or does not answer at all, is UNAVAILAB
   await assert.rejects(connect({ baseUrl }).serverInfo(), { reason: "UNAVAILABLE" });
 });
 
+test("what a proxy answers by a status of HTTP, and an answer that cannot be read, are not asked for again", async (t) => {
+  const damaged = () =>
+    new Response(new Uint8Array([0x0a, 0xff]), { headers: { "content-type": "application/proto" } });
+  const page = (status: number) => () => new Response("<html>", { status, headers: { "content-type": "text/html" } });
+  const answers: [answer: () => Response, reason: string, said: RegExp, calls: number][] = [
+    [page(413), "REQUEST_INVALID", /refuses a request of this size \(HTTP 413\)/, 1],
+    [page(403), "FORBIDDEN", /refuses the call/, 1],
+    [page(404), "FORBIDDEN", /does not know this service/, 1],
+    [page(503), "UNAVAILABLE", /finds no service that answers/, 5],
+    [damaged, "INTERNAL", /cannot be read by this client/, 1],
+  ];
+  for (const [answer, reason, message, expected] of answers) {
+    const mocked = t.mock.method(globalThis, "fetch", async () => answer());
+    await assert.rejects(connect({ baseUrl: "http://127.0.0.1:1" }).serverInfo(), { reason, message });
+    assert.equal(mocked.mock.callCount(), expected);
+    mocked.mock.restore();
+  }
+});
+
 test("watches that have lost the server look for it at once when the network is back", async (t) => {
   let calls = 0;
   const baseUrl = await service(t, () => {
