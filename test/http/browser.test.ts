@@ -70,7 +70,7 @@ test("a page whose origin is not allowed gets no answer and runs nothing", { ski
     `,
     pages.origin.replace("127.0.0.1", "localhost"),
   );
-  assert.equal(text, "ExecutionError UNAVAILABLE");
+  assert.equal(text, "ExecutionError FORBIDDEN");
   for await (const job of server.client.listJobs()) assert.fail(`${job.jobId} was submitted`);
 });
 
