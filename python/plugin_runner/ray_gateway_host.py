@@ -10,12 +10,12 @@ import sys
 import uuid
 from shutil import rmtree
 from threading import Thread
-from time import time
 from typing import Any
 
 from plugin_runner.node_environment import allowed_environment
 from plugin_runner.process_tree import SCOPE_VARIABLE, kill_group, kill_scope
 from plugin_runner.ray_gateway_package import own_folder, unpack
+from plugin_runner.run_artifacts import place_artifacts
 
 PROTOCOL_FD = 3
 STDERR_TAIL_BYTES = 4096
@@ -50,14 +50,15 @@ class WorkerHost:
     async def prepare(self, package: str, artifact_seconds: float) -> dict[str, str] | None:
         """The worker's folders: of the unpacked package, installed ones, scratch files. None when the package is gone.
 
-        A plugin without a package is a module that is installed on the cluster. Artifacts of runs on this node that are
-        older than `artifact_seconds` are removed.
+        A plugin without a package is a module that is installed on the cluster.
         """
         assert self._worker is not None
         root = await asyncio.get_running_loop().run_in_executor(None, unpack, package) if package else ""
         if root is None:
             return None
-        artifacts = await asyncio.get_running_loop().run_in_executor(None, artifacts_place, artifact_seconds)
+        artifacts = await asyncio.get_running_loop().run_in_executor(
+            None, place_artifacts, own_folder(), artifact_seconds
+        )
         work_dir = self._worker.make_work_dir()
         return {"root": root, "packages": _node_modules(), "work_dir": work_dir, "artifacts_dir": artifacts}
 
@@ -82,20 +83,6 @@ def worker_command(language: str) -> list[str]:
     runtime = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_node", "src", "runtime")
     entry = next(name for name in ("worker.js", "worker.ts") if os.path.exists(os.path.join(runtime, name)))
     return [node, os.path.join(runtime, entry)]
-
-
-def artifacts_place(seconds: float) -> str:
-    """Where a worker's runs keep what they make known; empty: with the run. Removes what is older."""
-    folder = os.path.join(own_folder(), "artifacts")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    for name in os.listdir(folder):
-        path = os.path.join(folder, name)
-        try:
-            if os.stat(path).st_mtime < time() - seconds:
-                rmtree(path, ignore_errors=True)
-        except FileNotFoundError:  # another worker removes it as well
-            pass
-    return os.path.join(folder, str(uuid.uuid4())) if seconds > 0 else ""
 
 
 def start_environment(variables: dict[str, str], root: str) -> dict[str, str]:

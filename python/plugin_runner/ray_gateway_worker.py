@@ -124,8 +124,9 @@ class Reserve:
             if worker is not None:
                 worker[1].close()
 
-    async def take(self, language: str) -> tuple[Any, WorkerLink]:
-        """An actor with a worker of this language."""
+    async def take(self, spec: Spec) -> tuple[Any, WorkerLink]:
+        """An actor with a worker as the plugin needs it."""
+        language = spec.binding["language"]
         self._taken.set()
         while self._ready.qsize() + self._coming > self._wanted:
             self._wanted += 1
@@ -136,8 +137,9 @@ class Reserve:
             if worker is not None and not worker[1].lost:
                 # An actor that is there is quicker than a new one, whatever it hosts.
                 host, link = worker
-                return host, link if language == "python" else await start_on(host, language, self._links)
-        return await start_new({}, language, self._links)
+                as_it_is = language == "python" and not spec.start_env
+                return host, link if as_it_is else await start_on(host, language, self._links, spec)
+        return await start_new({}, language, self._links, spec)
 
     async def give_back(self, host: Any) -> bool:
         """Takes an actor whose worker is not needed any more; False when there are enough."""
@@ -176,10 +178,10 @@ async def start_bound(spec: Spec, links: WorkerLinks, reserve: Reserve) -> Hoste
     await asyncio.get_running_loop().run_in_executor(None, _check_packages, spec)
     host = None
     try:
-        if spec.options or spec.start_env:
+        if spec.options:
             host, link = await start_new(spec.options, language, links, spec)
         else:
-            host, link = await reserve.take(language)
+            host, link = await reserve.take(spec)
         folders = await _as_future(host.prepare.remote(spec.package, spec.artifact_seconds))
         if folders is None:
             raise PackageMissing(spec.package)

@@ -61,8 +61,10 @@ def _start_with(variables: dict[str, str], directory: str, spec: dict[str, Any])
     _write_spec(directory, spec)
     library = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     given = [os.path.join(_FOLDER, each) for each in variables.get("PYTHONPATH", "").split(os.pathsep) if each]
-    path = [library, *given, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    os.chdir(directory)  # modules of the plugin must not stand before those that the process needs
+    # Modules of the plugin must not stand before those that the process needs: Ray has put its folder here, too.
+    own = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", _FOLDER)]
+    path = [library, *given, *own]
+    os.chdir(directory)
     environment = {**os.environ, **variables, "PYTHONPATH": os.pathsep.join(path)}
     os.execve(sys.executable, [sys.executable, "-m", "plugin_runner.job", directory], environment)
 

@@ -147,6 +147,18 @@ export const code: Group = {
     }
 
     for (const language of languages) {
+      check(`a job runs what was there when it was submitted (${language})`, async (engine) => {
+        const { client } = engine;
+        const plugin = `submitted-${language}`;
+        await write(engine, plugin, changing[language](plugin, "old"));
+        const old = await client.submitJob(plugin, "now");
+        await write(engine, plugin, changing[language](plugin, "new"));
+        const young = await client.submitJob(plugin, "now");
+        await write(engine, plugin, changing[language](plugin, "newest"));
+        assert.deepEqual(await Promise.all([old.result(), young.result()]), ["old", "new"]);
+        assert.notEqual((await client.getJob(old.id)).pluginDigest, (await client.getJob(young.id)).pluginDigest);
+      });
+
       check(
         `a plugin in use whose configuration breaks says where, and runs again when mended (${language})`,
         async (engine) => {

@@ -28,20 +28,26 @@ export interface Group {
 
 export type Check = (title: string, body: (engine: Engine) => Promise<void>) => void;
 
-const caseTimeoutMs = 60_000;
+const defaultTimeoutMs = 60_000;
 
 /** The options that every engine's service is tested with. */
 const options: readonly string[] = ["--grace", "500ms", "--max-workers", "4", "--pass-env", "PASSED_ON"];
 
-/**
- * Runs groups of cases over the engine of the services that `start` starts, one for all cases; so many groups at a time.
- * `only` leaves out the cases whose titles it does not match.
- */
+export interface ConformanceOptions {
+  /** Leaves out the cases whose titles it does not match. Default: none. */
+  only?: RegExp;
+  /** Default: 4. */
+  groupsAtATime?: number;
+  /** How long a case may take. Default: a minute. */
+  timeoutMs?: number;
+}
+
+/** Runs groups of cases over the engine of the services that `start` starts, one for all cases. */
 export function conformance(
   name: string,
   groups: readonly Group[],
   start: StartServer,
-  { only = /(?:)/, groupsAtATime = 4 }: { only?: RegExp; groupsAtATime?: number } = {},
+  { only = /(?:)/, groupsAtATime = 4, timeoutMs: timeout = defaultTimeoutMs }: ConformanceOptions = {},
 ): void {
   describe(`conformance of ${name}`, { concurrency: groupsAtATime }, () => {
     const scratch = mkdtempSync(join(tmpdir(), "plugin-runner-scratch-"));
@@ -60,7 +66,7 @@ export function conformance(
         cases((title, body) => {
           if (!only.test(title)) return;
           const expectFailure = expectedDifferences[name]?.includes(`${subject}: ${title}`) ?? false;
-          test(title, { timeout: caseTimeoutMs, expectFailure }, () =>
+          test(title, { timeout, expectFailure }, () =>
             body({ server, client: server.client, scratch, start: startOne }),
           );
         }),

@@ -4,6 +4,7 @@ import { startServer } from "../support/server.ts";
 import { code } from "./code.ts";
 import { crashes } from "./crashes.ts";
 import { conformance } from "./engine.ts";
+import { directories } from "./directories.ts";
 import { environment } from "./environment.ts";
 import { failures } from "./failures.ts";
 import { jobEvents } from "./job-events.ts";
@@ -13,14 +14,15 @@ import { params } from "./params.ts";
 import { stops } from "./stops.ts";
 import { values } from "./values.ts";
 
-/** Ray needs seconds of processor time to start a job. */
+/** Ray needs seconds of processor time to start a job, also on a machine that has other work. */
 const groupsAtATime = 1;
 const casesAtATime = 4;
+const timeoutMs = 240_000;
 
 /** Local mode is the same with every engine. */
 const notLocal = /^(?!.*, local\))/;
 
-const groups = [values, params, failures, crashes, ...stops, environment, code, jobEvents, jobLife, output].map(
+const groups = [values, params, failures, crashes, ...stops, environment, directories, code, jobEvents, jobLife, output].map(
   (group) => ({ ...group, concurrency: Math.min(group.concurrency, casesAtATime) }),
 );
 
@@ -39,5 +41,5 @@ conformance(
       args: ["--ray", address, "--local", "worker", ...args],
     });
   },
-  { groupsAtATime, only: notLocal },
+  { groupsAtATime, only: notLocal, timeoutMs },
 );

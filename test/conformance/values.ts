@@ -22,6 +22,10 @@ const everyKind: JsonValue = {
 const ofUnitTests =
   /\b(Colour|Level|Flags|Pair|Point|Model|OldModel|Tensor|Arrayed|Failing|CYCLE|pydantic_dataclass|attrs_instance|msgspec_struct)\b/;
 
+async function expect(result: Promise<JsonValue>, expected: JsonValue): Promise<void> {
+  assert.deepEqual(await result, expected);
+}
+
 /** What JSON cannot say. */
 const impossible = ["cycle", "big_integer", "code", "keys"];
 
@@ -44,12 +48,13 @@ export const values: Group = {
           const values = valuesTable.echoed.map((row) => ({ ...row, value: meant(row.value) }));
           const shallow = values.filter(({ value }) => JSON.stringify(value).length < 80);
           const given = Object.fromEntries(shallow.map(({ name, value }) => [name, value]));
-          assert.deepEqual(await run(client, mode, plugin, "echo", { value: given }), given);
           const kinds = Object.fromEntries(shallow.map((row) => [row.name, row[language]]));
-          assert.deepEqual(await run(client, mode, plugin, "kinds", given), kinds);
-          for (const { name, value } of values.filter((row) => !shallow.includes(row))) {
-            assert.deepEqual(await run(client, mode, plugin, "echo", { value }), value, name);
-          }
+          const deep = values.filter((row) => !shallow.includes(row));
+          await Promise.all([
+            expect(run(client, mode, plugin, "echo", { value: given }), given),
+            expect(run(client, mode, plugin, "kinds", given), kinds),
+            ...deep.map(({ value }) => expect(run(client, mode, plugin, "echo", { value }), value)),
+          ]);
         },
       );
 
@@ -97,6 +102,15 @@ export const values: Group = {
           assert.deepEqual(metrics[0]?.values, { loss: Number.NaN, best: Number.POSITIVE_INFINITY, text: "NaN" });
         },
       );
+
+      if (mode === "job") {
+        check(`a job's record has the numbers that JSON has not ${here}`, async ({ client }) => {
+          const params = { value: { loss: Number.NaN, list: [Number.NEGATIVE_INFINITY, "Infinity", -0] } };
+          const job = await client.submitJob(plugin, "echo", params);
+          assert.deepEqual(await job.result(), params.value);
+          for (const record of [job.snapshot, await client.getJob(job.id)]) assert.deepEqual(record.params, params);
+        });
+      }
 
       check(`a scalar, null or nothing may be the whole result ${here}`, async ({ client }) => {
         for (const value of mode === "job" ? [false] : [5, "five", false, null, [], {}]) {

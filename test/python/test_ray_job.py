@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ def test_a_job_on_ray_is_started_with_what_is_read_at_a_start(tmp_path: Path) ->
     """As Ray starts its driver: in the plugin's folder, with the spec on the path and its output among the logs."""
     for name in ("logs", "modules"):
         (tmp_path / name).mkdir()
+    plugin = shutil.copytree(PLUGINS / "lasting", tmp_path / "plugin")
+    (plugin / "selectors.py").write_text("raise ImportError('this is what the supervisor was to import')")
     start_env = {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7", "PYTHONWARNINGS": "error", "PYTHONPATH": "lib"}
     spec = {
         "protocol": 1,
@@ -33,11 +36,11 @@ def test_a_job_on_ray_is_started_with_what_is_read_at_a_start(tmp_path: Path) ->
         "scope": f"scope-{os.getpid()}",
     }
     (tmp_path / "modules" / "plugin_runner_job_1.json").write_text(json.dumps(spec))
-    path = os.pathsep.join([str(LIBRARY), str(tmp_path / "modules")])
+    path = os.pathsep.join([str(LIBRARY), str(tmp_path / "modules"), str(plugin)])
     with open(tmp_path / "logs" / "job-driver-1.log", "wb") as output:
         driver = subprocess.run(
             [sys.executable, "-m", "plugin_runner.ray_job", "1"],
-            cwd=PLUGINS / "lasting",
+            cwd=plugin,
             env={**os.environ, "PYTHONPATH": path},
             stdout=output,
             timeout=SECONDS,

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import { jsonText } from "../../util/json-text.ts";
 import type { JobSpec } from "../../worker/messages.ts";
+import { startVariables } from "../../worker/start-variables.ts";
 import type { JobStart } from "../engine.ts";
 import { type JobLimits, jobSpecOf } from "../job-spec.ts";
-import { planFor } from "../worker-plan.ts";
 import type { Submission } from "./dashboard.ts";
 import { ownMetadata } from "./job-states.ts";
 import { filesUnder } from "./package-files.ts";
@@ -89,8 +89,7 @@ function specOf(job: JobStart, limits: RayJobLimits): JobSpec {
   const { binding } = job.action.plugin;
   const env = { ...limits.env, ...binding.env };
   const spec = jobSpecOf(job, limits, { binding: { ...binding, root: "", packages: "", env }, work_dir: "" });
-  const { env: startEnv } = planFor(job.action.plugin, job.env);
-  return { ...spec, echo_output: true, start_env: startEnv };
+  return { ...spec, echo_output: true, start_env: startVariables({ ...env, ...job.env }) };
 }
 
 /** The packages of a JavaScript plugin: those that were built from its requirements, or those that stand beside it. */

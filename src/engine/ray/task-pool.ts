@@ -6,6 +6,7 @@ import { abortable } from "../../util/abortable.ts";
 import { jsonText } from "../../util/json-text.ts";
 import type { WorkerAnswer, WorkerResult } from "../../worker/messages.ts";
 import { readResult } from "../../worker/result.ts";
+import { startVariables } from "../../worker/start-variables.ts";
 import type { Task, TaskPool } from "../engine.ts";
 import { onTheWire } from "../on-the-wire.ts";
 import { planFor, type WorkerPlan } from "../worker-plan.ts";
@@ -116,12 +117,12 @@ export class RayTaskPool implements TaskPool {
 
   /** The line that tells the gateway of a plugin. With `known` false, its package is brought to the cluster again. */
   async #spec(
-    { plugin, env: startEnv }: WorkerPlan,
+    { plugin, env: planned }: WorkerPlan,
     resources: Resources | undefined,
     known: boolean,
     signal: AbortSignal,
   ): Promise<string> {
-    const key = JSON.stringify([resources, startEnv]);
+    const key = JSON.stringify([resources, planned]);
     const specs = this.#specs.get(plugin) ?? new Map<string, string>();
     this.#specs.set(plugin, specs);
     const spec = specs.get(key);
@@ -129,6 +130,7 @@ export class RayTaskPool implements TaskPool {
     const { packages, env, graceMs, idleMs, maxWorkers, keepArtifactsMs } = this.#options;
     const uri = await packages.plugin(plugin, signal);
     const options = await actorOptions(plugin, uri, resources, this.#options, signal);
+    const startEnv = { ...startVariables(env), ...planned };
     const made = JSON.stringify({
       binding: { ...plugin.binding, root: "", env: { ...env, ...plugin.binding.env, ...startEnv } },
       package: uri ?? "",

@@ -43,9 +43,9 @@ async function poolWith(...reactions: Reaction[]) {
     files: async () => "",
   };
   const limits = { maxWorkers: 1, maxQueued: 1, idleMs: 1000, graceMs: 100, keepArtifactsMs: 0, pulseMs: 20 };
-  const pool = new RayTaskPool({ gateway, packages, nodePackages: async () => "", env: {}, ...limits });
-  const run = (signal = forever) =>
-    pool.run({ action, params: { value: {}, nonFinite: [] }, env: {}, jobId: "" }, signal);
+  const pool = new RayTaskPool({ gateway, packages, nodePackages: async () => "", env: { LC_ALL: "C" }, ...limits });
+  const run = (signal = forever, env = {}) =>
+    pool.run({ action, params: { value: {}, nonFinite: [] }, env, jobId: "" }, signal);
   const close = async () => {
     await pool.close(AbortSignal.abort());
     await server[Symbol.asyncDispose]();
@@ -55,6 +55,19 @@ async function poolWith(...reactions: Reaction[]) {
   };
   return { server, pool, run, counts, hang, [Symbol.asyncDispose]: close };
 }
+
+test("the gateway is told which variables a worker has to be started with, and runs alike go to the same ones", async () => {
+  await using own = await poolWith(done);
+  const environments = [{}, { API_KEY: "a" }, { TZ: "Asia/Tokyo", API_KEY: "b" }, { API_KEY: "c", TZ: "Asia/Tokyo" }];
+  for (const env of environments) await own.run(forever, env);
+  const specs = own.server.seen.map(({ body }) => body.split("\n")[0] ?? "");
+  assert.equal(specs[0], specs[1]);
+  assert.equal(specs[2], specs[3]);
+  assert.deepEqual(
+    specs.map((spec) => JSON.parse(spec).start_env),
+    [{ LC_ALL: "C" }, { LC_ALL: "C" }, { LC_ALL: "C", TZ: "Asia/Tokyo" }, { LC_ALL: "C", TZ: "Asia/Tokyo" }],
+  );
+});
 
 test("a gateway that hangs loses its runs, and is looked for anew; one that is slow does not", async () => {
   await using own = await poolWith("hang");
