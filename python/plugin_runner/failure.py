@@ -12,6 +12,9 @@ from plugin_runner.failure_hint import hint
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import traceback
+    from typing import Any
+
+    from plugin_runner.errors import ErrorRecord
 
 MESSAGE_LIMIT = 2_000
 STACK_LIMIT = 16_000
@@ -53,6 +56,21 @@ def plugin_invalid(error: BaseException, module: str, root: str) -> RunnerError:
     message = f"{where}{kind}: {_message(error)}{hint(error, root, module, file)}"
     metadata = {"module": module, "exception_type": kind, "file": file, "line": str(line), "column": str(column)}
     return RunnerError("PLUGIN_INVALID", message, metadata, exception_type=kind, stack=plugin_stack(error))
+
+
+def as_written(record: ErrorRecord, binding: dict[str, Any]) -> ErrorRecord:
+    """Names the plugin's files in an error as its author knows them, where they were copied from."""
+    root, origin = binding["root"], binding.get("origin", "")
+    if not origin or origin == root:
+        return record
+
+    def known(text: str) -> str:
+        return text.replace(root + os.sep, origin + os.sep)
+
+    record["message"] = known(record.get("message", ""))
+    record["stack"] = known(record.get("stack", ""))
+    record["metadata"] = {key: known(text) for key, text in record.get("metadata", {}).items()}
+    return record
 
 
 def exception_type(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from plugin_runner.cancellation import Cancellation
 from plugin_runner.decode import params_of
 from plugin_runner.errors import RunnerError
 from plugin_runner.event_sink import EventSink
+from plugin_runner.failure import as_written
 from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork
 from plugin_runner.process_tree import SCOPE_VARIABLE
 from plugin_runner.result import encode_result
@@ -19,8 +20,6 @@ from plugin_runner.result import encode_result
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, TextIO
-
-    from plugin_runner.errors import ErrorRecord
 
 
 def run_child(spec: dict[str, Any], stdout: int, stderr: int, records: int, lifeline: int) -> int:
@@ -46,13 +45,13 @@ def run_child(spec: dict[str, Any], stdout: int, stderr: int, records: int, life
     except RunnerError as error:
         if os.getpid() != own_process:
             leave_fork(error)
-        sink.error(_as_written(error, spec["binding"]))
+        sink.error(as_written(error.record(), spec["binding"]))
     except BaseException as error:
         cancellation.close()
         if os.getpid() != own_process:
             leave_fork(error)
         _limit_memory(None)
-        sink.error(_as_written(how_it_failed(error, cancellation), spec["binding"]))
+        sink.error(as_written(how_it_failed(error, cancellation).record(), spec["binding"]))
     _finish()
     return code
 
@@ -73,22 +72,6 @@ def _run(spec: dict[str, Any], sink: EventSink, cancellation: Cancellation) -> A
     action = load_entrypoint(spec["entrypoint"], binding["root"])
     ctx.raise_if_cancelled()
     return action.run(params_of(spec), ctx)
-
-
-def _as_written(error: RunnerError, binding: dict[str, Any]) -> ErrorRecord:
-    """The record of an error, with the paths of the plugin's files as its author knows them."""
-    record = error.record()
-    origin = binding.get("origin")
-    if not origin:
-        return record
-
-    def known(text: str) -> str:
-        return text.replace(binding["root"] + os.sep, origin + os.sep)
-
-    record["message"] = known(record.get("message", ""))
-    record["stack"] = known(record.get("stack", ""))
-    record["metadata"] = {key: known(text) for key, text in record.get("metadata", {}).items()}
-    return record
 
 
 def _take_over_output(stdout: int, stderr: int) -> None:

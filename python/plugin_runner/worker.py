@@ -10,7 +10,7 @@ from plugin_runner.context import Context
 from plugin_runner.decode import decode, params_of
 from plugin_runner.encode import dumps, record_text
 from plugin_runner.errors import RunnerError
-from plugin_runner.failure import exception_type, plugin_invalid
+from plugin_runner.failure import as_written, exception_type, plugin_invalid
 from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork, remove_directory
 from plugin_runner.process_state import ProcessState
 from plugin_runner.result import encode_lenient, encode_result
@@ -125,11 +125,11 @@ class Worker:
             return b'{"id":%d,"ok":true,%b%b}\n' % (request_id, encoded.keys(), more)
         except RunnerError as error:
             self._leave_if_forked(error)
-            record = error.record()
+            record = as_written(error.record(), self._binding)
         except BaseException as error:
             request.cancellation.close()
             self._leave_if_forked(error)
-            record = self._failure(error, request).record()
+            record = as_written(self._failure(error, request).record(), self._binding)
         return b'{"id":%d,"ok":false,"error":%b}\n' % (request_id, record_text(record))
 
     def _failure(self, error: BaseException, request: Request) -> RunnerError:

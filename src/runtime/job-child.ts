@@ -1,9 +1,10 @@
 /** The child of a job process: `node job-child.ts <dir>`. Runs the action, and reports on file descriptor 3. */
 import { mkdirSync, readFileSync } from "node:fs";
-import { join, sep } from "node:path";
-import { type ErrorRecord, PluginRunnerError, toErrorRecord } from "../errors.ts";
+import { join } from "node:path";
+import { PluginRunnerError, toErrorRecord } from "../errors.ts";
 import { type Carried, withNumbers } from "../util/non-finite.ts";
 import type { EventRecord, JobSpec } from "../worker/messages.ts";
+import { asWritten } from "./as-written.ts";
 import { blockOnOutput } from "./blocking-output.ts";
 import { pointersOf } from "./encode.ts";
 import { EventPipe } from "./event-pipe.ts";
@@ -62,21 +63,7 @@ function success(result: Carried): EventRecord {
 
 function failure(error: PluginRunnerError): EventRecord {
   if (error.cause !== undefined) process.stderr.write(`${describeThrown(error.cause).stack}\n`);
-  return { type: "error", time: now(), error: asWritten(toErrorRecord(error)) };
-}
-
-/** With the paths of the plugin's files as its author knows them. */
-function asWritten(record: ErrorRecord): ErrorRecord {
-  const { root, origin } = spec.binding;
-  if (origin === undefined) return record;
-  const known = (text: string) => text.replaceAll(root + sep, origin + sep);
-  const metadata = Object.entries(record.metadata ?? {}).map(([key, text]) => [key, known(text)]);
-  return {
-    ...record,
-    message: known(record.message),
-    metadata: Object.fromEntries(metadata),
-    stack: known(record.stack ?? ""),
-  };
+  return { type: "error", time: now(), error: asWritten(toErrorRecord(error), spec.binding) };
 }
 
 function tooLarge(bytes: number): PluginRunnerError {

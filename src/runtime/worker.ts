@@ -20,6 +20,7 @@ import type {
   WorkerOutput,
   WorkerRequest,
 } from "../worker/messages.ts";
+import { asWritten } from "./as-written.ts";
 import { describeActions } from "./describe-actions.ts";
 import { pointersOf } from "./encode.ts";
 import { type ActionCode, loadAction } from "./load-action.ts";
@@ -95,7 +96,8 @@ async function answer(request: Pending): Promise<WorkerAnswer> {
   } catch (thrown) {
     const error = PluginRunnerError.from(thrown);
     if (error.cause !== undefined) process.stderr.write(`${describeThrown(error.cause).stack}\n`);
-    return { id, ok: false, error: toErrorRecord(error) };
+    const record = toErrorRecord(error);
+    return { id, ok: false, error: binding === undefined ? record : asWritten(record, binding) };
   } finally {
     service.ref();
     cancellations.delete(id);

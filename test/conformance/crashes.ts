@@ -57,10 +57,13 @@ export const crashes: Group = {
     });
 
     for (const mode of modes) {
-      check(`of two processes that come back from an action only the run's own one speaks (${mode})`, async (engine) => {
-        assert.equal(await run(engine.client, mode, "python-failing", "fork"), "parent");
-        assert.equal(await run(engine.client, mode, "python-failing", "well"), "well");
-      });
+      check(
+        `of two processes that come back from an action only the run's own one speaks (${mode})`,
+        async (engine) => {
+          assert.equal(await run(engine.client, mode, "python-failing", "fork"), "parent");
+          assert.equal(await run(engine.client, mode, "python-failing", "well"), "well");
+        },
+      );
     }
 
     check("a run beside one that crashes its worker is not lost", async ({ client }) => {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { ExecutionError } from "../../src/client.ts";
+import { fixtures } from "../support/server.ts";
 import type { Group } from "./engine.ts";
 import { everywhere, failure, modes, run } from "./run.ts";
 
@@ -28,6 +30,7 @@ export const failures: Group = {
           assert.match(error.exceptionType, new RegExp(`(^|\\.)${type}$`));
           assert.match(error.message, /the model is broken: ü/);
           assert.match(error.pluginStack, file);
+          assert.ok(error.pluginStack.includes(join(fixtures, language, "failing")), error.pluginStack);
           assert.match(error.pluginStack, cause);
           assert.equal(await run(client, mode, plugin, "well"), "well");
         },

@@ -3,8 +3,8 @@ import { startRay, type TestRay } from "../support/ray.ts";
 import { startServer } from "../support/server.ts";
 import { code } from "./code.ts";
 import { crashes } from "./crashes.ts";
-import { conformance } from "./engine.ts";
 import { directories } from "./directories.ts";
+import { conformance } from "./engine.ts";
 import { environment } from "./environment.ts";
 import { failures } from "./failures.ts";
 import { jobEvents } from "./job-events.ts";
@@ -22,9 +22,19 @@ const timeoutMs = 240_000;
 /** Local mode is the same with every engine. */
 const notLocal = /^(?!.*, local\))/;
 
-const groups = [values, params, failures, crashes, ...stops, environment, directories, code, jobEvents, jobLife, output].map(
-  (group) => ({ ...group, concurrency: Math.min(group.concurrency, casesAtATime) }),
-);
+const groups = [
+  values,
+  params,
+  failures,
+  crashes,
+  ...stops,
+  environment,
+  directories,
+  code,
+  jobEvents,
+  jobLife,
+  output,
+].map((group) => ({ ...group, concurrency: Math.min(group.concurrency, casesAtATime) }));
 
 const cluster = Promise.withResolvers<TestRay>();
 before(async () => cluster.resolve(await startRay({ token: true })));

@@ -88,7 +88,9 @@ export async function prepareSubmission(
 function specOf(job: JobStart, limits: RayJobLimits): JobSpec {
   const { binding } = job.action.plugin;
   const env = { ...limits.env, ...binding.env };
-  const spec = jobSpecOf(job, limits, { binding: { ...binding, root: "", packages: "", env }, work_dir: "" });
+  const { root, origin = root } = binding;
+  const own = { ...binding, root: "", origin, packages: "", env };
+  const spec = jobSpecOf(job, limits, { binding: own, work_dir: "" });
   return { ...spec, echo_output: true, start_env: startVariables({ ...env, ...job.env }) };
 }
 

@@ -130,9 +130,10 @@ export class RayTaskPool implements TaskPool {
     const { packages, env, graceMs, idleMs, maxWorkers, keepArtifactsMs } = this.#options;
     const uri = await packages.plugin(plugin, signal);
     const options = await actorOptions(plugin, uri, resources, this.#options, signal);
+    const { root, origin = root } = plugin.binding;
     const startEnv = { ...startVariables(env), ...planned };
     const made = JSON.stringify({
-      binding: { ...plugin.binding, root: "", env: { ...env, ...plugin.binding.env, ...startEnv } },
+      binding: { ...plugin.binding, root: "", origin, env: { ...env, ...plugin.binding.env, ...startEnv } },
       package: uri ?? "",
       options,
       grace_seconds: graceMs / 1000,
