@@ -69,7 +69,8 @@ export function loadFolder(
     issues,
   });
   const { code, env, category } = config;
-  const binding = { language, code, root: folder, module: "", digest, env, packages: "", category };
+  const kind = category === "" ? {} : { category };
+  const binding = { language, code, root: folder, module: "", digest, env, packages: "", ...kind };
   const { runtimeEnv } = config;
   const source = { tree: folder, treeDigest: contentDigest, configFile, configDigest: config.digest };
   const placeOf = (name: string, pointer: string) => {
