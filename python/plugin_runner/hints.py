@@ -7,6 +7,7 @@ import dataclasses
 import sys
 import types
 import typing
+from importlib import import_module
 from typing import Any, Callable
 
 from plugin_runner.authoring import first_paragraph
@@ -33,7 +34,12 @@ from plugin_runner.shape import (
 )
 from plugin_runner.unused import is_old_pydantic
 
+if typing.TYPE_CHECKING:
+    from plugin_runner.other_libraries import NamedTupleShape
+
 ANYTHING = Shape()
+
+_DEEPEST = 20
 
 _NONE: Any = object()
 """Stands for a default that is not there."""
@@ -68,9 +74,10 @@ class ShapeOf:
     """Makes the shape of a type hint; records that contain themselves are made once. Unknown types take anything, which
     is noted."""
 
-    def __init__(self, type_variables: dict[Any, Any] | None = None, records: dict[Any, Record] | None = None) -> None:
+    def __init__(self, outer: ShapeOf | None = None, type_variables: dict[Any, Shape] | None = None) -> None:
         self._type_variables = type_variables or {}
-        self._records: dict[Any, Record] = {} if records is None else records
+        self._records: dict[Any, Record | NamedTupleShape] = outer._records if outer else {}
+        self._depth: int = outer._depth + 1 if outer else 0
 
     def __call__(self, hint: Any) -> Shape:
         if hint in _SCALARS if _hashable(hint) else False:
@@ -96,7 +103,7 @@ class ShapeOf:
 
     def _type_variable(self, hint: typing.TypeVar) -> Shape:
         if hint in self._type_variables:
-            return self(self._type_variables[hint])
+            return self._type_variables[hint]
         if hint.__constraints__:
             return Union([self(option) for option in hint.__constraints__])
         return self(hint.__bound__) if hint.__bound__ is not None else ANYTHING
@@ -113,9 +120,12 @@ class ShapeOf:
         if origin in _SEQUENCES:
             return self._sequence(origin, arguments)
         if origin in _DICTIONARIES:
-            return Dictionary(self(arguments[0]), self(arguments[1]))
+            key, value = arguments or (str, Any)
+            return Dictionary(self(key), self(value))
         if _is_record_class(origin):
             return self._generic_record(origin, arguments)
+        if type(origin).__name__ == "TypeAliasType":
+            return self._with(origin.__type_params__, arguments)(origin.__value__)
         if getattr(origin, "_name", "") in ("Required", "NotRequired", "Final", "ClassVar", "ReadOnly"):
             return self(arguments[0])
         if isinstance(origin, type) and not _is_of_collections(origin):
@@ -135,10 +145,15 @@ class ShapeOf:
         described = next((text for text in texts if text), "")
         return Annotation(shape, described) if described else shape
 
-    def _generic_record(self, origin: Any, arguments: tuple[Any, ...]) -> Record:
+    def _generic_record(self, origin: Any, arguments: tuple[Any, ...]) -> Shape:
         """A dataclass or TypedDict of so many type variables, of which a class itself knows only the names."""
-        given = [self._type_variables.get(one, one) if _hashable(one) else one for one in arguments]
-        return ShapeOf(dict(zip(origin.__parameters__, given)), self._records)._record(origin, repr(given))
+        if self._depth > _DEEPEST:  # a type that contains itself with ever more of itself as argument
+            return Unknown(hint_text(origin))
+        inner = self._with(origin.__parameters__, arguments)
+        return inner._record(origin, tuple(inner._type_variables.values()))
+
+    def _with(self, type_variables: tuple[Any, ...], arguments: tuple[Any, ...]) -> ShapeOf:
+        return ShapeOf(self, {name: self(argument) for name, argument in zip(type_variables, arguments)})
 
     def _class(self, hint: type) -> Shape:
         if hint is tuple or hint in _SEQUENCES:
@@ -166,9 +181,11 @@ class ShapeOf:
     def _named_tuple(self, hint: Any) -> Shape:
         from plugin_runner.other_libraries import NamedTupleShape
 
-        hints, defaults = resolved_hints(hint), hint._field_defaults
-        fields = [self._marked_field(name, hint, hints, defaults.get(name, _NONE)) for name in hint._fields]
-        return NamedTupleShape(hint, fields)
+        if hint not in self._records:
+            made = self._records[hint] = NamedTupleShape(hint)
+            hints, defaults = resolved_hints(hint), hint._field_defaults
+            made.fields += [self._marked_field(name, hint, hints, defaults.get(name, _NONE)) for name in hint._fields]
+        return self._records[hint]
 
     def _marked_field(self, name: str, owner: Any, hints: dict[str, Any], default: Any) -> Field:
         """A field whose default, or hint, may be a mark of pydantic."""
@@ -188,7 +205,7 @@ class ShapeOf:
         make = _SEQUENCES[origin]
         return Sequence(self(arguments[0]) if arguments else ANYTHING, make, make in (set, frozenset))
 
-    def _record(self, hint: Any, arguments: str = "") -> Record:
+    def _record(self, hint: Any, arguments: tuple[Shape, ...] = ()) -> Shape:
         key = (hint, arguments)
         if key not in self._records:
             make = dict if typing_is_typeddict(hint) else lambda values: hint(**values)
@@ -247,13 +264,24 @@ def _resolved_one_by_one(thing: Any) -> dict[str, Any]:
     hints: dict[str, Any] = {}
     for owner in reversed(thing.__mro__) if isinstance(thing, type) else [thing]:
         module = sys.modules.get(owner.__module__)
-        annotations = vars(owner) if isinstance(owner, type) else {"__annotations__": owner.__annotations__}
-        for name, hint in annotations.get("__annotations__", {}).items():
+        for name, hint in _annotations(owner).items():
             try:
                 hints[name] = eval(hint, vars(module) if module else {}) if isinstance(hint, str) else hint
             except Exception:
                 hints.pop(name, None)
     return hints
+
+
+def _annotations(owner: Any) -> dict[str, Any]:
+    own: dict[str, Any] = getattr(owner, "__dict__", {})
+    if "__annotations__" in own:
+        return dict(own.get("__annotations__", {}))
+    try:
+        library: Any = import_module("annotationlib")
+    except ImportError:  # Python before 3.14, whose annotations are values already
+        return {} if isinstance(owner, type) else getattr(owner, "__annotations__", {})
+    found: dict[str, Any] = library.get_annotations(owner, format=library.Format.FORWARDREF)
+    return found
 
 
 def hint_text(hint: Any) -> str:
@@ -326,8 +354,7 @@ def _by_pydantic(hint: Any) -> Shape | None:
 
 
 def _written_hint(owner: Any, name: str) -> Any:
-    found = [vars(one)["__annotations__"] for one in owner.__mro__ if "__annotations__" in vars(one)]
-    return next((hints[name] for hints in found if name in hints), Any)
+    return next((hints[name] for hints in map(_annotations, owner.__mro__) if name in hints), Any)
 
 
 def _standard_scalar(hint: type) -> Shape | None:

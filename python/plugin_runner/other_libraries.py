@@ -6,7 +6,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from plugin_runner.shape import Faults, Field, Shape, put_default
+from plugin_runner.shape import Faults, Field, Named, Shape, put_default
 from plugin_runner.unused import known_names, warn_of_ignored
 
 if TYPE_CHECKING:
@@ -107,21 +107,22 @@ def _attrs_default(default: Any) -> Callable[[], Any] | None:
     return None if default.takes_self else default.factory
 
 
-class NamedTupleShape(Shape):
+class NamedTupleShape(Named):
     """A named tuple: a list in the order of its fields, or an object with their names."""
 
-    def __init__(self, make: Any, fields: list[Field]) -> None:
+    def __init__(self, make: Any) -> None:
         self._make = make
-        self._fields = fields
+        self._name = make.__name__
+        self.fields: list[Field] = []
 
-    def schema(self, definitions: Definitions) -> dict[str, Any]:
-        required = sum(field.required for field in self._fields)
-        items = [{**field.schema(definitions), "title": field.name} for field in self._fields]
+    def _own_schema(self, definitions: Definitions) -> dict[str, Any]:
+        required = sum(field.required for field in self.fields)
+        items = [{**field.schema(definitions), "title": field.name} for field in self.fields]
         return {
             "type": "array",
-            "title": self._make.__name__,
+            "title": self._name,
             "minItems": required,
-            "maxItems": len(self._fields),
+            "maxItems": len(self.fields),
             "prefixItems": items,
         }
 
@@ -129,9 +130,9 @@ class NamedTupleShape(Shape):
         if isinstance(value, dict):
             given = value
         elif isinstance(value, (list, tuple)):
-            if len(value) > len(self._fields):
-                return faults.add(path, f"must have at most {len(self._fields)} items, not {len(value)}", "items")
-            given = {field.name: item for field, item in zip(self._fields, value)}
+            if len(value) > len(self.fields):
+                return faults.add(path, f"must have at most {len(self.fields)} items, not {len(value)}", "items")
+            given = {field.name: item for field, item in zip(self.fields, value)}
         else:
             return faults.add(path, "must be a list, or an object with the names of its items", "type")
         before = len(faults.violations)
@@ -140,7 +141,7 @@ class NamedTupleShape(Shape):
 
     def _convert_fields(self, given: dict[str, Any], value: Any, path: Path, faults: Faults) -> dict[str, Any]:
         made = {}
-        for index, field in enumerate(self._fields):
+        for index, field in enumerate(self.fields):
             where = (path, field.name if value is given else index)
             if field.name in given:
                 made[field.name] = field.shape.convert(given[field.name], where, faults)
@@ -148,7 +149,7 @@ class NamedTupleShape(Shape):
                 faults.add(where, "is required", "required")
             elif field.default is not None:
                 made[field.name] = field.default()
-        for name in given.keys() - {field.name for field in self._fields}:
+        for name in given.keys() - {field.name for field in self.fields}:
             faults.add((path, name), "is unknown", "additionalProperties")
         return made
 

@@ -349,7 +349,29 @@ class Field:
         return schema
 
 
-class Record(Shape):
+class Named(Shape):
+    """A shape that may contain itself: then it becomes a definition of its schema."""
+
+    _name: str
+
+    def schema(self, definitions: Definitions) -> dict[str, Any]:
+        if self in definitions.open:
+            definitions.recursive.append(self)
+            return {"$ref": "#" if definitions.open[0] is self else DEFS + definitions.name_of(self, self._name)}
+        definitions.open.append(self)
+        schema = self._own_schema(definitions)
+        definitions.open.pop()
+        if self in definitions.recursive and definitions.open:
+            name = definitions.name_of(self, self._name)
+            definitions.schemas[name] = schema
+            return {"$ref": DEFS + name}
+        return schema
+
+    def _own_schema(self, definitions: Definitions) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class Record(Named):
     """An object with known properties: a dataclass, a TypedDict or a signature.
 
     `make` is given the values of all properties that are there or have a default. ValueError, TypeError and
@@ -371,19 +393,6 @@ class Record(Shape):
         self._others = others
         """The shape of values whose names are not known, where these are taken."""
         self.fields: dict[str, Field] = {}
-
-    def schema(self, definitions: Definitions) -> dict[str, Any]:
-        if self in definitions.open:
-            definitions.recursive.append(self)
-            return {"$ref": "#" if definitions.open[0] is self else DEFS + definitions.name_of(self, self._name)}
-        definitions.open.append(self)
-        schema = self._own_schema(definitions)
-        definitions.open.pop()
-        if self in definitions.recursive and definitions.open:
-            name = definitions.name_of(self, self._name)
-            definitions.schemas[name] = schema
-            return {"$ref": DEFS + name}
-        return schema
 
     def _own_schema(self, definitions: Definitions) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "object"}

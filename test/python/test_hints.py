@@ -6,6 +6,7 @@ import enum
 import functools
 import ipaddress
 import sys
+import typing
 import uuid
 from dataclasses import dataclass
 from typing import Annotated, Any, Callable, Generic, Literal, NamedTuple, Optional, TypeVar, Union
@@ -541,3 +542,24 @@ def test_params_is_a_name_like_others_when_it_has_a_type() -> None:
     assert result(number, params="3") == 3
     assert result(anything, a=1) == result(untyped, a=1) == {"a": 1}
     assert result(anything, params={"a": 1}) == {"params": {"a": 1}}
+
+
+class Chain(NamedTuple):
+    n: int
+    rest: "Optional[Chain]" = None
+
+
+@dataclass
+class Growing(Generic[T]):
+    inner: "Optional[Growing[list[T]]]" = None
+
+
+def test_types_that_contain_themselves_end() -> None:
+    def run(chain: Chain, pair: Pair, growing: Growing[int], plain: typing.Dict) -> Any:
+        return chain, pair.first, growing.inner, plain
+
+    given = {"chain": [1, {"n": "2"}], "pair": {"first": 1}, "growing": {"inner": {}}, "plain": {"a": 1}}
+    assert result(run, **given) == ((1, (2, None)), 1, Growing(), {"a": 1})
+    whole = schema(run)
+    assert whole["properties"]["chain"] == {"$ref": "#/$defs/Chain"}
+    assert whole["properties"]["plain"] == {"type": "object"}
