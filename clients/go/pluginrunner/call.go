@@ -18,6 +18,7 @@ func call[Request, Response any](
 		if err != nil {
 			return nil, c.failed(ctx, err)
 		}
+		c.heard.Store(true)
 		return response, nil
 	})
 }

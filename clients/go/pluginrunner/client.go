@@ -17,8 +17,10 @@ type Client struct {
 	conn      *grpc.ClientConn
 	stub      pluginrunnerv1.PluginRunnerClient
 	closed    atomic.Bool
-	dial      func() (*grpc.ClientConn, error)
-	further   connections
+	// heard says that the service has answered: what then goes wrong is no mistake in the options.
+	heard   atomic.Bool
+	dial    func() (*grpc.ClientConn, error)
+	further connections
 
 	heartbeatTimeout time.Duration
 	retryFor         time.Duration

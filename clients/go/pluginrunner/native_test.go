@@ -6,7 +6,9 @@ import (
 	"math/big"
 	"net/netip"
 	"net/url"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -205,5 +207,43 @@ func TestMessagesGiveTheirNumbersBack(t *testing.T) {
 	}
 	if nothing := pluginrunner.LogFields(&pluginrunnerv1.JobLog{}); !reflect.DeepEqual(nothing, map[string]any{}) {
 		t.Error(nothing)
+	}
+}
+
+func TestNestingHasTheLimitsOfTheContract(t *testing.T) {
+	text, err := os.ReadFile("../../../contract/limits.json")
+	must(t, err)
+	var limits struct {
+		All    int `json:"message_levels"`
+		Object int `json:"object_levels"`
+		List   int `json:"list_levels"`
+	}
+	must(t, json.Unmarshal(text, &limits))
+	client := (&fakeServer{runPlugin: echoExactly}).serve(t)
+	for kind, levels := range map[string]int{
+		"object": (limits.All - limits.Object) / limits.Object, "list": (limits.All - limits.Object) / limits.List,
+	} {
+		if _, err := client.RunPlugin(t.Context(), "any", "any", map[string]any{"a": nested(kind, levels)}); err != nil {
+			t.Error(err)
+		}
+		if _, err := client.RunPlugin(t.Context(), "any", "any", map[string]any{"a": nested(kind, levels+1)}); err == nil {
+			t.Errorf("%d levels of %s are sent", levels+1, kind)
+		}
+	}
+}
+
+func TestTheReasonsAreThoseOfTheService(t *testing.T) {
+	words := func(file, pattern string) []string {
+		text, err := os.ReadFile(file)
+		must(t, err)
+		list := regexp.MustCompile(pattern).FindStringSubmatch(string(text))
+		found := regexp.MustCompile(`"[A-Z_]+"`).FindAllString(list[1], -1)
+		slices.Sort(found)
+		return found
+	}
+	service := append(words("../../../src/errors.ts", `(?s)export const reasons = \[(.*?)\]`), `"UNAVAILABLE"`)
+	slices.Sort(service)
+	if own := words("reason.go", `(?s)const \((.*?)\)`); !slices.Equal(own, service) {
+		t.Errorf("%v are not %v", own, service)
 	}
 }

@@ -125,6 +125,7 @@ func untilSilent[M message, R receiver[M]](
 				yield(none, failed(err))
 				return
 			}
+			c.heard.Store(true)
 			if !yield(message, nil) {
 				return
 			}

@@ -30,9 +30,10 @@ func (c *Client) failed(ctx context.Context, err error) error {
 	}
 	from := status.Convert(err)
 	if e := fromService(from, err); e != nil {
+		c.heard.Store(true)
 		return classify(e)
 	}
-	return classify(c.transport.diagnosed(ctx, from, err))
+	return classify(c.transport.diagnosed(ctx, from, err, c.heard.Load()))
 }
 
 // endOf returns the context's error; the service's word about the context's deadline may come before it.

@@ -76,6 +76,7 @@ func (c *Client) submitOnce(ctx context.Context, request *pluginrunnerv1.SubmitJ
 		if err != nil {
 			return nil, c.failed(ctx, err)
 		}
+		c.heard.Store(true)
 		if snapshot := message.GetSnapshot(); snapshot != nil {
 			c.warn(request.GetPlugin(), request.GetAction(), snapshot.GetWarnings())
 			return &JobHandle{client: c, id: snapshot.GetJobId(), warnings: violationsOf(snapshot.GetWarnings())}, nil

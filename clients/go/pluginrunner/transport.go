@@ -33,7 +33,7 @@ type transport struct {
 	hostPort string
 }
 
-func (t transport) diagnosed(ctx context.Context, from *status.Status, cause error) *RunnerError {
+func (t transport) diagnosed(ctx context.Context, from *status.Status, cause error, heard bool) *RunnerError {
 	e := &RunnerError{
 		Reason:   transportReason(from.Code()),
 		Code:     from.Code(),
@@ -42,7 +42,7 @@ func (t transport) diagnosed(ctx context.Context, from *status.Status, cause err
 	}
 	text := from.Message()
 	switch {
-	case t.isOfProxy(e, text), t.isOfMessages(e, text), e.Reason == ReasonUnavailable && t.isOfConnection(ctx, e, text):
+	case t.isOfProxy(e, text), t.isOfMessages(e, text), e.Reason == ReasonUnavailable && t.isOfConnection(ctx, e, text, heard):
 	case e.Reason == ReasonUnavailable:
 		e.Message = fmt.Sprintf("No answer from %s: %s", t.address, text)
 	default:
@@ -133,14 +133,15 @@ func (t transport) isOfMessages(e *RunnerError, text string) bool {
 	return true
 }
 
-// isOfConnection finds out why there is no connection.
-func (t transport) isOfConnection(ctx context.Context, e *RunnerError, text string) bool {
+// isOfConnection finds out why there is no connection. It looks at a server that was never heard where gRPC's text does
+// not tell.
+func (t transport) isOfConnection(ctx context.Context, e *RunnerError, text string, heard bool) bool {
 	refused := strings.Contains(text, "connection refused") || strings.Contains(text, "no such host")
 	if refused || t.hostPort == "" {
 		return false
 	}
 	said := t.ofHandshake(text)
-	if said == "" && t.tls != nil {
+	if said == "" && t.tls != nil && !heard {
 		// A server that wants a certificate says so after the handshake, and gRPC may have met the closed connection first.
 		said = t.ofHandshake(handshake(ctx, t.hostPort, t.tls))
 	}
@@ -148,7 +149,7 @@ func (t transport) isOfConnection(ctx context.Context, e *RunnerError, text stri
 		e.Message, e.final = said, certain
 		return true
 	}
-	if t.tls == nil && speaksTLS(ctx, t.hostPort) {
+	if t.tls == nil && !heard && speaksTLS(ctx, t.hostPort) {
 		e.Message = fmt.Sprintf("The server at %s speaks TLS: connect WithTLS or WithTLSFiles.", t.address)
 		e.final = certain
 		return true

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import traceback
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -151,6 +153,12 @@ class Channel:
         except grpc.RpcError as error:
             failure = self._failed(error)
             raise failure from failure.__cause__
+        except KeyboardInterrupt as interrupt:
+            # gRPC ends the call when its object goes. The frames of this stack would keep that as long as anybody has
+            # the exception, as a notebook does, and its own circle of references until the collector comes.
+            traceback.clear_frames(interrupt.__traceback__)
+            gc.collect()
+            raise
 
     def _first_message(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,22 @@ def test_params_may_be_what_results_may_be() -> None:
     expected = {"when": "2026-01-02T00:00:00", "where": "/x", "point": {"x": 1, "y": 2.5}, "3": [4]}
     assert to_python(sent(params=params).params) == expected
     assert to_python(to_struct(Point(1, 2.5))) == {"x": 1, "y": 2.5}
+    rich = {
+        "span": timedelta(seconds=90.5),
+        "id": UUID(int=1),
+        "kind": Kind.TASK,
+        "bytes": b"\x00\xff",
+        "exact": Decimal("1.50"),
+        "names": {Kind.TASK: 1, UUID(int=2): 2},
+    }
+    assert to_python(to_struct(rich)) == {
+        "span": "PT1M30.5S",
+        "id": "00000000-0000-0000-0000-000000000001",
+        "kind": "task",
+        "bytes": "AP8=",
+        "exact": "1.50",
+        "names": {"task": 1, "00000000-0000-0000-0000-000000000002": 2},
+    }
 
 
 @pytest.mark.parametrize(
