@@ -14,7 +14,9 @@ const patterns = [
   /^UV_THREADPOOL_SIZE$/,
   /^OPENSSL_CONF$/,
   /^(OMP|KMP|GOMP|OPENBLAS|MKL|BLIS|VECLIB|NUMEXPR|NUMBA)_/,
-  /^(CUDA|NVIDIA|HIP|ROCR)_/,
+  /^(CUDA|CUBLAS|CUDNN|NCCL|NVIDIA|HIP|ROCR)_/,
+  /^(TF|XLA|JAX|KERAS|TORCH|PYTORCH)_/,
+  /^MPL(BACKEND|CONFIGDIR)$/,
 ];
 
 /** Those among variables that a process has to be started with. */
