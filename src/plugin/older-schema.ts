@@ -87,8 +87,10 @@ function divideDependencies(schema: JsonObject): void {
 }
 
 function renameOthers(schema: JsonObject): void {
-  const { type, divisibleBy, id } = schema;
+  const { type, divisibleBy, id, nullable } = schema;
   if (type === "any" || (Array.isArray(type) && type.includes("any"))) delete schema.type;
   if (typeof divisibleBy === "number") schema.multipleOf ??= divisibleBy;
   if (typeof id === "string") delete schema.id;
+  // OpenAPI's word, for which Ajv wants a type beside it: without one it says nothing.
+  if (schema.type === undefined || typeof nullable !== "boolean") delete schema.nullable;
 }

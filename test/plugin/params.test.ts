@@ -359,3 +359,12 @@ test("a wrong word in a schema is one violation, whatever else it could have bee
   assert.equal(violations.length, 1);
   assert.match(message, /\/properties\/a\/type must be one of .* Did you mean "integer"\?$/);
 });
+
+test("nullable means something beside a type, and nothing elsewhere", () => {
+  const validate = compileParams(
+    { properties: { a: { type: "string", nullable: true }, b: { nullable: true, anyOf: [{ type: "string" }] } } },
+    "digits/train",
+  );
+  validate({ a: null, b: "x" });
+  assert.throws(() => validate({ b: null }), { reason: "PARAMS_INVALID" });
+});
