@@ -67,6 +67,7 @@ def _fill(target: int, file: Path, copy: Path) -> None:
     try:
         with open(file, "rb") as source:
             _copy(source.fileno(), target)
+            os.fchmod(target, os.fstat(source.fileno()).st_mode & 0o777)
     except BaseException:
         copy.unlink()  # half of a file is nobody's artifact
         raise
