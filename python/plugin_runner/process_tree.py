@@ -28,6 +28,25 @@ def adopt_orphans() -> None:
         pass
 
 
+def tell_to_stop(pid: int) -> None:
+    """Sends SIGTERM to a job's process and to the programs that it has started in its group.
+
+    What it has forked without starting a program, such as the workers of a pool, is left to it: it may need them to end
+    in its own way. They cannot be told apart where there is no /proc: there all of the group hears it.
+    """
+    command = _command(pid)
+    if not command:
+        kill_group(pid, signal.SIGTERM)
+        return
+    for other in _processes():
+        fields = _stat(str(other))
+        if other == pid or (fields and int(fields[2]) == pid and _command(other) != command):
+            try:
+                os.kill(other, signal.SIGTERM)
+            except (ProcessLookupError, PermissionError):
+                pass
+
+
 def kill_group(group: int, number: int) -> None:
     try:
         os.killpg(group, number)
@@ -101,6 +120,14 @@ def _stat(pid: str) -> list[str]:
             return file.read().rpartition(b")")[2].decode().split()
     except OSError:
         return []
+
+
+def _command(pid: int) -> bytes:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _environment(pid: int) -> list[bytes]:

@@ -11,7 +11,7 @@ from time import monotonic, time
 from plugin_runner.encode import dumps
 from plugin_runner.output import Budget, EventStream, TextStream
 from plugin_runner.process import remove_directory
-from plugin_runner.process_tree import adopt_orphans, kill_group, kill_rest
+from plugin_runner.process_tree import adopt_orphans, kill_group, kill_rest, tell_to_stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -152,11 +152,11 @@ class Supervisor:
             self._reap()
 
     def _stop(self) -> None:
-        """Tells the child's group to stop, once, and arranges for its end."""
+        """Tells the child to stop, once, and arranges for its end."""
         self._stop_at = None
         if self._kill_at is None and self._status is None:
             self._kill_at = monotonic() + self._grace
-            kill_group(self._pid, signal.SIGTERM)
+            tell_to_stop(self._pid)
 
     def _reap(self) -> None:
         """Takes note of the child's end; orphans that came here are only buried."""

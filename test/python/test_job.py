@@ -135,6 +135,14 @@ def test_an_action_that_is_ended_cleans_up(start_job: StartJob, tmp_path: Path, 
     assert mark.read_text() == "cleaned up"
 
 
+@linux_only
+def test_a_cancel_reaches_the_programs_of_a_job_and_not_what_it_forked(start_job: StartJob) -> None:
+    job = start_job("lasting", "lasting:end_with_a_worker", grace_seconds=30)
+    job.wait_for("log", message="program")
+    job.stop()
+    assert of(job.wait(), "result")[0]["value"] == [True, -signal.SIGTERM]
+
+
 def test_what_is_printed_from_c_is_not_lost(start_job: StartJob) -> None:
     assert messages(start_job("lasting", "lasting:print_from_c").wait(), "STDOUT") == ["from C"]
 

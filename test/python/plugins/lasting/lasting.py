@@ -5,6 +5,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 import warnings
@@ -170,3 +171,17 @@ def started():
     import only_on_path
 
     return [time.tzname[0], hash("a") % 1000, sys.warnoptions, only_on_path.WHERE, os.environ["PYTHONPATH"]]
+
+
+@action
+def end_with_a_worker(ctx: Context):
+    """Needs the process that it forked until it has ended in its own way."""
+    process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    process.start()
+    program = subprocess.Popen([sys.executable, "-c", "print('program', flush=True); input()"], stdin=subprocess.PIPE)
+    while not ctx.cancelled:
+        time.sleep(0.005)
+    ended = program.wait(20)
+    alive = process.is_alive()
+    process.terminate()
+    return [alive, ended]
