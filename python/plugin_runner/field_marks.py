@@ -26,6 +26,7 @@ class Marked(NamedTuple):
 
 def read_marks(hint: Any, default: Any, empty: object) -> Marked:
     """Reads the marks of one parameter. `hint` is `empty` where it has none, and `default` likewise."""
+    default = _newer(default)
     marks = [default] if is_field_info(default) else []
     annotated = typing.get_origin(hint) is typing.Annotated
     if annotated:
@@ -44,6 +45,23 @@ def read_marks(hint: Any, default: Any, empty: object) -> Marked:
         return Marked(made, False, lambda: default, aliases)
     makes = [mark for mark in marks if not mark.is_required()]
     return Marked(made, not makes, _default_of(makes[0]) if makes else None, aliases)
+
+
+def _newer(mark: Any) -> Any:
+    """What `Field()` of `pydantic.v1` says, as that of pydantic 2 says it."""
+    kind: Any = getattr(sys.modules.get("pydantic.v1.fields"), "FieldInfo", None)
+    if kind is None or type(mark) is not kind:
+        return mark
+    from pydantic import Field
+
+    same = ("alias", "title", "description", "default_factory", "gt", "ge", "lt", "le", "multiple_of")
+    said = {name: getattr(mark, name) for name in same}
+    said["pattern"] = mark.regex
+    said["min_length"] = mark.min_length if mark.min_length is not None else mark.min_items
+    said["max_length"] = mark.max_length if mark.max_length is not None else mark.max_items
+    if mark.default is not ... and type(mark.default).__name__ != "UndefinedType":
+        said["default"] = mark.default
+    return Field(**{name: value for name, value in said.items() if value is not None or name == "default"})
 
 
 def is_field_info(mark: object) -> bool:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _OBJECTS = (Any, object, dict, Mapping, MutableMapping)
 """What `params` may be annotated with to get all params, beside models."""
 
+_MARKING = ("typer", "click", "fastapi", "cog", "dataclasses", "attr", "msgspec", "pydantic", "marshmallow")
+"""Packages whose objects stand as defaults and are none."""
+
 _CONTEXT_NAMES = ("ctx", "context")
 _CONTEXT_TYPES = ("Context", "RuntimeContext")
 _CONTEXT_HOMES = ("plugin_runner", "synapse_sdk")
@@ -174,9 +177,14 @@ def _field(one: inspect.Parameter, hints: dict[str, Any], shape_of: ShapeOf) -> 
 
 
 def _is_foreign_mark(hint: Any, default: Any) -> bool:
-    """Whether a default cannot be meant as a value: an object where the hint says a number, a text or a boolean."""
+    """Whether a default cannot be meant as a value: a framework's mark, or an object where the hint says a number."""
     plain = (int, float, str, bool)
-    return hint in plain and default is not None and not isinstance(default, plain) and not is_field_info(default)
+    if default is None or isinstance(default, plain) or is_field_info(default):
+        return False
+    home = type(default).__module__
+    if home.partition(".")[0] in _MARKING and not (isinstance(hint, type) and isinstance(default, hint)):
+        return not home.startswith("pydantic.v1.fields")  # that one is read
+    return hint in plain
 
 
 def _invoke(parameters: list[inspect.Parameter], contexts: list[str], whole: inspect.Parameter | None) -> Invoke:

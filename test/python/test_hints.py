@@ -1,6 +1,7 @@
 """Hints and marks of other libraries: honoured, or told to the author."""
 
 import collections
+import dataclasses
 import datetime
 import enum
 import functools
@@ -70,6 +71,17 @@ def test_a_field_as_a_default_gives_its_value_and_its_limits() -> None:
     assert refused(scaled, scale=-1, mode="c") == ["/params/scale", "/params/mode"]
     assert properties(scaled)["scale"] == {"type": "number", "minimum": 0, "default": 1.5}
     assert properties(scaled)["mode"]["description"] == "how"
+
+
+def test_a_field_of_pydantic_v1_counts_as_well() -> None:
+    rate, many, needed = v1.Field(1.5, ge=0), v1.Field(default_factory=list), v1.Field(...)
+
+    def scaled(scale: float = rate, tags: list = many, n: int = needed) -> Any:
+        return scale, tags, n
+
+    assert result(scaled, n=1) == (1.5, [], 1)
+    assert refused(scaled, scale=-1) == ["/params/scale", "/params/n"]
+    assert notes(scaled) == []
 
 
 def test_a_field_without_a_default_is_required() -> None:
@@ -317,9 +329,15 @@ def test_a_hint_that_means_nothing_is_told_and_takes_anything() -> None:
 
 
 def test_a_default_that_is_a_mark_of_another_framework_is_told() -> None:
+    mark: Any = dataclasses.field(default_factory=list)
+
+    def marked(tags: list = mark) -> Any:
+        return tags
+
     def run(x: int = Opaque()) -> Any:  # type: ignore[assignment]
         return x
 
+    assert notes(marked) == ["/params/tags has a dataclasses.Field as default, which the action gets as it is."]
     assert notes(run) == [f"/params/x has a {Opaque.__module__}.Opaque as default, which the action gets as it is."]
 
 
