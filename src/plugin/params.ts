@@ -57,7 +57,8 @@ export function compileParams(schema: JsonObject, owner: string): ParamsValidato
     if (!accepts(validate, params, owner)) throw paramsInvalid(validate, owner);
     return undeclared(params);
   };
-  return Object.assign(check, { fillsNonFinite: !isPlainJson(schema, maxMessageLevels), problems });
+  const fillsDefaults = JSON.stringify(schema).includes('"default"');
+  return Object.assign(check, { fillsDefaults, fillsNonFinite: !isPlainJson(schema, maxMessageLevels), problems });
 }
 
 function noWarnings(): readonly Violation[] {

@@ -53,6 +53,8 @@ export interface ParamsValidator {
    * violation. NaN and infinities stand as numbers in the params.
    */
   (params: JsonObject): readonly Violation[];
+  /** Whether there may be defaults to fill in. */
+  readonly fillsDefaults?: boolean;
   /** Whether a NaN or an infinity is among the defaults. */
   readonly fillsNonFinite?: boolean;
   /** What the schema's author should know of. */

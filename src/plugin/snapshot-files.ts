@@ -44,7 +44,6 @@ export async function layOut(
   const room = new Room(limits);
   for (const { stamp } of tree.files.values()) room.take(stamp.size);
   await mkdir(root, { recursive: true, mode: 0o700 });
-  if (binding.language === "javascript") await keepModuleType(binding.root, folder);
   const own = new Set([...tree.folders.keys(), ...[...tree.files.values()].map(({ path }) => path)]);
   const placeOf = (path: string) => join(root, relative(binding.root, path));
   if (source.tree !== binding.root) await linkOthers(binding.root, root, (path) => path === source.tree, room);
@@ -52,15 +51,21 @@ export async function layOut(
     await mkdir(placeOf(path), { recursive: true, mode: 0o700 });
     await linkOthers(path, placeOf(path), (entry) => own.has(entry), room);
   }
-  const copied: Copied = {};
+  const copied: Copied = binding.language === "javascript" ? await keepModuleType(binding.root, folder) : {};
   const files = [...tree.files.values()];
   const copyNext = async (): Promise<void> => {
     for (let file = files.pop(); file; file = files.pop()) {
       const place = placeOf(file.path);
-      copied[relative(folder, place)] = await copyOne(file.path, place);
+      try {
+        copied[relative(folder, place)] = await copyOne(file.path, place);
+      } catch (error) {
+        files.length = 0;
+        throw error;
+      }
     }
   };
-  await Promise.all(Array.from({ length: copiesAtATime }, copyNext));
+  const copying = await Promise.allSettled(Array.from({ length: copiesAtATime }, copyNext));
+  for (const one of copying) if (one.status === "rejected") throw one.reason; // now that nobody writes there any more
   return copied;
 }
 
@@ -100,7 +105,11 @@ async function copyOne(from: string, to: string): Promise<[number, number]> {
   const { atimeMs, mtimeMs: time, mode } = await stat(from);
   await chmod(to, mode | 0o600);
   await utimes(to, atimeMs / 1000, time / 1000);
-  const { size, mtimeMs } = await stat(to);
+  return stampOf(to);
+}
+
+async function stampOf(path: string): Promise<[number, number]> {
+  const { size, mtimeMs } = await stat(path);
   return [size, mtimeMs];
 }
 
@@ -114,10 +123,12 @@ async function linkOthers(from: string, to: string, isOwn: (path: string) => boo
 }
 
 /** Node takes the type of `.js` files from the nearest package.json, which may stand above the plugin. */
-async function keepModuleType(root: string, folder: string): Promise<void> {
-  if (existsSync(join(root, "package.json"))) return;
-  const type = moduleType(dirname(root));
-  if (type !== undefined) await writeFile(join(folder, "package.json"), JSON.stringify({ type }));
+async function keepModuleType(root: string, folder: string): Promise<Copied> {
+  const name = "package.json";
+  const type = existsSync(join(root, name)) ? undefined : moduleType(dirname(root));
+  if (type === undefined) return {};
+  await writeFile(join(folder, name), JSON.stringify({ type }));
+  return { [name]: await stampOf(join(folder, name)) };
 }
 
 function moduleType(folder: string): string | undefined {

@@ -256,10 +256,17 @@ async function writeManifest(folder: string, plugin: LoadedPlugin, copied: Copie
   await rename(draft, manifestOf(folder));
 }
 
+/** Undefined also where the manifest cannot be read: the machine may have stopped while it was written. */
 function readKept(folder: string, name: string): Kept | undefined {
-  const file = manifestOf(folder);
-  if (!existsSync(file)) return undefined;
-  const { info, binding, requirements, runtimeEnv, copied }: Manifest = JSON.parse(readFileSync(file, "utf8"));
+  try {
+    return toKept(folder, name, JSON.parse(readFileSync(manifestOf(folder), "utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+function toKept(folder: string, name: string, manifest: Manifest): Kept {
+  const { info, binding, requirements, runtimeEnv, copied } = manifest;
   const plugin = {
     info: fromJson(PluginSchema, info),
     kept: name,

@@ -45,7 +45,20 @@ export class ProcessState {
     process.env = this.#env;
     if (this.#before.size > 0) this.#putBackVariables();
     process.umask(this.#umask);
-    if (process.cwd() !== this.#cwd) process.chdir(this.#cwd);
+    this.#putBackCwd();
+  }
+
+  #putBackCwd(): void {
+    try {
+      if (process.cwd() === this.#cwd) return;
+    } catch {
+      // a directory that is gone
+    }
+    try {
+      process.chdir(this.#cwd);
+    } catch {
+      // the plugin itself is gone: the call will say so
+    }
   }
 
   #putBackVariables(): void {

@@ -7,6 +7,7 @@ import { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
 import { PluginRunnerError, toErrorRecord } from "../errors.ts";
 import { jsonText } from "../util/json-text.ts";
+import { messageOf } from "../util/message-of.ts";
 import { type Carried, withNumbers } from "../util/non-finite.ts";
 import { toPlainJson } from "../util/plain-json.ts";
 import type {
@@ -44,6 +45,8 @@ const queue: Pending[] = [];
 const cancellations = new Map<number, AbortController>();
 const loaded = new Map<string, Promise<ActionCode>>();
 let binding: Binding | undefined;
+/** Why nothing of the binding can be run. */
+let fault: PluginRunnerError | undefined;
 let state: ProcessState | undefined;
 let workDir = "";
 let artifacts = "";
@@ -63,7 +66,8 @@ function receive(line: string): void {
     workDir = input.work_dir;
     artifacts = input.artifacts_dir ?? "";
     Object.assign(process.env, binding.env);
-    process.chdir(binding.root);
+    fault = enter(binding.root);
+    spoiled = fault !== undefined; // the directory may come back, for another process
     state = new ProcessState();
   } else if (input.type === "cancel") {
     cancellations.get(input.id)?.abort();
@@ -71,6 +75,16 @@ function receive(line: string): void {
     cancellations.set(input.id, new AbortController());
     queue.push(input);
     if (!busy) void serve();
+  }
+}
+
+function enter(root: string): PluginRunnerError | undefined {
+  try {
+    process.chdir(root);
+    return undefined;
+  } catch (error) {
+    const message = `The plugin's directory cannot be opened: ${messageOf(error)}`;
+    return new PluginRunnerError("PLUGIN_INVALID", message, { metadata: { root } });
   }
 }
 
@@ -174,6 +188,7 @@ function load(bound: Binding, { entrypoint, env }: RunRequest | ValidateRequest)
 }
 
 function bindingFor(request: WorkerRequest): Binding {
+  if (fault !== undefined) throw fault;
   if (binding !== undefined) return binding;
   throw new PluginRunnerError("INTERNAL", `A worker was sent ${request.type} before it was bound.`);
 }

@@ -4,6 +4,17 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The same once more, of which nothing is shared. Lists of numbers and texts, which may be long, are quick to copy. */
+export function copyOf(object: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, copyOfValue(value)]));
+}
+
+function copyOfValue(value: JsonValue): JsonValue {
+  if (typeof value !== "object" || value === null) return value;
+  if (!Array.isArray(value)) return copyOf(value);
+  return value.some((item) => typeof item === "object" && item !== null) ? value.map(copyOfValue) : value.slice();
+}
+
 /**
  * Decoders of Protobuf's messages refuse those that are nested deeper than 100. An object takes three levels (`Struct`, the
  * entry of its map, `Value`), a list two. The events of a job take four before their value starts, and some decoders count

@@ -20,7 +20,7 @@ const maxRunBytes = 1024 * 1024;
 
 /**
  * Cuts what one run after the other writes to a stream into lines, decoded as UTF-8. Holds at most one line of limited
- * length; of what a run writes beyond 1 MiB only the number of bytes is told, by `flush` at its end.
+ * length; of what a run writes beyond 1 MiB only the number of bytes is told, at its end.
  */
 export class OutputLines {
   readonly #decoder = new StringDecoder("utf8");
@@ -53,6 +53,11 @@ export class OutputLines {
   /** Ends a run: what is held is a line, and the next run starts anew. */
   flush(): void {
     this.#end();
+    this.next();
+  }
+
+  /** The next run starts anew, but for what is held: its end may be still to come. */
+  next(): void {
     if (this.#dropped > 0) this.#take(`… [+${this.#dropped} bytes]`);
     this.#taken = 0;
     this.#dropped = 0;

@@ -13,6 +13,7 @@ export class RunArtifacts {
   readonly #keepMs: number;
   readonly #log: Log;
   readonly #timer: NodeJS.Timeout;
+  #sweeping = false;
 
   /** `keepMs` 0 keeps nothing longer than its run. */
   constructor({ dir, keepMs, log }: { dir: string; keepMs: number; log: Log }) {
@@ -35,9 +36,13 @@ export class RunArtifacts {
   }
 
   #sweep(): void {
-    this.#removeOld().catch((error: unknown) => {
-      this.#log("warn", "artifacts of runs could not be removed", { error });
-    });
+    if (this.#sweeping) return; // to remove much may take longer than a pause
+    this.#sweeping = true;
+    this.#removeOld()
+      .catch((error: unknown) => this.#log("warn", "artifacts of runs could not be removed", { error }))
+      .finally(() => {
+        this.#sweeping = false;
+      });
   }
 
   /** The age of a directory is that of its last artifact. */

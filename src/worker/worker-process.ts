@@ -239,6 +239,7 @@ export class WorkerProcess {
     }
     const [pending] = this.#pending;
     if (pending?.id !== message.id) throw new Error(`An answer to ${message.id} while ${pending?.id} is due.`);
+    if (this.#pending.length > 1) for (const lines of Object.values(this.#lines)) lines.next();
     this.#pending.shift();
     this.#spent = message.spent === true;
     this.#lastOutput = pending.output;

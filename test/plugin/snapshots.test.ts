@@ -140,14 +140,27 @@ test("a plugin beyond the limits is used where it stands", async (t) => {
 });
 
 test("a JavaScript plugin keeps the type of its modules and the packages above it", async (t) => {
-  const { root, keep } = await open(t, {
+  const { root, dir, left, snapshots, keep } = await open(t, {
     "package.json": '{"type": "commonjs"}',
     "p/config.yaml": 'name: n\ncode: p\nactions: {a: {entrypoint: "./a.js#a"}}\n',
     "p/a.js": "exports.a = () => 1;\n",
   });
-  const { binding } = await keep("p");
+  const { binding, kept } = await keep("p");
   assert.equal(readFileSync(join(binding.root, "../package.json"), "utf8"), '{"type":"commonjs"}');
   assert.equal(binding.packages, join(root, "p/node_modules"));
+  snapshots.release(kept ?? "");
+  await eventually(() => readdirSync(dir).length === 0);
+  assert.equal(existsSync(left), false); // no job wrote that
+});
+
+test("one whose manifest was written half is not there, and is removed as any other", async (t) => {
+  const { keep, dir, another } = await open(t, files);
+  const { kept = "" } = await keep("p");
+  writeFileSync(join(dir, `${kept}.json`), '{"info": {"co');
+  const next = another();
+  assert.equal(await next.find(kept), undefined);
+  await next.sweep();
+  assert.deepEqual(readdirSync(dir), []);
 });
 
 async function open(t: TestContext, content: Readonly<Record<string, string>>) {

@@ -143,6 +143,20 @@ test("every call starts as the first", async () => {
   }
 });
 
+test("a run that ends in a directory that is gone is answered, and the next starts where all start", async () => {
+  await using worker = bound();
+  assert.equal((await worker.run("standNowhere")).ok, true);
+  const looked = await worker.run("look");
+  assert.deepEqual(looked.ok && Reflect.get(Object(looked.value), "cwd"), behaviour.root);
+});
+
+test("a run of a plugin whose directory is gone is told so, and is the worker's last", async () => {
+  await using worker = bound(bindingOf("/nowhere/at/all"));
+  const answer = await worker.run("look");
+  const { reason, metadata } = errorOf(answer);
+  assert.deepEqual([reason, metadata, answer.spent], ["PLUGIN_INVALID", { root: "/nowhere/at/all" }, true]);
+});
+
 test("a run has a directory of its own that is empty at first and goes with it", async () => {
   await using worker = bound();
   const runs = [await worker.run("ownFiles"), await worker.run("ownFiles")];

@@ -35,3 +35,16 @@ test("of a flood only the number of bytes is told beyond 1 MiB, and the next run
   output.push(Buffer.from("again\n"));
   assert.equal(lines.at(-1), "again");
 });
+
+test("runs that follow each other without a pause have a limit each", () => {
+  const lines: string[] = [];
+  const output = new OutputLines((text) => lines.push(text));
+  const flood = Buffer.from("0123456789abcde\n".repeat(65_536));
+  output.push(flood);
+  output.push(Buffer.from("dropped"));
+  output.next();
+  output.push(Buffer.from("again\nand "));
+  output.next();
+  output.push(Buffer.from("again\n"));
+  assert.deepEqual(lines.slice(65_536), ["… [+7 bytes]", "again", "and again"]);
+});
