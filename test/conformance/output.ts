@@ -72,6 +72,21 @@ export const output: Group = {
           },
         );
 
+        check(
+          `who watches a run sees its end, also that of one that fails (${language}, ${mode})`,
+          async ({ client }) => {
+            for (const [plugin, action] of [
+              [`${language}-reporting`, "report"],
+              [`${language}-failing`, "fail"],
+            ] as const) {
+              const requestId = `watched-${plugin}-${mode}`;
+              const watched = collect(client.watchRun(requestId));
+              await client.runPlugin(plugin, action, {}, { mode, requestId }).catch(() => {});
+              assert.ok((await watched).every(({ payload }) => payload.case === "log"));
+            }
+          },
+        );
+
         check(`what a run reports goes nowhere, and costs it nothing (${language}, ${mode})`, async ({ client }) => {
           const result = object(await run(client, mode, `${language}-reporting`, "report", {}, { jobId: "tracked" }));
           assert.equal(result.job_id, "tracked");
