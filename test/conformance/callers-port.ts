@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 
-const connectionTimeoutMs = 20_000;
+/** Jobs on Ray come late where the machine has other work. */
+const connectionTimeoutMs = 100_000;
 
 /**
  * A port that actions connect to: that they are connected says that they run, and the end of a connection, which the
