@@ -52,8 +52,8 @@ impl Params {
 }
 
 /// How many messages may lie in each other, so that every decoder takes them also in the events of a job: it stops at
-/// 100, and the event's own are 4.
-const MAX_MESSAGES: usize = 96;
+/// 100, and the event's own are 5.
+const MAX_MESSAGES: usize = 95;
 const MESSAGES_OF_OBJECT: usize = 3;
 const MESSAGES_OF_LIST: usize = 2;
 
@@ -98,7 +98,7 @@ impl<'a> Encoder<'a> {
     fn spend(&self, messages: usize) -> Result<usize, Fault> {
         let spent = self.spent + messages;
         if spent > MAX_MESSAGES {
-            let limit = "is nested deeper than 96 messages, of which an object counts 3 and a list 2";
+            let limit = "is nested deeper than 95 messages, of which an object counts 3 and a list 2";
             return Err(Fault(limit.to_owned()));
         }
         Ok(spent)

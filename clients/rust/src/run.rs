@@ -195,7 +195,7 @@ impl Run {
             env: self.env,
             request_id: self.request_id.unwrap_or_else(new_id),
             job_id: self.job_id.unwrap_or_default(),
-            timeout: self.timeout.map(to_duration),
+            timeout: self.timeout.map(to_duration).transpose()?,
             resources: self.resources,
         })
     }
@@ -211,7 +211,7 @@ impl Run {
             env: self.env,
             job_id: self.job_id.unwrap_or_else(new_id),
             labels: self.labels,
-            timeout: self.timeout.map(to_duration),
+            timeout: self.timeout.map(to_duration).transpose()?,
             resources: self.resources,
         })
     }
@@ -237,10 +237,17 @@ fn new_id() -> String {
     Uuid::new_v4().to_string()
 }
 
+/// The longest that a `google.protobuf.Duration` says: ten thousand years.
+const MAX_SECONDS: i64 = 315_576_000_000;
+
 #[expect(clippy::cast_possible_wrap, reason = "below a billion")]
-fn to_duration(duration: Duration) -> prost_types::Duration {
-    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    prost_types::Duration { seconds, nanos: duration.subsec_nanos() as i32 }
+fn to_duration(duration: Duration) -> Result<prost_types::Duration, Error> {
+    match i64::try_from(duration.as_secs()) {
+        Ok(seconds) if seconds < MAX_SECONDS => {
+            Ok(prost_types::Duration { seconds, nanos: duration.subsec_nanos() as i32 })
+        }
+        _ => Err(Error::request("/timeout", "is longer than ten thousand years")),
+    }
 }
 
 #[cfg(test)]
@@ -277,6 +284,13 @@ mod tests {
             assert_eq!(mode.to_string().parse::<Mode>().unwrap(), mode);
         }
         assert_eq!("tsak".parse::<Mode>().unwrap_err().reason(), "REQUEST_INVALID");
+    }
+
+    #[test]
+    fn a_timeout_that_no_message_says_is_refused() {
+        let run = |seconds| Run::new("any", "any").timeout(Duration::from_secs(seconds));
+        assert!(run(315_575_999_999).into_submission().is_ok());
+        assert_eq!(run(u64::MAX).into_run_request().unwrap_err().violations()[0].field, "/timeout");
     }
 
     #[test]

@@ -83,10 +83,21 @@ fn nesting_that_decoders_refuse_is_refused_with_its_place() {
         (0..levels).fold(json!(1), |inner, _| wrap(inner))
     }
     let (object, list): (fn(_) -> _, fn(_) -> _) = (|inner| json!({ "a": inner }), |inner| json!([inner]));
-    assert!(Params::of(nested(32, object)).is_ok());
-    assert_eq!(refused(nested(33, object)).0, format!("/params{}", "/a".repeat(32)));
+    assert!(Params::of(nested(31, object)).is_ok());
+    assert_eq!(refused(nested(32, object)).0, format!("/params{}", "/a".repeat(31)));
     assert!(Params::of(json!({ "x": nested(46, list) })).is_ok());
     assert_eq!(refused(json!({ "x": nested(47, list) })).0, format!("/params/x{}", "/0".repeat(46)));
+}
+
+#[test]
+fn the_limits_of_nesting_are_those_of_the_contract() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contract/limits.json");
+    let limits: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    for (name, limit) in
+        [("message_levels", MAX_MESSAGES), ("object_levels", MESSAGES_OF_OBJECT), ("list_levels", MESSAGES_OF_LIST)]
+    {
+        assert_eq!(limits[name], limit, "{name}");
+    }
 }
 
 #[test]

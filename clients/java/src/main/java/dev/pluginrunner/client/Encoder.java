@@ -26,10 +26,12 @@ final class Encoder {
     static final long MAX_SAFE_INTEGER = (1L << 53) - 1;
 
     /** How many messages may lie in each other, so that every decoder takes them as an event's: it stops at 100. */
-    private static final int MAX_MESSAGES = 96;
+    static final int MAX_MESSAGES = 95;
 
-    private static final int MESSAGES_OF_OBJECT = 3;
-    private static final int MESSAGES_OF_LIST = 2;
+    static final int MESSAGES_OF_OBJECT = 3;
+    static final int MESSAGES_OF_LIST = 2;
+
+    static final String NO_UNICODE = "has half of a surrogate pair in its text, which is no Unicode";
 
     private final Place place;
     private final boolean words;
@@ -133,21 +135,26 @@ final class Encoder {
 
     private int spend(int spent, int messages) {
         if (spent + messages <= MAX_MESSAGES) return spent + messages;
-        throw refused("is nested deeper than 96 messages, of which an object counts 3 and a list 2,"
+        throw refused("is nested deeper than 95 messages, of which an object counts 3 and a list 2,"
                 + " or it contains itself");
     }
 
-    /** Half a surrogate pair would become another character on the way. */
     private void checkText(String text) {
+        if (!isUnicode(text)) throw refused(NO_UNICODE);
+    }
+
+    /** Half a surrogate pair would become another character on the way. */
+    static boolean isUnicode(String text) {
         for (int at = 0; at < text.length(); at++) {
             char unit = text.charAt(at);
             if (!Character.isSurrogate(unit)) continue;
             boolean pair = Character.isHighSurrogate(unit)
                     && at + 1 < text.length()
                     && Character.isLowSurrogate(text.charAt(at + 1));
-            if (!pair) throw refused("has half of a surrogate pair in its text, which is no Unicode");
+            if (!pair) return false;
             at++;
         }
+        return true;
     }
 
     private String nameOf(Object key) {

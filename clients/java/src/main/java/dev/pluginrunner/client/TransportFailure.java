@@ -38,9 +38,9 @@ final class TransportFailure {
         return Stream.<Optional<Failure>>of(
                         failure.ofMessage(),
                         failure.ofSpeech(),
+                        failure.ofSilence(),
                         failure.ofCertificates(),
-                        failure.ofHttp(),
-                        failure.ofSilence())
+                        failure.ofHttp())
                 .flatMap(Optional::stream)
                 .findFirst()
                 .orElseGet(failure::ofCode);
@@ -143,8 +143,9 @@ final class TransportFailure {
     }
 
     private Optional<Failure> ofSilence() {
-        boolean timedOut = causes().anyMatch(one ->
-                one instanceof ConnectException && isTimeout(one) || one instanceof InterruptedIOException);
+        boolean timedOut = has("handshake timed out")
+                || causes().anyMatch(one ->
+                        one instanceof ConnectException && isTimeout(one) || one instanceof InterruptedIOException);
         if (!timedOut) return Optional.empty();
         String message = "No answer from " + address + " in time (" + text()
                 + "). It is silent: see that the address is the service's.";

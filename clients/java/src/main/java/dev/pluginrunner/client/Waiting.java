@@ -34,8 +34,12 @@ final class Waiting {
         CompletableFuture<R> outcome = new CompletableFuture<>();
         outcome.whenComplete((value, error) -> future.cancel(false));
         future.whenComplete((value, error) -> {
-            if (error == null) outcome.complete(turn.apply(value));
-            else outcome.completeExceptionally(error);
+            try {
+                if (error == null) outcome.complete(turn.apply(value));
+                else outcome.completeExceptionally(error);
+            } catch (RuntimeException failed) {
+                outcome.completeExceptionally(failed);
+            }
         });
         return outcome;
     }

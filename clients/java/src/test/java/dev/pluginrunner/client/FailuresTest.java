@@ -36,6 +36,7 @@ import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -253,6 +254,50 @@ class FailuresTest {
                         assertThrows(CompletionException.class, future::join).getCause();
                 assertEquals(ValidationException.class, cause.getClass());
             }
+        }
+    }
+
+    @Test
+    @DisplayName("with options is said before anything is sent")
+    void options() {
+        ActionOptions.Builder options = ActionOptions.builder();
+        Map.of(
+                        "/timeout",
+                                options.timeout(Duration.ofSeconds(Long.MAX_VALUE))
+                                        .build(),
+                        "/env/A",
+                                ActionOptions.builder()
+                                        .env(Map.of("A", "\ud800"))
+                                        .build(),
+                        "/entrypoint",
+                                ActionOptions.builder().entrypoint("\udc00").build())
+                .forEach((field, given) -> {
+                    ValidationException error =
+                            assertThrows(ValidationException.class, () -> Requests.run("any", "any", null, given));
+                    assertEquals(field, error.violations().get(0).field());
+                });
+    }
+
+    @Test
+    @DisplayName("in a function that is told of warnings fails the call")
+    void told() throws Exception {
+        PluginRunnerImplBase service = new PluginRunnerImplBase() {
+            @Override
+            public void runPlugin(RunPluginRequest request, StreamObserver<RunPluginResponse> response) {
+                answer(
+                        response,
+                        RunPluginResponse.newBuilder()
+                                .addWarnings(FieldViolation.getDefaultInstance())
+                                .build());
+            }
+        };
+        ActionOptions options = ActionOptions.builder()
+                .onWarning(warning -> {
+                    throw new IllegalStateException("told");
+                })
+                .build();
+        try (ScriptedService scripted = new ScriptedService(service)) {
+            assertThrows(IllegalStateException.class, () -> scripted.client().run("any", "any", null, options));
         }
     }
 

@@ -167,9 +167,18 @@ class JsonTest {
     @DisplayName("nesting is refused where decoders would stop")
     void nesting() {
         Object objects = 1;
-        for (int level = 0; level < 31; level++) objects = Map.of("a", objects);
+        for (int level = 0; level < 30; level++) objects = Map.of("a", objects);
         Encoder.params(Map.of("x", objects));
-        assertEquals("/params/x" + "/a".repeat(31), refusedAt(Map.of("a", objects)));
+        assertEquals("/params/x" + "/a".repeat(30), refusedAt(Map.of("a", objects)));
+    }
+
+    @Test
+    @DisplayName("nesting has the limits of the contract")
+    void limits() {
+        Map<?, ?> limits = (Map<?, ?>) Targets.readJson(Path.of("../../contract/limits.json"));
+        assertEquals((long) Encoder.MAX_MESSAGES, limits.get("message_levels"));
+        assertEquals((long) Encoder.MESSAGES_OF_OBJECT, limits.get("object_levels"));
+        assertEquals((long) Encoder.MESSAGES_OF_LIST, limits.get("list_levels"));
     }
 
     @Test
