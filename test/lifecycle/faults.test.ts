@@ -79,7 +79,7 @@ test("watchers that do not read cost bounded memory, delay nobody, and get every
   for (const stream of await Promise.all(slow)) assert.equal(validateWholeWatch([stream]).length, quick.length);
 });
 
-test("a plugin that is deleted while the server is down fails the jobs that wait, and no other", async (t) => {
+test("a plugin that is deleted while the server is down takes no job with it, and no new one is taken", async (t) => {
   const files = scratch(t);
   const root = mkdtempSync(join(tmpdir(), "lifecycle-root-"));
   t.after(() => rmSync(root, { recursive: true, force: true }));
@@ -91,10 +91,12 @@ test("a plugin that is deleted while the server is down fails the jobs that wait
   await server.end("SIGKILL");
   rmSync(join(root, "counted"), { recursive: true });
   await server.start();
-  await assert.rejects(waiting.result(), ({ reason }) => reason === "PLUGIN_NOT_FOUND");
+  const late = server.client.submitJob("counted", "quick", files.params);
+  await assert.rejects(late, ({ reason }) => reason === "PLUGIN_NOT_FOUND");
   writeFileSync(files.release, "");
   assert.equal(await running.result(), "released");
-  assert.deepEqual(files.counted(), { jobs: 1, starts: 1 });
+  assert.equal(await waiting.result(), "quick");
+  assert.deepEqual(files.counted(), { jobs: 2, starts: 2 });
 });
 
 /** The processes of the fixture's action `family`: of the action, and what it started. */
