@@ -24,7 +24,7 @@ test("a handler's result, and what it throws in whatever way, is the one answer 
     const { unary: failing } = await serve(t, { unary: thrower });
     await assert.rejects(failing("hello"), (error) => {
       assert.ok(isServiceError(error));
-      assert.deepEqual([error.code, error.details], [status.NOT_FOUND, "There is no job \ufffd."]);
+      assert.deepEqual([error.code, error.details], [status.NOT_FOUND, "There is no job \\ud83d."]);
       const info = findDetail(fromCallMetadata(error.metadata) ?? assert.fail(), ErrorInfoSchema);
       assert.equal(info?.metadata.job_id, "x");
       return true;
