@@ -4,8 +4,8 @@ import { type ConnectionOptions, connect as dialTls } from "node:tls";
 import type { ServiceAddress } from "./address.ts";
 import type { TlsFiles } from "./tls-options.ts";
 
-/** Longer than a handshake takes; a host that is silent has its own limit. */
-const patienceMs = 3000;
+/** Longer than a handshake takes: a server may take what it is sent and be silent. */
+const defaultPatienceMs = 3000;
 
 /**
  * Why no connection for gRPC comes about with a server that is there: what its library says of that is a line of OpenSSL
@@ -14,13 +14,14 @@ const patienceMs = 3000;
 export async function connectionCause(
   { host, port, target }: ServiceAddress,
   tls: TlsFiles | undefined,
+  patienceMs = defaultPatienceMs,
 ): Promise<string | undefined> {
   if (host === undefined) return undefined;
-  const socket = dial({ host, port, timeout: patienceMs });
-  socket.on("timeout", () => socket.destroy());
+  const silence = AbortSignal.timeout(patienceMs);
+  const socket = dial({ host, port });
   try {
-    await once(socket, "connect");
-    const cause = tls ? await ofTls(socket, host, tls) : await ofPlainText(socket, host);
+    await once(socket, "connect", { signal: silence });
+    const cause = tls ? await ofTls(socket, host, tls, silence) : await ofPlainText(socket, host, silence);
     return cause?.replace("SERVER", target);
   } catch {
     return undefined;
@@ -30,15 +31,20 @@ export async function connectionCause(
 }
 
 /** Whether a server that plain text was sent to speaks TLS: it does when it shakes hands, or answers with an alert. */
-async function ofPlainText(socket: Socket, host: string): Promise<string | undefined> {
-  const code = await handshake(socket, { rejectUnauthorized: false, ...nameOf(host) });
+async function ofPlainText(socket: Socket, host: string, silence: AbortSignal): Promise<string | undefined> {
+  const code = await handshake(socket, { rejectUnauthorized: false, ...nameOf(host) }, silence);
   const speaksTls = code === undefined || /^ERR_SSL_.*ALERT/.test(code);
   return speaksTls ? "The server at SERVER speaks TLS: connect with the option tls (--tls, --tls-ca FILE)." : undefined;
 }
 
-async function ofTls(socket: Socket, host: string, { ca, cert, key }: TlsFiles): Promise<string | undefined> {
+async function ofTls(
+  socket: Socket,
+  host: string,
+  { ca, cert, key }: TlsFiles,
+  silence: AbortSignal,
+): Promise<string | undefined> {
   const own = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
-  const code = await handshake(socket, { ...own, ...nameOf(host) });
+  const code = await handshake(socket, { ...own, ...nameOf(host) }, silence);
   return code === undefined ? undefined : causes.find(([pattern]) => pattern.test(code))?.[1];
 }
 
@@ -62,12 +68,16 @@ const causes: readonly (readonly [code: RegExp, text: string])[] = [
 ];
 
 /** The code that a handshake fails with; undefined when both sides took it. */
-async function handshake(socket: Socket, options: ConnectionOptions): Promise<string | undefined> {
+async function handshake(
+  socket: Socket,
+  options: ConnectionOptions,
+  silence: AbortSignal,
+): Promise<string | undefined> {
   const secure = dialTls({ ...options, socket, ALPNProtocols: ["h2"] });
   try {
-    await once(secure, "secureConnect");
+    await once(secure, "secureConnect", { signal: silence });
     // With TLS 1.3 a server refuses a client's certificate after the client has taken the handshake.
-    await Promise.race([once(secure, "data"), once(secure, "close")]);
+    await Promise.race([once(secure, "data"), once(secure, "close"), once(silence, "abort")]);
     return undefined;
   } catch (error) {
     if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;

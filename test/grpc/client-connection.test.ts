@@ -11,6 +11,7 @@ import { Server as GrpcServer, ServerCredentials } from "@grpc/grpc-js";
 import { PluginRunner, RunPluginResponseSchema } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { connect, RunnerError } from "../../src/client.ts";
 import { readAddress } from "../../src/grpc/address.ts";
+import { connectionCause } from "../../src/grpc/connection-cause.ts";
 import { serviceDefinition } from "../../src/grpc/definition.ts";
 import { type Certificates, makeCertificates, withoutCertificates } from "../support/certificates.ts";
 import { fakeServer, streaming, unary } from "./fake-server.ts";
@@ -59,6 +60,16 @@ test("calls of a closed client are refused", async () => {
   client.close();
   for (const call of [() => client.runPlugin("p", "a"), () => client.watchJob("j").next()]) {
     await assert.rejects(call(), (error) => isMisuse(error, "/client"));
+  }
+});
+
+test("a server that is silent when it is asked for TLS says nothing of its cause, and holds up no call", async (t) => {
+  const silent = createServer((socket) => t.after(() => socket.destroy())).listen(0, "127.0.0.1");
+  t.after(() => silent.close());
+  await once(silent, "listening");
+  const address = readAddress(addressOf(silent));
+  for (const tls of [undefined, { ca: null, cert: null, key: null }]) {
+    assert.equal(await connectionCause(address, tls, 20), undefined);
   }
 });
 
