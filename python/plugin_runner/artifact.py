@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from plugin_runner.sink import Sink
+
+# Of linux/fs.h: makes one file share the blocks of another until either is written to.
 _FICLONE = 0x40049409
 
 

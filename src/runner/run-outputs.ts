@@ -25,6 +25,8 @@ interface Channel {
   runs: number;
   /** Whether a run came at all. */
   begun: boolean;
+  /** Whether one was refused instead. */
+  refused: boolean;
   watchers: Set<Watcher>;
 }
 
@@ -71,9 +73,18 @@ export class RunOutputs {
     };
   }
 
+  /** Tells those who wait for a run that it was refused before it began: it does not come. */
+  refuse(requestId: string): void {
+    const channel = this.#channels.get(requestId);
+    if (!channel || channel.begun) return;
+    channel.refused = true;
+    wakeAll(channel);
+  }
+
   /**
    * Yields what a run writes from now on, as events that are numbered from 1; an empty list when nothing came for
-   * `heartbeatMs`. Ends with the run. Throws RUN_NOT_FOUND when none comes, and the signal's reason when it aborts.
+   * `heartbeatMs`. Ends with the run. Throws RUN_NOT_FOUND when none comes or it is refused, and the signal's reason when
+   * it aborts.
    */
   async *watch(
     requestId: string,
@@ -88,7 +99,7 @@ export class RunOutputs {
     try {
       while (!channel.begun || channel.runs > 0) {
         const left = channel.begun ? heartbeatMs : Math.min(heartbeatMs, deadline - performance.now());
-        if (left <= 0) throw notFound(requestId);
+        if (left <= 0 || (channel.refused && !channel.begun)) throw notFound(requestId);
         if (watcher.lines.length === 0) await woken(watcher, left, signal);
         if (channel.begun || watcher.lines.length > 0) yield take(watcher, () => ++sequence);
       }
@@ -103,7 +114,7 @@ export class RunOutputs {
   #channel(requestId: string): Channel {
     const known = this.#channels.get(requestId);
     if (known) return known;
-    const channel: Channel = { runs: 0, begun: false, watchers: new Set() };
+    const channel: Channel = { runs: 0, begun: false, refused: false, watchers: new Set() };
     this.#channels.set(requestId, channel);
     return channel;
   }

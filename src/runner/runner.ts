@@ -122,10 +122,15 @@ export class Runner {
 
   /** Runs one action and returns its result, with what it did not use of the params. */
   async runPlugin(request: RunPluginRequest, signal: AbortSignal): Promise<WorkerResult> {
-    checkActionRequest(request);
-    checkEnv(request.env);
-    checkJobId(request.jobId);
-    return this.#run(request, this.#pool(request.mode), signal);
+    try {
+      checkActionRequest(request);
+      checkEnv(request.env);
+      checkJobId(request.jobId);
+      return await this.#run(request, this.#pool(request.mode), signal);
+    } catch (error) {
+      this.#outputs.refuse(request.requestId);
+      throw error;
+    }
   }
 
   /** Yields what a run writes: see `RunOutputs.watch`. */

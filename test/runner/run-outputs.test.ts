@@ -39,6 +39,23 @@ test("a watch whose run does not come is RUN_NOT_FOUND, and nothing of it is lef
   await assert.rejects(messages(outputs.watch("r", 60_000, signal)), { reason: "RUN_NOT_FOUND" });
 });
 
+test("a watch whose run is refused does not wait for it any longer", async () => {
+  const outputs = new RunOutputs(silentLog);
+  const watched = messages(outputs.watch("r", 60_000, signal));
+  outputs.refuse("r");
+  await assert.rejects(watched, { reason: "RUN_NOT_FOUND" });
+});
+
+test("a run that fails once it has begun is not refused", async () => {
+  const outputs = new RunOutputs(silentLog);
+  const watched = messages(outputs.watch("r", 60_000, signal));
+  const run = outputs.open("r", "plugin", "action");
+  run.write(line("one"));
+  run.close();
+  outputs.refuse("r");
+  assert.deepEqual(await watched, [[1n, "one", LogSource.STDOUT]]);
+});
+
 test("a watch ends with the reason of its caller", async () => {
   const outputs = new RunOutputs(silentLog);
   const controller = new AbortController();
