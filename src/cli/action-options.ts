@@ -14,7 +14,7 @@ export const paramOptions = [
     type: "list",
     value: "NAME=VALUE",
     description:
-      "One parameter: JSON where the value parses as JSON, NaN, Infinity and -Infinity the numbers, else a string. " +
+      "One parameter: JSON where the value parses as JSON, with NaN, Infinity and -Infinity as numbers, else a string. " +
       "Wins over --params.",
   },
   {

@@ -195,6 +195,9 @@ function toAction(key: string, value: Record<string, unknown>): ActionConfig {
 
 function actionProblem({ entrypoint, timeoutMs = 0, resources }: ActionConfig): string {
   if (timeoutMs > longestTimeoutMs) return "has a timeout of more than ten years.";
+  const { cpus, gpus, custom } = resources ?? {};
+  const endless = Object.entries({ cpus, gpus, ...custom }).find(([, amount]) => amount === Number.POSITIVE_INFINITY);
+  if (endless) return `asks for infinite ${endless[0]}.`;
   if ((resources?.memoryMib ?? 0) > largestMemoryMib) return "asks for more memory than there can be.";
   if (entrypoint === "" || parseEntrypoint(entrypoint)) return "";
   return `has an entrypoint that is none: ${entrypoint.slice(0, 100)}. It is package.module:Name or ./file.js#name.`;

@@ -19,6 +19,7 @@ const hints: Readonly<Record<string, string>> = {
   symbol: "leave it out, or return its description",
   Promise: "await it",
 };
+const keyHint = "a key is a text, or a number, a boolean, null, a date or bytes";
 const otherHint = "return what it holds: a plain object, a list, a text or a number";
 
 /**
@@ -59,7 +60,14 @@ function resultInvalid({ value, nonFinite, faults }: PlainJson): PluginRunnerErr
 
 function describe({ pointer, type, detail }: PlainJsonFault): string {
   const what = detail === undefined ? type : `${type} (${detail})`;
-  return `${pointer === "" ? "it" : pointer} is ${what}: ${hints[type] ?? otherHint}.`;
+  const hint = hints[type] ?? (type.startsWith("key of type ") ? keyHint : otherHint);
+  return `${pointer === "" ? "it" : pointer} is ${article(type)}${what}: ${hint}.`;
+}
+
+/** An article in front of what has one. */
+function article(type: string): string {
+  if (type.startsWith("nesting ")) return "";
+  return /^[aeiou]/i.test(type) ? "an " : "a ";
 }
 
 function more(count: number): string {

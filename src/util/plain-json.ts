@@ -198,10 +198,8 @@ class Encoder {
     for (const [key, item] of pairs) {
       const name = nameOf(key);
       if (name === undefined) {
-        const type = key === null ? "null" : typeof key;
-        return this.#fault(frame.parent, frame.key, `Map with a key of type ${type}`, frame.value);
-      }
-      if (keys.has(name)) {
+        this.#fault(frame, labelOf(key), `key of type ${kindOf(key)}`, item);
+      } else if (keys.has(name)) {
         const detail = `${keyInWords(keys.get(name))} and ${keyInWords(key)}`;
         this.#fault(frame, name, "name that occurs twice as text", item, detail);
         // Neither of the two values is the one at this name; where nothing is refused, the first is better than none.
@@ -242,8 +240,17 @@ function read(object: object, name: string): unknown {
 
 /** The key 1 and the key "1" are the same text. */
 function keyInWords(key: unknown): string {
-  const kind = typeof key === "object" && key !== null ? tagOf(key) : typeof key;
-  return typeof key === "string" ? JSON.stringify(key) : `${String(key)} (${kind})`;
+  return typeof key === "string" ? JSON.stringify(key) : `${labelOf(key)} (${kindOf(key)})`;
+}
+
+function kindOf(key: unknown): string {
+  return typeof key === "object" && key !== null ? tagOf(key) : typeof key;
+}
+
+/** What stands for a key in a pointer or a message. An object's own `toString` may be missing, or throw. */
+function labelOf(key: unknown): string {
+  const isOwn = (typeof key === "object" && key !== null && !(key instanceof Date)) || typeof key === "function";
+  return isOwn ? Object.prototype.toString.call(key) : String(key);
 }
 
 /** RFC 6901. The root's own key is not part of it. */
@@ -253,13 +260,20 @@ function pointerTo(parent: Frame | undefined, key: string | number): string {
   return parent.asked ? above : `${above}/${escapePointer(wellFormed(String(key)))}`;
 }
 
-/** A Map's key as a member's name: what is a text as JSON, or a number, a boolean or null. */
+/** A Map's key as a member's name: what is a text as JSON, such as a date, an URL or bytes, or a number, a boolean or null. */
 function nameOf(key: unknown): string | undefined {
   if (key instanceof Date) return Number.isNaN(key.getTime()) ? undefined : key.toISOString();
-  const plain = typeof key === "object" && key !== null && hasToJson(key) ? key.toJSON("") : key;
+  const plain = typeof key === "object" && key !== null ? plainKey(key) : key;
   if (typeof plain === "string") return plain;
   const isWord = plain === null || ["number", "bigint", "boolean"].includes(typeof plain);
   return isWord ? String(plain) : undefined;
+}
+
+function plainKey(key: object): unknown {
+  const bytes = bytesOf(key);
+  if (bytes) return base64(bytes);
+  if (isBoxed(key)) return key.valueOf();
+  return hasToJson(key) ? key.toJSON("") : key;
 }
 
 /** The bytes of what holds bytes: a Uint8Array, as Buffer is one, a DataView or an ArrayBuffer. */

@@ -16,7 +16,11 @@ const single: [text: string, value: unknown][] = [
   ["-Infinity", Number.NEGATIVE_INFINITY],
   ['"NaN"', "NaN"],
   ["nan", "nan"],
-  ["[NaN]", "[NaN]"],
+  ["[0.1, NaN]", [0.1, Number.NaN]],
+  ['{"NaN":[-Infinity,"a \\"NaN",Infinity]}', { NaN: [Number.NEGATIVE_INFINITY, 'a "NaN', Number.POSITIVE_INFINITY] }],
+  ["[-NaN]", "[-NaN]"],
+  ["[1NaN]", "[1NaN]"],
+  ["[NaNs]", "[NaNs]"],
   ["ten", "ten"],
   ["", ""],
 ];
@@ -32,6 +36,15 @@ test("a number that is larger than any is refused", () => {
     message: /1e400 is larger than any number/,
   });
   assert.throws(() => readParamsObject("--params", '{"a": -1e400}', false), UsageError);
+});
+
+test("all params may be what this program prints, with NaN and the infinities by their names", () => {
+  const printed = '{"lr": NaN, "best": [-Infinity, "Infinity"]}';
+  assert.deepEqual(readParamsObject("--params", printed, false), {
+    lr: Number.NaN,
+    best: [Number.NEGATIVE_INFINITY, "Infinity"],
+  });
+  assert.throws(() => readParamsObject("--params", '{"lr": NaN, x}', false), { message: /"lr": NaN, x/ });
 });
 
 test("all params are a JSON object or a YAML mapping", () => {

@@ -55,7 +55,8 @@ export const output: Group = {
         assert.deepEqual(stdout(payloads(await collect(job.events()), "log")), [
           "bad \ufffd\ufffd utf-8",
           "\x1b[31mred\x1b[0m",
-          "carriage\rreturn",
+          "carriage",
+          "return",
           "nul \x00 byte",
           "",
           '{"type":"result","value":"forged"}',

@@ -203,10 +203,11 @@ actions:
   );
 });
 
-test("a timeout or memory beyond all measure makes the action unusable", (t) => {
-  const actions = "a: {timeout: 1.0e+300}, b: {timeout: 999999999d}, c: {resources: {memory: 999999TiB}}, d: {}";
+test("a timeout or resources beyond all measure make the action unusable", (t) => {
+  const actions =
+    "a: {timeout: 1.0e+300}, b: {timeout: 999999999d}, c: {resources: {memory: 999999TiB}}, d: {}, e: {resources: {cpus: .inf}}";
   const config = read(t, `name: n\ncode: c\nactions: {${actions}}\n`);
-  assert.deepEqual([...config.unusable.keys()], ["a", "b", "c"]);
+  assert.deepEqual([...config.unusable.keys()], ["a", "b", "c", "e"]);
 });
 
 test("an unknown key is an issue with its place and the name that was meant", (t) => {

@@ -15,8 +15,25 @@ test("lines are found across chunks, also where one cuts a character, and the la
   assert.deepEqual(cut("a\nb", "c\n", umlaut.subarray(0, 1), umlaut.subarray(1), "\n\nend"), ["a", "bc", "ü", "end"]);
 });
 
-test("of a bar that draws over itself the last state is the line", () => {
-  assert.deepEqual(cut("\r 0%\r 50%\r 100%\n", "crlf\r\n"), [" 100%", "crlf"]);
+test("a bar that draws over itself is a line a second while it moves, and one for its last state", () => {
+  const lines: string[] = [];
+  let now = 0;
+  const output = new OutputLines(
+    (text) => lines.push(text),
+    () => now,
+  );
+  for (let step = 1; step <= 250; step++, now += 10) output.push(Buffer.from(`\r${step} of 250`));
+  output.push(Buffer.from("\nafter\n"));
+  assert.deepEqual(lines, ["1 of 250", "100 of 250", "200 of 250", "250 of 250", "after"]);
+});
+
+test("the last state of a bar is whole, however much was drawn before it", () => {
+  const states = Array.from({ length: 1000 }, (_, step) => `\r${step} ${"#".repeat(80)}`);
+  assert.equal(cut(...states, "\n").at(-1), `999 ${"#".repeat(80)}`);
+});
+
+test("a line that ends in a carriage return and a newline is one line", () => {
+  assert.deepEqual(cut("a\r\nb\r", "\n\r\nc\r\n"), ["a", "b", "c"]);
 });
 
 test("a long line is cut and says by how much", () => {
