@@ -47,7 +47,7 @@ class Cancellation:
         self._lock = allocate_lock()
         self._thread = get_ident()
         self._over = False
-        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+        _Running.is_one = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -58,8 +58,7 @@ class Cancellation:
         """Ends the action: no interrupt comes any more, whatever one that is under way has raised here before."""
         while not self._over:
             try:
-                # Handles a pending signal first, by the handler that is there.
-                _signal.signal(_signal.SIGINT, _ignore)
+                _Running.is_one = False
                 with self._lock:
                     self._over = True
             except KeyboardInterrupt:
@@ -75,5 +74,17 @@ class Cancellation:
                 _signal.pthread_kill(self._thread, _signal.SIGINT)
 
 
-def _ignore(number: int, frame: object) -> None:
-    """Between two actions there is nothing to interrupt."""
+class _Running:
+    """Whether an action runs in the main thread, where Python calls handlers of signals."""
+
+    is_one = False
+
+
+def hear_interrupts() -> None:
+    """SIGINT interrupts the action that runs; between two of them there is nothing to interrupt."""
+    _signal.signal(_signal.SIGINT, _interrupt)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    if _Running.is_one:
+        raise KeyboardInterrupt

@@ -30,6 +30,7 @@ class Context:
         "_cancellation",
         "_category",
         "_env",
+        "_has_work_dir",
         "_logger",
         "_sink",
         "_variables",
@@ -52,6 +53,7 @@ class Context:
         self._cancellation = cancellation or Cancellation()
         self._variables = variables or {}
         self._work_dir = work_dir
+        self._has_work_dir = False
         self._artifacts_dir = artifacts_dir
         self._action = action
         self._category = category
@@ -71,6 +73,7 @@ class Context:
 
             self._work_dir = mkdtemp(prefix="plugin-runner-")
         os.makedirs(self._work_dir, 0o700, exist_ok=True)
+        self._has_work_dir = True
         return self._work_dir
 
     @property

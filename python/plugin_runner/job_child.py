@@ -8,7 +8,7 @@ import signal
 import sys
 from _thread import start_new_thread
 
-from plugin_runner.cancellation import Cancellation
+from plugin_runner.cancellation import Cancellation, hear_interrupts
 from plugin_runner.decode import params_of
 from plugin_runner.errors import RunnerError
 from plugin_runner.event_sink import EventSink
@@ -30,6 +30,7 @@ def run_child(spec: dict[str, Any], stdout: int, stderr: int, records: int, life
     _hear_cancel(cancellation, spec["grace_seconds"])
     start_new_thread(_end_with_supervisor, (lifeline,))
     be_first_to_be_killed()
+    hear_interrupts()
     sink = EventSink(records, spec["line_limit_bytes"])
     _limit_memory(spec["memory_mib"])
     own_process = os.getpid()

@@ -13,11 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# SIGINT is the cancellation's.
 _SIGNALS = sorted(
-    number
-    for number in _signal.valid_signals()
-    if number < 32 and number not in (_signal.SIGINT, _signal.SIGKILL, _signal.SIGSTOP)
+    number for number in _signal.valid_signals() if number < 32 and number not in (_signal.SIGKILL, _signal.SIGSTOP)
 )
 # The level of the root logger where nobody has set one.
 _WARNING = 30
@@ -104,11 +101,11 @@ class ProcessState:
             pass
 
     def _put_back_streams(self) -> None:
+        if (sys.stdin, sys.stdout, sys.stderr) == self._streams and not _any_closed(self._streams):
+            return
         for fd, copy, identity in self._descriptors:
             if _identity(fd) != identity:
                 os.dup2(copy, fd)
-        if (sys.stdin, sys.stdout, sys.stderr) == self._streams and not _any_closed(self._streams):
-            return
         stdin, stdout, stderr = self._streams
         if stdin is None or stdin.closed:
             stdin = _reader(0)
@@ -116,8 +113,10 @@ class ProcessState:
         sys.stdin, sys.stdout, sys.stderr = self._streams
 
     def _put_back_signals(self) -> None:
-        _signal.setitimer(_signal.ITIMER_REAL, 0)
         _signal.set_wakeup_fd(-1)
+        if [_signal.getsignal(number) for number in _SIGNALS] == self._handlers:
+            return
+        _signal.setitimer(_signal.ITIMER_REAL, 0)
         for number, handler in zip(_SIGNALS, self._handlers):
             if _signal.getsignal(number) is not handler and handler is not None:
                 _signal.signal(number, handler)

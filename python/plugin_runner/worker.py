@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from plugin_runner.cancellation import Cancellation
+from plugin_runner.cancellation import Cancellation, hear_interrupts
 from plugin_runner.context import Context
 from plugin_runner.decode import decode, params_of
 from plugin_runner.encode import dumps, record_text
@@ -97,6 +97,7 @@ class Worker:
         self._fault: RunnerError | None = None
         self._state: ProcessState | None = None
         self._own_process = os.getpid()
+        self._ctx: Context | None = None
 
     def bind(self, message: dict[str, Any]) -> None:
         from plugin_runner.entrypoint import prepare_imports
@@ -142,8 +143,9 @@ class Worker:
         """Makes the next call start as the first one did, and removes the run's directory."""
         if self._state is not None:
             self._state.put_back()
-        if request.message["type"] == "run":
-            remove_directory(self._run_dir(request.message))
+        if self._ctx is not None and self._ctx._has_work_dir:
+            remove_directory(self._ctx._work_dir)
+        self._ctx = None
 
     def _leave_if_forked(self, error: BaseException | None) -> None:
         if os.getpid() != self._own_process:
@@ -179,6 +181,7 @@ class Worker:
         work_dir = self._run_dir(message)
         named = (message["action"], self._binding.get("category", ""))
         ctx = Context(_sink, request.cancellation, variables, message["job_id"], work_dir, artifacts, *named)
+        self._ctx = ctx
         action = self._action(message)
         ctx.raise_if_cancelled()
         return action.run(params_of(message), ctx, request.warnings)
@@ -205,6 +208,7 @@ def main() -> None:
     """Serves until descriptor 3 ends."""
     fd = _protocol_fd()
     be_first_to_be_killed()
+    hear_interrupts()
     _write(fd, dumps(_ready()).encode() + b"\n")
     inbox = Inbox(fd)
     worker = Worker()
