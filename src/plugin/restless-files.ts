@@ -5,6 +5,8 @@ import type { FileTree } from "./file-tree.ts";
 /** After so many changes, a file that is no code is probably written by the plugin itself. */
 const manyChanges = 3;
 const maxIssues = 5;
+/** A plugin may write files of ever new names. */
+const maxCounted = 10_000;
 
 /** Counts how often the files of one plugin change: one that writes into its own folder is a new version each time. */
 export class RestlessFiles {
@@ -16,6 +18,7 @@ export class RestlessFiles {
     const last = this.#last;
     this.#last = tree;
     if (!last || last === tree) return;
+    if (this.#changes.size > maxCounted) this.#changes.clear();
     for (const name of new Set([...last.files.keys(), ...tree.files.keys()])) {
       if (isCode(name) || last.files.get(name)?.hash === tree.files.get(name)?.hash) continue;
       this.#changes.set(name, (this.#changes.get(name) ?? 0) + 1);

@@ -80,8 +80,8 @@ export class EmbeddedJobEngine implements JobEngine {
     this.#running.add(job.jobId);
     try {
       await mkdir(join(dir, files.work), { recursive: true, mode: 0o700 });
-      // A process that an earlier service started may be about to read the one that is there.
       await job.check?.();
+      // A process that an earlier service started may be about to read the one that is there.
       if (!existsSync(join(dir, files.spec))) await writeSpec(dir, this.#spec(job, packages));
       signal.throwIfAborted();
       this.#spawn(job, dir, python);

@@ -37,11 +37,11 @@ export class PluginWorkers implements WorkerSource<WorkerPlan> {
       : await this.#launcher.take(binding.language, python);
     try {
       await unchangedTree(plugin, this.#trees);
+      this.#launcher.bind(worker, { ...binding, packages, env });
+      return worker;
     } catch (error) {
       worker.kill();
       throw error;
     }
-    this.#launcher.bind(worker, { ...binding, packages, env });
-    return worker;
   }
 }
