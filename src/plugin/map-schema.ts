@@ -2,10 +2,10 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { isJsonObject } from "../util/json.ts";
 
 /** Under these a schema has values, and not schemas. */
-const dataKeywords: ReadonlySet<string> = new Set(["default", "enum", "const", "examples", "required"]);
+export const dataKeywords: ReadonlySet<string> = new Set(["default", "enum", "const", "examples", "required"]);
 
 /** Under these it has schemas by name. */
-const namedSchemas: ReadonlySet<string> = new Set([
+export const namedSchemas: ReadonlySet<string> = new Set([
   ...["properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"],
 ]);
 

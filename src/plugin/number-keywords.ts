@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { _, type Ajv2020, type KeywordCxt } from "ajv/dist/2020.js";
 import { isJsonObject } from "../util/json.ts";
 import { isPlainJson } from "../util/plain-json.ts";
+import { dataKeywords, namedSchemas } from "./map-schema.ts";
 
 /** An Infinity has no fraction, so that Ajv takes it for an integer. */
 export const finiteKeyword = "plugin-runner:finite";
@@ -10,11 +11,6 @@ export const enumKeyword = "plugin-runner:enum";
 
 /** Stands for a number in a default, which Ajv writes into its code as JSON. */
 const marker = "plugin-runner:number:";
-
-/** Under these a schema has values, and not schemas. */
-export const dataKeywords = new Set(["default", "enum", "const", "examples"]);
-/** Under these it has schemas by name. */
-export const namedSchemas = new Set(["properties", "patternProperties", "dependentSchemas", "$defs", "definitions"]);
 
 /** Teaches Ajv the keywords that `withNumberKeywords` writes. */
 export function addNumberKeywords(ajv: Ajv2020): void {

@@ -1,6 +1,6 @@
 import { isObject } from "../util/is-object.ts";
 import { jsonPointer } from "../util/json-pointer.ts";
-import { dataKeywords, namedSchemas } from "./number-keywords.ts";
+import { dataKeywords, namedSchemas } from "./map-schema.ts";
 import type { YamlText } from "./safe-yaml.ts";
 
 /**

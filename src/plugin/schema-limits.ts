@@ -95,5 +95,9 @@ function target(reference: string, root: JsonObject): JsonValue | undefined {
 
 /** Malformed escapes stay as they are: ajv says what is wrong with them. */
 function decoded(fragment: string): string {
-  return /%(?![0-9A-Fa-f]{2})/.test(fragment) ? fragment : decodeURIComponent(fragment);
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return fragment;
+  }
 }

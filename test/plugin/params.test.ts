@@ -166,6 +166,7 @@ test("a schema that is remote, too large, too deep or none at all is refused", (
   assert.match(refusal({ type: "objekt" }).message, /^The params schema of digits\/train is invalid: \/type must be/);
   assert.match(refusal({ $ref: "#/$defs/absent" }).message, /cannot be used/);
   assert.match(refusal({ $ref: "#/%zz" }).message, /cannot be used|invalid/);
+  assert.match(refusal({ $ref: "#/%FF" }).message, /cannot be used/);
 });
 
 test("five thousand patterns are refused, five hundred are not", () => {
