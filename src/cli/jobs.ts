@@ -9,6 +9,7 @@ import { jobRows } from "./job-rows.ts";
 import { LiveArea } from "./live-area.ts";
 import { oneArgument } from "./one-argument.ts";
 import { type Option, type OptionValues, readArguments } from "./options.ts";
+import { readableJson } from "./readable-json.ts";
 import { isTerminal, neutral, print } from "./terminal.ts";
 import { readTime } from "./time.ts";
 import { UsageError } from "./usage-error.ts";
@@ -33,6 +34,11 @@ const options = [
   { name: "until", type: "string", value: "TIME", description: "Only jobs created before then, written as --since." },
   { name: "limit", type: "integer", default: 50, min: 1, description: "How many jobs to list at most." },
   { name: "all", type: "boolean", description: "List all jobs, however many there are." },
+  {
+    name: "params-only",
+    type: "boolean",
+    description: "Of a job that is shown print only the params, as --params of run and submit takes them.",
+  },
   ...clientOptions,
 ] as const satisfies readonly Option[];
 
@@ -51,6 +57,7 @@ export const verb: Verb = {
     ["jobs --state running --state pending", "list what is under way"],
     ["jobs --state failed --since yesterday", "list what has failed since yesterday"],
     ["jobs show nightly-7", "show all about one job"],
+    ["jobs show nightly-7 --params-only | plugin-runner submit digits train --params -", "run a job again"],
     ["jobs delete nightly-7", "delete one that has ended"],
     ["jobs watch --label team=vision", "keep the list up to date until Ctrl-C"],
   ],
@@ -77,11 +84,13 @@ async function list(client: Client, rest: readonly string[], values: Values, io:
   }
   if (values.json) await print(io.stdout, JSON.stringify({ jobs: jobs.map((job) => jobToJson(job)) }));
   else for (const row of jobRows(jobs)) await print(io.stdout, row);
-  if (more) io.stderr.write(`There are more than these ${limit}: --limit N lists so many, --all lists all.\n`);
+  if (more) io.stderr.write(`There are more jobs than the ${limit} shown: --limit N lists so many, --all lists all.\n`);
 }
 
-async function show(client: Client, rest: readonly string[], { json }: Values, io: Io): Promise<void> {
-  const job = jobToJson(await client.getJob(oneArgument(rest, "job"), io.signal));
+async function show(client: Client, rest: readonly string[], { json, paramsOnly }: Values, io: Io): Promise<void> {
+  const found = await client.getJob(oneArgument(rest, "job"), io.signal);
+  if (paramsOnly) return await print(io.stdout, readableJson(found.params ?? {}));
+  const job = jobToJson(found);
   await print(io.stdout, json ? JSON.stringify(job) : neutral(JSON.stringify(job, undefined, 2)));
 }
 

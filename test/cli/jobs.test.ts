@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type JobFilter, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
+import { readParamsObject } from "../../src/cli/param-values.ts";
 import { PluginRunnerError } from "../../src/errors.ts";
 import { fakeServer, heartbeat, snapshot, streaming, unary, untilGone } from "../grpc/fake-server.ts";
 import { command } from "./command.ts";
@@ -55,7 +56,7 @@ describe("jobs", () => {
     const { out, err } = await command(["jobs", "ls", "--limit", "3", "--json"], { address: server.address });
     assert.deepEqual(JSON.parse(out), { jobs: [{ jobId: "a1" }, { jobId: "b1" }, { jobId: "a2" }] });
     assert.equal(pages, 2);
-    assert.equal(err, "There are more than these 3: --limit N lists so many, --all lists all.\n");
+    assert.equal(err, "There are more jobs than the 3 shown: --limit N lists so many, --all lists all.\n");
   });
 
   test("lists all of them with --all, and says nothing of more where there are none", async () => {
@@ -70,7 +71,7 @@ describe("jobs", () => {
     assert.equal(out.trimEnd().split("\n").length, 61);
     assert.equal(err, "");
     assert.equal((await command(["jobs", "--limit", "60"], { address })).err, "");
-    assert.match((await command(["jobs"], { address })).err, /more than these 50/);
+    assert.match((await command(["jobs"], { address })).err, /more jobs than the 50 shown/);
   });
 
   test("lists those of a time", async () => {
@@ -102,6 +103,18 @@ describe("jobs", () => {
     assert.deepEqual(JSON.parse((await command(["jobs", "show", "j"], { address })).out).params, { n: 1 });
     assert.equal((await command(["jobs", "delete", "j"], { address })).out, "Deleted job j.\n");
     assert.deepEqual(deleted, ["j"]);
+  });
+
+  test("the params of a job are printed as --params takes them, with NaN and the infinities by their names", async () => {
+    const params = { lr: "NaN", text: "NaN", bounds: ["-Infinity", 1] };
+    const job = { jobId: "j", params, nonFiniteParams: ["/lr", "/bounds/0"] };
+    using server = await fakeServer([unary(method.getJob, async () => ({ job }))]);
+    const { out } = await command(["jobs", "show", "j", "--params-only"], { address: server.address });
+    assert.deepEqual(readParamsObject("--params", out, false), {
+      lr: Number.NaN,
+      text: "NaN",
+      bounds: [Number.NEGATIVE_INFINITY, 1],
+    });
   });
 
   test("deleting a job that still runs is told by its exit code", async () => {

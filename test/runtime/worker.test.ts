@@ -180,7 +180,7 @@ test("what a run logs goes to standard error, and nothing but answers to the des
   const answer = await worker.run("report");
   const value = { jobId: "job-1", workDir: "/tmp/plugin-runner-test-work/1" };
   assert.deepEqual(answer, { id: 1, ok: true, value });
-  assert.equal(String((await logged)[0]), 'WARNING careful {"at":"1970-01-01T00:00:00.000Z"}\n');
+  assert.equal(String((await logged)[0]), "WARNING careful at=1970-01-01T00:00:00.000Z\n");
 });
 
 test("a schema comes as deep as clients can read it, with its numbers", async () => {

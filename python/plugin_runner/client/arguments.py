@@ -133,7 +133,7 @@ def resources_of(given: Resources | Mapping[str, Any] | None) -> Resources | Non
         return Resources(**given)
     except (TypeError, ValueError) as error:
         known = ", ".join(field.name for field in Resources.DESCRIPTOR.fields)
-        raise invalid_request("/resources", f"are not of {known}: {error}") from None
+        raise invalid_request("/resources", f"are not of {known}: {str(error).rstrip('.')}") from None
 
 
 def _checked(field: str, text: str) -> str:
@@ -152,6 +152,8 @@ def _as_configured(field: str, value: Any) -> str:
         return ",".join(_as_configured(field, one) for one in value)
     if isinstance(value, (str, os.PathLike, UUID, Enum)) and not isinstance(getattr(value, "value", ""), (int, float)):
         return text_of(field, value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise invalid_request(field, f"is of type {type(value).__name__}, not a text: decode it")
     return _checked(field, str(value.value if isinstance(value, Enum) else value))
 
 

@@ -200,6 +200,7 @@ def test_names_and_ids_may_be_what_stands_for_a_text(mode: Any) -> None:
         ({"mode": 5}, "/mode"),
         ({"env": 5}, "/env"),
         ({"env": {"A": "\ud800"}}, "/env/A"),
+        ({"env": {"A": b"x"}}, "/env/A"),
         ({"resources": 5}, "/resources"),
         ({"resources": {"gpu": 1}}, "/resources"),
         ({"entrypoint": 5}, "/entrypoint"),
