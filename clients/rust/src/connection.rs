@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::probe::speaks_tls;
 use crate::proto::plugin_runner_client::PluginRunnerClient;
 use crate::retry::retrying;
-use crate::status::to_error;
+use crate::status::{timed_out, to_error};
 
 pub(crate) const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
@@ -134,6 +134,7 @@ impl Connection {
         };
         let found = match self.0.target.dial.found() {
             Some(Finding::Closed) if speaks_tls(self.address()).await => Some(Finding::SpeaksTls),
+            None if timed_out(&status) => Some(Finding::Silent(self.0.target.dial.patience())),
             found => found,
         };
         Err(to_error(status, self.address(), found))

@@ -26,14 +26,15 @@ pub(crate) enum Finding {
     SpeaksTls,
     SpeaksNoTls,
     SpeaksHttp1,
-    Silent,
+    /// For so long.
+    Silent(Duration),
     Closed,
 }
 
 impl Finding {
     fn error(self) -> io::Error {
         let kind = match self {
-            Self::Silent => io::ErrorKind::TimedOut,
+            Self::Silent(_) => io::ErrorKind::TimedOut,
             Self::Closed => io::ErrorKind::ConnectionReset,
             _ => io::ErrorKind::InvalidData,
         };
@@ -47,7 +48,7 @@ impl fmt::Display for Finding {
             Self::SpeaksTls => "the server speaks TLS",
             Self::SpeaksNoTls => "the server speaks no TLS",
             Self::SpeaksHttp1 => "the server speaks no HTTP/2",
-            Self::Silent => "the server took the connection and is silent",
+            Self::Silent(_) => "the server took the connection and is silent",
             Self::Closed => "the server closed the connection without a word",
         })
     }
@@ -85,6 +86,11 @@ impl Dial {
         Self { connector, tls, patience, found: Found::default() }
     }
 
+    /// How long a host may be silent.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// What was wrong with the last connection that came to something.
     pub(crate) fn found(&self) -> Option<Finding> {
         self.found.get()
@@ -106,7 +112,7 @@ impl Service<Uri> for Dial {
         async move {
             let stream = connecting.await.inspect_err(|_| found.set(None))?.into_inner();
             let unheard = Some(Box::pin(sleep(patience)));
-            Ok(TokioIo::new(Watched { stream, tls, unheard, found }))
+            Ok(TokioIo::new(Watched { stream, tls, patience, unheard, found }))
         }
         .boxed()
     }
@@ -116,6 +122,7 @@ impl Service<Uri> for Dial {
 pub(crate) struct Watched {
     stream: TcpStream,
     tls: bool,
+    patience: Duration,
     /// Ends when the server has been silent for too long; none once it has said something.
     unheard: Option<Pin<Box<Sleep>>>,
     found: Found,
@@ -163,7 +170,7 @@ impl AsyncRead for Watched {
         let Some(unheard) = &mut self.unheard else { return read };
         if read.is_pending() {
             ready!(unheard.poll_unpin(context));
-            return Poll::Ready(Err(self.fails(Finding::Silent)));
+            return Poll::Ready(Err(self.fails(Finding::Silent(self.patience))));
         }
         let finding = self.judge(&buffer.filled()[before..]);
         self.unheard = None;

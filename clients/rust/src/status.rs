@@ -78,7 +78,7 @@ impl Meaning {
 fn of_transport(status: Status, address: &str, found: Option<Finding>) -> Error {
     let code = code_of(&status);
     let message = message_of(&status);
-    let meaning = of_finding(&status, &message, address, found)
+    let meaning = of_finding(&status, address, found)
         .or_else(|| of_certificate(&message, address))
         .or_else(|| of_http(&message, address))
         .or_else(|| of_message(code, &message, address))
@@ -96,10 +96,10 @@ fn of_transport(status: Status, address: &str, found: Option<Finding>) -> Error 
 }
 
 /// What the first bytes of the connection said.
-fn of_finding(status: &Status, message: &str, address: &str, found: Option<Finding>) -> Option<Meaning> {
+fn of_finding(status: &Status, address: &str, found: Option<Finding>) -> Option<Meaning> {
     // Only a status that was made on this side has a source.
     status.source()?;
-    let text = match found.or_else(|| timed_out(status).then_some(Finding::Silent))? {
+    let text = match found? {
         Finding::Closed => return None,
         Finding::SpeaksTls => speaks_tls(address),
         Finding::SpeaksNoTls => format!("The server at {address} does not speak TLS: connect without tls."),
@@ -108,8 +108,10 @@ fn of_finding(status: &Status, message: &str, address: &str, found: Option<Findi
                 "The server at {address} does not speak HTTP/2: it is no plugin-runner service, or another port of it."
             )
         }
-        Finding::Silent => {
-            let text = format!("No answer from {address} in time ({message}). See that the address is the service's.");
+        Finding::Silent(patience) => {
+            let seconds = patience.as_secs_f64();
+            let what = "It is silent: see that the address is the service's";
+            let text = format!("No answer from {address} within {seconds} s. {what}.");
             return Some(Meaning { reason: reason::UNAVAILABLE, message: text, again: Again::WhenLost });
         }
     };
@@ -194,12 +196,6 @@ fn of_code(code: Code, message: &str, address: &str) -> Meaning {
     Meaning::of(reason, format!("{what} {address}: {message}"))
 }
 
-/// Whether the host was silent while the connection was made.
-fn timed_out(status: &Status) -> bool {
-    let kinds = sources_of(status).filter_map(|source| source.downcast_ref::<io::Error>());
-    kinds.map(io::Error::kind).any(|kind| kind == io::ErrorKind::TimedOut)
-}
-
 /// Only a status that was made on this side has a source: of a connection that is lost, or of a deadline that passed.
 fn code_of(status: &Status) -> Code {
     let mut sources = sources_of(status).peekable();
@@ -222,6 +218,12 @@ fn message_of(status: &Status) -> String {
         }
     }
     if message.is_empty() { status.message().to_owned() } else { message }
+}
+
+/// Whether the host was silent while the connection was made.
+pub(crate) fn timed_out(status: &Status) -> bool {
+    let mut errors = sources_of(status).filter_map(|source| source.downcast_ref::<io::Error>());
+    errors.any(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 fn sources_of(status: &Status) -> impl Iterator<Item = &(dyn StdError + 'static)> {
