@@ -4,15 +4,24 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The same once more, of which nothing is shared. Lists of numbers and texts, which may be long, are quick to copy. */
+/** The same once more, of which nothing is shared. */
 export function copyOf(object: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, copyOfValue(value)]));
+  const copy = { ...object };
+  for (const name in copy) {
+    const value = copy[name];
+    if (typeof value === "object" && value !== null) copy[name] = copyOfContainer(value);
+  }
+  return copy;
 }
 
-function copyOfValue(value: JsonValue): JsonValue {
-  if (typeof value !== "object" || value === null) return value;
+/** Lists of numbers and texts, which may be long, are quick to copy. */
+function copyOfContainer(value: JsonObject | JsonValue[]): JsonObject | JsonValue[] {
   if (!Array.isArray(value)) return copyOf(value);
-  return value.some((item) => typeof item === "object" && item !== null) ? value.map(copyOfValue) : value.slice();
+  const copy = value.slice();
+  for (const [index, item] of value.entries()) {
+    if (typeof item === "object" && item !== null) copy[index] = copyOfContainer(item);
+  }
+  return copy;
 }
 
 /**
