@@ -94,7 +94,7 @@ class Worker:
         self._work_dir = ""
         self._artifacts = ""
         self._actions: dict[str, LoadedAction] = {}
-        self._fault: RunnerError | None = None
+        self.fault: RunnerError | None = None  # why nothing of the binding can be run
         self._state: ProcessState | None = None
         self._own_process = os.getpid()
         self._ctx: Context | None = None
@@ -109,8 +109,8 @@ class Worker:
         try:
             prepare_imports(self._binding["root"], self._binding["module"])
         except OSError as error:
-            said = f"The plugin's folder cannot be opened: {error}"
-            self._fault = RunnerError("PLUGIN_INVALID", said, {"root": self._binding["root"]})
+            said = f"The plugin's directory cannot be opened: {error}"
+            self.fault = RunnerError("PLUGIN_INVALID", said, {"root": self._binding["root"]})
         self._state = ProcessState()
 
     def answer(self, request: Request) -> bytes:
@@ -152,8 +152,8 @@ class Worker:
             leave_fork(error)
 
     def _value(self, request: Request) -> Any:
-        if self._fault is not None:
-            raise self._fault
+        if self.fault is not None:
+            raise self.fault
         message = request.message
         kind = message["type"]
         env = message.get("env")
@@ -221,8 +221,9 @@ def main() -> None:
         flush_output()
         worker.clean_up(request)
         inbox.done(request.message["id"])
-        if request.cancellation.interrupted:
+        if request.cancellation.interrupted or worker.fault is not None:
             # What was interrupted may be half done, and may have left threads and processes: all ends with this one.
+            # A plugin's directory that is gone may come back, for another process.
             _write(fd, line[:-2] + b',"spent":true}\n')
             os._exit(0)
         _write(fd, line)

@@ -279,10 +279,13 @@ def test_the_end_of_the_connection_ends_the_worker(start_worker: StartWorker, pl
     assert worker.process.returncode == 0
 
 
-def test_a_folder_that_is_gone_is_answered(start_worker: StartWorker) -> None:
+def test_a_run_whose_plugin_is_gone_is_told_so_and_is_the_last(start_worker: StartWorker) -> None:
     worker = start_worker("basic", root="/nowhere/at/all")
-    for _ in range(2):
-        assert worker.error("basic:echo")["reason"] == "PLUGIN_INVALID"
+    answer = worker.run("basic:echo")
+    assert answer["error"]["reason"] == "PLUGIN_INVALID"
+    assert answer["error"]["metadata"] == {"root": "/nowhere/at/all"}
+    assert answer["spent"] is True
+    assert worker.process.wait(30) == 0
 
 
 def test_a_line_that_breaks_the_protocol_ends_the_worker(start_worker: StartWorker) -> None:
