@@ -6,7 +6,7 @@ import os
 import sys
 
 from plugin_runner.errors import RunnerError
-from plugin_runner.failure import action_failed, exception_type
+from plugin_runner.failure import action_failed, exception_type, plugin_stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +30,14 @@ def leave_fork(error: BaseException | None) -> NoReturn:
     code = 0
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        if error.code is not None and not isinstance(error.code, int):
+            print(error.code, file=sys.stderr)
     elif error is not None:
         code = 1
-        sys.excepthook(type(error), error, error.__traceback__)
+        if sys.excepthook is sys.__excepthook__:
+            print(plugin_stack(error), end="", file=sys.stderr)
+        else:
+            sys.excepthook(type(error), error, error.__traceback__)
     flush_output()
     os._exit(code & 0xFF)
 

@@ -10,7 +10,10 @@ export function readTime(flag: string, text: string, now = new Date()): Date {
   if (word === "now") return now;
   if (word === "today") return startOfDay(now, 0);
   if (word === "yesterday") return startOfDay(now, -1);
-  if (/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(word)) return new Date(now.getTime() - parseDuration(word));
+  if (/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(word)) {
+    const past = new Date(now.getTime() - parseDuration(word));
+    if (past.getFullYear() > 1) return past;
+  }
   // A date alone is midnight in UTC for `Date`, and local with a time: https://tc39.es/ecma262/#sec-date-time-string-format.
   const date = /^\d{4}-\d\d-\d\d$/.test(word) ? `${word}T00:00` : text.trim().replace(" ", "T");
   const found = /^\d{4}-\d\d-\d\dT\d\d:\d\d/i.test(date) ? new Date(date) : new Date(Number.NaN);

@@ -20,7 +20,17 @@ for (const [text, time] of times) {
   test(`${text} is a time`, () => assert.equal(readTime("--since", text, now).getTime(), time.getTime()));
 }
 
-for (const text of ["", "soon", "2026", "2026-13-01", "2026-02-30", "2026-02-29T10:00", "-2h"]) {
+for (const text of [
+  "",
+  "soon",
+  "2026",
+  "2026-13-01",
+  "2026-02-30",
+  "999999d",
+  "99999999999d",
+  "2026-02-29T10:00",
+  "-2h",
+]) {
   test(`${text || "nothing"} is no time`, () => {
     assert.throws(() => readTime("--since", text, now), { name: "UsageError", message: /^--since: expected a time/ });
   });

@@ -114,6 +114,9 @@ def test_only_the_jobs_own_process_says_how_it_ended(start_job: StartJob, tmp_pa
     records = start_job("lasting", "lasting:fork", {"how": how, "mark": str(tmp_path / "mark")}).wait()
     assert [each["value"] for each in of(records, "result")] == [[code, True]]
     assert of(records, "error") == []
+    said = "\n".join(each["message"] for each in of(records, "log"))
+    assert "job_child.py" not in said, "what the forked process raises is shown without the library's frames"
+    assert ("Traceback" in said and "in fork" in said) == (how == "raise")
 
 
 def test_a_process_of_a_job_can_be_told_to_end(start_job: StartJob) -> None:
