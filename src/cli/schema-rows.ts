@@ -14,6 +14,8 @@ export interface SchemaRow {
 
 /** Deeper parts are in the schema itself. */
 const maxDepth = 6;
+/** Of schemas in each other, alternatives and items included. */
+const maxAbove = 2 * maxDepth;
 
 /** The parameters of a JSON Schema and their parts, from the outside in; what stands behind `$ref` and `allOf` as well. */
 export function schemaRows(root: unknown): SchemaRow[] {
@@ -43,12 +45,14 @@ function membersOf(schema: unknown, place: Place): SchemaRow[] {
 
 /** The parts of a value: of an object its members, of a list its items', and those of each of its alternatives. */
 function partsOf(schema: unknown, place: Place): SchemaRow[] {
-  const { items, additionalProperties, anyOf, oneOf } = resolved(schema, place.root);
+  const { items, additionalProperties, anyOf, oneOf, source } = resolved(schema, place.root);
+  if (place.above.includes(source) || place.above.length > maxAbove) return [];
+  const inner = { ...place, above: [...place.above, source] };
   const rows = [
     ...membersOf(schema, place),
-    ...(isObject(items) ? partsOf(items, { ...place, prefix: `${place.prefix}[]` }) : []),
-    ...(isObject(additionalProperties) ? partsOf(additionalProperties, { ...place, prefix: `${place.prefix}.*` }) : []),
-    ...[anyOf, oneOf].flatMap((list) => (Array.isArray(list) ? list.flatMap((one) => partsOf(one, place)) : [])),
+    ...(isObject(items) ? partsOf(items, { ...inner, prefix: `${place.prefix}[]` }) : []),
+    ...(isObject(additionalProperties) ? partsOf(additionalProperties, { ...inner, prefix: `${place.prefix}.*` }) : []),
+    ...[anyOf, oneOf].flatMap((list) => (Array.isArray(list) ? list.flatMap((one) => partsOf(one, inner)) : [])),
   ];
   return rows.filter((row, at) => rows.findIndex(({ name }) => name === row.name) === at);
 }

@@ -64,3 +64,19 @@ test("a schema that refers to itself ends, and what is no schema has no rows", (
   const looped = { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/b" }, b: { $ref: "#/$defs/a" } } };
   for (const none of [undefined, true, [], looped]) assert.deepEqual(rows(none), []);
 });
+
+test("lists, maps and alternatives of themselves end", () => {
+  const self = { $ref: "#/$defs/tree" };
+  const trees = [
+    { type: "array", items: self },
+    { type: "object", additionalProperties: self },
+    { anyOf: [{ type: "string" }, { type: "array", items: self }, self] },
+  ];
+  for (const tree of trees) {
+    const rows = schemaRows({ properties: { tree: self }, $defs: { tree } });
+    assert.deepEqual(
+      rows.map(({ name }) => name),
+      ["tree"],
+    );
+  }
+});
