@@ -210,6 +210,16 @@ test("a timeout or resources beyond all measure make the action unusable", (t) =
   assert.deepEqual([...config.unusable.keys()], ["a", "b", "c", "e"]);
 });
 
+test("a variable that no process can have is refused with its place", (t) => {
+  for (const env of ['{"A=B": x}', '{"": x}', '{A: "x\\0"}']) {
+    assert.throws(
+      () => read(t, `name: n\ncode: c\nenv: ${env}\n`),
+      { reason: "PLUGIN_INVALID", message: /^config.yaml:3:\d+: \/env/ },
+      env,
+    );
+  }
+});
+
 test("an unknown key is an issue with its place and the name that was meant", (t) => {
   const { issues } = read(
     t,
