@@ -49,6 +49,8 @@ const longestRetryMs = 5000;
 const stopPatienceMs = 5000;
 const giveUpPatienceMs = 8000;
 const removePatienceMs = 10_000;
+const looksAfterRemoval = 3;
+const pauseAfterRemovalMs = 1000;
 /** A job that waits for room cannot be stopped before it gets some; then it ends at once. */
 const pendingStopMs = 4000;
 
@@ -161,9 +163,23 @@ class RayJobEngine implements JobEngine {
         await this.#lookups.pause(signal);
         job = await this.#dashboard.getJob(id, signal);
       }
-      if (job) await this.#dashboard.deleteJob(id, signal);
+      if (!job) return;
+      await this.#dashboard.deleteJob(id, signal);
+      this.#removeAgain(id).catch((error: unknown) => this.#options.log("debug", "a job may stay", { job: id, error }));
     } catch (error) {
       this.#options.log("warn", "a job's record stays on the Ray cluster", { job: id, error });
+    }
+  }
+
+  /**
+   * Removes the record that Ray makes anew of a job that was deleted right after its end: a loop of its own looks at each
+   * job once in a second, and takes one without a record for one that failed (`JobManager._monitor_job_internal`).
+   */
+  async #removeAgain(id: string): Promise<void> {
+    for (let looks = 0; looks < looksAfterRemoval; looks++) {
+      await delay(pauseAfterRemovalMs, undefined, { signal: this.#closing.signal, ref: false });
+      const job = await this.#dashboard.getJob(id, this.#closing.signal);
+      if (job && hasEnded(job) && !isOurs(job)) await this.#dashboard.deleteJob(id, this.#closing.signal);
     }
   }
 

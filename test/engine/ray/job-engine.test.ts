@@ -66,6 +66,33 @@ test("a stop that fails is said again until the cluster hears it", async (t) => 
   assert.ok(fake.count("POST", /stop/) > 1);
 });
 
+test("a record that Ray makes anew of a job that was just deleted is deleted as well", async (t) => {
+  const again = Promise.withResolvers<void>();
+  let deleted = 0;
+  const { engine } = await open(t, ({ method }) => {
+    if (method === "DELETE" && ++deleted === 2) again.resolve();
+    if (method === "DELETE") return { body: "{}" };
+    if (deleted === 0) return row({ status: "SUCCEEDED", metadata: own });
+    return row({ status: "FAILED", metadata: null, error_type: "JOB_SUPERVISOR_ACTOR_DIED" });
+  });
+  await engine.remove(id);
+  assert.equal(deleted, 1);
+  await again.promise;
+});
+
+test("a job of the same content that was submitted after the other was deleted is left alone", async (t) => {
+  let looks = 0;
+  const looked = Promise.withResolvers<void>();
+  const { engine, fake } = await open(t, ({ method }) => {
+    if (method === "DELETE") return { body: "{}" };
+    if (++looks === 3) looked.resolve();
+    return row({ status: "SUCCEEDED", metadata: own });
+  });
+  await engine.remove(id);
+  await looked.promise;
+  assert.equal(fake.count("DELETE", /jobs/), 1);
+});
+
 test("resources that Ray never gives are REQUEST_INVALID", async (t) => {
   const { engine } = await open(t, () => ({ status: 404 }));
   for (const asked of [{ gpus: 1.5 }, { cpus: -1 }, { custom: { CPU: 1 } }]) {
