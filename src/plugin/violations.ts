@@ -18,7 +18,8 @@ export function toViolations(errors: readonly ErrorObject[], prefix: string): Vi
     const description = cut(describe(error));
     // Several parts of a schema may ask the same.
     const key = `${field}\0${description}`;
-    if (!found.has(key)) found.set(key, { field, description, rule: rules[error.keyword] ?? error.keyword });
+    const keyword = error.propertyName === undefined ? error.keyword : "propertyNames";
+    if (!found.has(key)) found.set(key, { field, description, rule: rules[keyword] ?? keyword });
   }
   return [...found.values()];
 }
@@ -61,14 +62,19 @@ function describe(error: ErrorObject): string {
     case "exclusiveMaximum":
       return `must be < ${params.limit}`;
     case "pattern":
-      return `must ${wanted(error)}`;
+      return error.propertyName === undefined ? `must ${wanted(error)}` : unwantedName(error.propertyName);
     case "propertyNames":
-      return `has a property whose name is not allowed: ${JSON.stringify(params.propertyName)}`;
+      return unwantedName(params.propertyName);
     case "false schema":
       return "is not allowed";
     default:
       return (error.message ?? "is invalid").replace("must NOT", "must not");
   }
+}
+
+/** Said of what is wrong with a name, and of the name as a whole: once. */
+function unwantedName(name: unknown): string {
+  return `has a property whose name is not allowed: ${JSON.stringify(name)}`;
 }
 
 /** Examples say more than a pattern. */
