@@ -23,6 +23,9 @@ export const verb: Verb = {
 async function run(args: readonly string[], io: Io): Promise<number> {
   const options = readOptions(serveOptions, args, io.env);
   const log = stderrLog(options.logLevel, options.logFormat);
+  // Before anybody is told that the service is there: a signal without a handler ends the process.
+  const hear = () => log("info", "SIGHUP changes nothing: options and files are read at the start");
+  process.on("SIGHUP", hear);
   const server = await composeServer(options, io.env, log, io.signal);
   announce(server, options, io);
   server.warmUp().then(
@@ -31,8 +34,6 @@ async function run(args: readonly string[], io: Io): Promise<number> {
     },
     (error: unknown) => log("error", "the plugins could not be listed", { error }),
   );
-  const hear = () => log("info", "SIGHUP changes nothing: options and files are read at the start");
-  process.on("SIGHUP", hear);
   await aborted(io.signal);
   log("info", "leaving: calls under way may finish, jobs go on", { drain_ms: options.drain });
   await leave(server, options);

@@ -108,9 +108,12 @@ function abortWithCall(call: Call): { signal: AbortSignal; done: () => void } {
   return { signal: controller.signal, done: () => call.off("cancelled", abort) };
 }
 
+/** A caller's own timer may end its call a little before the deadline: timers of Node fire up to a millisecond early. */
+const deadlineSlackMs = 10;
+
 function gone(call: Call): PluginRunnerError {
   const deadline = call.getDeadline();
-  return callerGone((typeof deadline === "number" ? deadline : deadline.getTime()) <= Date.now());
+  return callerGone((typeof deadline === "number" ? deadline : deadline.getTime()) <= Date.now() + deadlineSlackMs);
 }
 
 /** Waits until a stream takes more. Rejects with the signal's reason. */

@@ -55,7 +55,7 @@ export function pluginRunnerHandlers(options: ServiceOptions): Handlers {
   return { ...runs(options), ...jobs(options), ...watches(options), ...plugins(options) };
 }
 
-function runs({ runner, limits }: ServiceOptions) {
+function runs({ runner, limits, leaving }: ServiceOptions) {
   const once = new RunOnce();
   const run = async (request: RunPluginRequest, signal: AbortSignal) => {
     try {
@@ -74,7 +74,7 @@ function runs({ runner, limits }: ServiceOptions) {
     async watchRun({ requestId }, { signal }, send) {
       if (requestId === "") throw requestInvalid("/request_id", "is required");
       checkRequestId(requestId);
-      for await (const events of runner.watchRun(requestId, signal)) {
+      for await (const events of runner.watchRun(requestId, signal, leaving)) {
         await send(create(WatchRunResponseSchema, { events }));
       }
     },

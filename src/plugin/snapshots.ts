@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
@@ -178,7 +178,7 @@ export class Snapshots {
     const kept = readKept(folder, name);
     if (!kept) return;
     const { code } = kept.plugin.info;
-    const place = join(this.#leftBehind, `${code.replaceAll(/[^\w.-]/g, "_")}-${Date.now()}`);
+    const place = join(this.#leftBehind, `${code.replaceAll(/[^\w.-]/g, "_")}-${randomUUID()}`);
     const count = await moveLeftBehind(folder, kept.copied, place);
     if (count === 0) return;
     this.#log("warn", "jobs wrote files into the plugin's directory instead of their own; they were moved", {

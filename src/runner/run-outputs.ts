@@ -84,28 +84,33 @@ export class RunOutputs {
   /**
    * Yields what a run writes from now on, as events that are numbered from 1; an empty list when nothing came for
    * `heartbeatMs`. Ends with the run. Throws RUN_NOT_FOUND when none comes or it is refused, and the signal's reason when
-   * it aborts.
+   * it aborts. Once `leaving` aborts, nobody waits for a run that has not come.
    */
   async *watch(
     requestId: string,
     heartbeatMs: number,
     signal: AbortSignal,
+    leaving?: AbortSignal,
   ): AsyncGenerator<JobEvent[], void, undefined> {
     const channel = this.#channel(requestId);
     const watcher: Watcher = { lines: [], lost: 0, wake: () => {} };
     const deadline = performance.now() + this.#arrivalMs;
     let sequence = 0n;
     channel.watchers.add(watcher);
+    const leave = () => watcher.wake();
+    leaving?.addEventListener("abort", leave, { once: true });
     try {
       while (!channel.begun || channel.runs > 0) {
         const left = channel.begun ? heartbeatMs : Math.min(heartbeatMs, deadline - performance.now());
-        if (left <= 0 || (channel.refused && !channel.begun)) throw notFound(requestId);
+        const isVain = channel.refused || leaving?.aborted === true;
+        if (left <= 0 || (isVain && !channel.begun)) throw notFound(requestId);
         if (watcher.lines.length === 0) await woken(watcher, left, signal);
         if (channel.begun || watcher.lines.length > 0) yield take(watcher, () => ++sequence);
       }
       for (let index = 0; index < turnsAfterEnd; index++) await turn();
       if (watcher.lines.length > 0 || watcher.lost > 0) yield take(watcher, () => ++sequence);
     } finally {
+      leaving?.removeEventListener("abort", leave);
       channel.watchers.delete(watcher);
       this.#forget(requestId, channel);
     }

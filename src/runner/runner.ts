@@ -134,8 +134,8 @@ export class Runner {
   }
 
   /** Yields what a run writes: see `RunOutputs.watch`. */
-  watchRun(requestId: string, signal: AbortSignal): AsyncGenerator<JobEvent[], void, undefined> {
-    return this.#outputs.watch(requestId, this.#options.heartbeatMs, signal);
+  watchRun(requestId: string, signal: AbortSignal, leaving: AbortSignal): AsyncGenerator<JobEvent[], void, undefined> {
+    return this.#outputs.watch(requestId, this.#options.heartbeatMs, signal, leaving);
   }
 
   /** Records and starts a job, or finds the one that has its id and content; returns its id. */

@@ -35,17 +35,29 @@ function plain(fields: Readonly<Record<string, unknown>>, describe: (error: Erro
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, shown(value)]));
 }
 
+/** An error may be its own cause, in however many steps. */
+const maxCauses = 8;
+
 /** An error with its causes: the innermost says most. */
 function withStack(error: Error): string {
-  const { cause } = error;
-  const below = cause === undefined ? "" : `\ncaused by ${cause instanceof Error ? withStack(cause) : String(cause)}`;
-  return `${error.stack ?? String(error)}${below}`;
+  return causesOf(error)
+    .map((each) => (each instanceof Error ? (each.stack ?? String(each)) : String(each)))
+    .join("\ncaused by ");
 }
 
 function withoutStack(error: Error): string {
-  const { cause } = error;
-  if (cause === undefined) return error.message;
-  return `${error.message} (${cause instanceof Error ? withoutStack(cause) : String(cause)})`;
+  return causesOf(error)
+    .map((each) => (each instanceof Error ? each.message : String(each)))
+    .join(": ");
+}
+
+function causesOf(error: Error): unknown[] {
+  const causes: unknown[] = [error];
+  for (let at: unknown = error.cause; at !== undefined && causes.length < maxCauses; ) {
+    causes.push(at);
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return causes;
 }
 
 function pairs(fields: Record<string, unknown>): string {
@@ -55,5 +67,8 @@ function pairs(fields: Record<string, unknown>): string {
 }
 
 function quoted(text: string): string {
-  return /^[\w./:@+-]+$/.test(text) ? text : JSON.stringify(text);
+  // JSON leaves the control characters beyond ASCII as they are, which may steer a terminal.
+  return /^[\w./:@+-]+$/.test(text)
+    ? text
+    : JSON.stringify(text).replaceAll(/[\x7f-\x9f]/g, (found) => `\\u00${found.charCodeAt(0).toString(16)}`);
 }

@@ -56,6 +56,13 @@ test("a run that fails once it has begun is not refused", async () => {
   assert.deepEqual(await watched, [[1n, "one", LogSource.STDOUT]]);
 });
 
+test("a watch that waits for its run ends when the server leaves", async () => {
+  const leaving = new AbortController();
+  const watched = messages(new RunOutputs(silentLog).watch("r", 60_000, signal, leaving.signal));
+  leaving.abort();
+  await assert.rejects(watched, { reason: "RUN_NOT_FOUND" });
+});
+
 test("a watch ends with the reason of its caller", async () => {
   const outputs = new RunOutputs(silentLog);
   const controller = new AbortController();

@@ -13,11 +13,22 @@ function logged(level: LogLevel, of: LogLevel): string {
 }
 
 test("an error that is only worth a warning is one line with its causes; its stack is there at debug", () => {
-  assert.equal(logged("info", "warn"), "The cluster does not answer. (connect ECONNREFUSED)");
+  assert.equal(logged("info", "warn"), "The cluster does not answer.: connect ECONNREFUSED");
   assert.match(
     logged("debug", "warn"),
     /^Error: The cluster .*\n {4}at .*\ncaused by Error: connect ECONNREFUSED\n {4}at /s,
   );
+});
+
+test("an error that is its own cause is told, and control characters cannot steer a terminal", () => {
+  const circle = new Error("circle");
+  circle.cause = circle;
+  const lines: string[] = [];
+  const log = stderrLog("info", "text", (line) => lines.push(line));
+  log("warn", "away", { error: circle });
+  log("info", "output", { text: "a\u009b31m" });
+  assert.match(lines[0] ?? "", /error="circle(: circle)+"/);
+  assert.match(lines[1] ?? "", /text="a\\u009b31m"/);
 });
 
 test("an error that is this program's own has its stack at every level", () => {

@@ -62,7 +62,7 @@ type PluginRunnerClient interface {
 	// Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
 	// numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK
 	// with the run. Nothing is kept: lines that were written before the call are not sent.
-	// - NOT_FOUND (RUN_NOT_FOUND): no run with this id came.
+	// - NOT_FOUND (RUN_NOT_FOUND): no run with this id came, or it was refused.
 	WatchRun(ctx context.Context, in *WatchRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRunResponse], error)
 	// Starts a job, or attaches to the one that was submitted with the same `job_id` and content, and then behaves as
 	// `WatchJob` from the first event. The first message is a snapshot, which has the job's id. The job goes on when the
@@ -309,7 +309,7 @@ type PluginRunnerServer interface {
 	// Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
 	// numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK
 	// with the run. Nothing is kept: lines that were written before the call are not sent.
-	// - NOT_FOUND (RUN_NOT_FOUND): no run with this id came.
+	// - NOT_FOUND (RUN_NOT_FOUND): no run with this id came, or it was refused.
 	WatchRun(*WatchRunRequest, grpc.ServerStreamingServer[WatchRunResponse]) error
 	// Starts a job, or attaches to the one that was submitted with the same `job_id` and content, and then behaves as
 	// `WatchJob` from the first event. The first message is a snapshot, which has the job's id. The job goes on when the

@@ -1129,7 +1129,7 @@ export const PluginRunner: GenService<{
    * Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
    * numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK
    * with the run. Nothing is kept: lines that were written before the call are not sent.
-   * - NOT_FOUND (RUN_NOT_FOUND): no run with this id came.
+   * - NOT_FOUND (RUN_NOT_FOUND): no run with this id came, or it was refused.
    *
    * @generated from rpc pluginrunner.v1.PluginRunner.WatchRun
    */
