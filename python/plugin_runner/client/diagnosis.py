@@ -69,14 +69,17 @@ def find_in_status(text: str, address: str) -> Finding | None:
     return None
 
 
-_REFUSED = re.compile("connection refused|name not found|errors resolving|not known", re.IGNORECASE)
+_UNKNOWN_HOST = re.compile("name not found|errors resolving|not known", re.IGNORECASE)
 _SILENT = re.compile("timed? ?out|timeout|handshake read failed", re.IGNORECASE)
 _VERIFICATION = re.compile("CERTIFICATE_VERIFY_FAILED(?:: ([a-z][a-z ]+))?")
 
 
 def looks_like_no_connection(code: StatusCode, text: str) -> bool:
-    """Whether it is worth to find out why there is no connection: a host that refuses one has said it all."""
-    return code is StatusCode.UNAVAILABLE and not _REFUSED.search(text)
+    """Whether it is worth to find out why there is no connection.
+
+    Also where one was refused: gRPC tells of the last address alone, and `localhost` has two.
+    """
+    return code is StatusCode.UNAVAILABLE and not _UNKNOWN_HOST.search(text)
 
 
 def find_in_connection(text: str, target: Target, heard: bool) -> Finding | None:
