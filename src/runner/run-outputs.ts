@@ -27,7 +27,8 @@ interface Channel {
   begun: boolean;
   /** Whether one was refused instead. */
   refused: boolean;
-  watchers: Set<Watcher>;
+  /** Made with the first: most runs are watched by nobody. */
+  watchers: Set<Watcher> | undefined;
 }
 
 /** Where the lines of one run go, until `close`. */
@@ -96,6 +97,7 @@ export class RunOutputs {
     const watcher: Watcher = { lines: [], lost: 0, wake: () => {} };
     const deadline = performance.now() + this.#arrivalMs;
     let sequence = 0n;
+    channel.watchers ??= new Set();
     channel.watchers.add(watcher);
     const leave = () => watcher.wake();
     leaving?.addEventListener("abort", leave, { once: true });
@@ -111,7 +113,7 @@ export class RunOutputs {
       if (watcher.lines.length > 0 || watcher.lost > 0) yield take(watcher, () => ++sequence);
     } finally {
       leaving?.removeEventListener("abort", leave);
-      channel.watchers.delete(watcher);
+      channel.watchers?.delete(watcher);
       this.#forget(requestId, channel);
     }
   }
@@ -119,13 +121,13 @@ export class RunOutputs {
   #channel(requestId: string): Channel {
     const known = this.#channels.get(requestId);
     if (known) return known;
-    const channel: Channel = { runs: 0, begun: false, refused: false, watchers: new Set() };
+    const channel: Channel = { runs: 0, begun: false, refused: false, watchers: undefined };
     this.#channels.set(requestId, channel);
     return channel;
   }
 
   #forget(requestId: string, channel: Channel): void {
-    const used = channel.runs > 0 || channel.watchers.size > 0;
+    const used = channel.runs > 0 || (channel.watchers?.size ?? 0) > 0;
     if (!used && this.#channels.get(requestId) === channel) this.#channels.delete(requestId);
   }
 }
@@ -140,7 +142,7 @@ function hand(watcher: Watcher, line: OutputLine): void {
 }
 
 function wakeAll(channel: Channel): void {
-  for (const watcher of channel.watchers) watcher.wake();
+  for (const watcher of channel.watchers ?? []) watcher.wake();
 }
 
 /** Resolves when there is something to look at, or after `ms`. Rejects with the signal's reason. */

@@ -283,8 +283,12 @@ export class Runner {
     const { write } = output;
     const task = { action, params, env: request.env, jobId: request.jobId, resources, output: write };
     const configured = asked === undefined ? action.timeoutMs : undefined;
-    const result = await withDeadline(configured, signal, (own) => pool.run(task, own)).finally(() => output.close());
-    return warnings.length === 0 ? result : { ...result, warnings: merged(warnings, result.warnings) };
+    try {
+      const result = await withDeadline(configured, signal, (own) => pool.run(task, own));
+      return warnings.length === 0 ? result : { ...result, warnings: merged(warnings, result.warnings) };
+    } finally {
+      output.close();
+    }
   }
 
   /** The action, when its plugin was loaded before and has not changed since. */

@@ -4,26 +4,36 @@ import type { Task } from "../engine.ts";
 
 type StreamName = "stdout" | "stderr";
 
-const running = new AsyncLocalStorage<Captured>();
+const running = new AsyncLocalStorage<CapturedOutput>();
 
 /** What one run prints. The lines are cut only once there are any: most runs print nothing. */
-class Captured {
+export class CapturedOutput {
   readonly #output: NonNullable<Task["output"]>;
-  readonly #lines = new Map<StreamName, OutputLines>();
+  #lines: Map<StreamName, OutputLines> | undefined;
 
   constructor(output: NonNullable<Task["output"]>) {
     this.#output = output;
+  }
+
+  /**
+   * Calls code of a plugin so that what it prints goes to its run, and not into the service's own output; also what it
+   * prints later, out of timers and promises that it left behind.
+   */
+  during<T>(call: () => T): T {
+    return running.run(this, call);
   }
 
   push(name: StreamName, chunk: Uint8Array | string): void {
     this.#linesOf(name).push(Buffer.from(chunk));
   }
 
+  /** Ends the run: what it printed without the end of a line is a line. */
   flush(): void {
-    for (const lines of this.#lines.values()) lines.flush();
+    for (const lines of this.#lines?.values() ?? []) lines.flush();
   }
 
   #linesOf(name: StreamName): OutputLines {
+    this.#lines ??= new Map();
     const known = this.#lines.get(name);
     if (known) return known;
     const source = name === "stdout" ? "STDOUT" : "STDERR";
@@ -32,20 +42,6 @@ class Captured {
     });
     this.#lines.set(name, lines);
     return lines;
-  }
-}
-
-/**
- * Runs code of a plugin in this process so that what it prints goes to its run, and not into the service's own output;
- * also what it prints later, out of timers and promises that it left behind.
- */
-export async function withCapturedOutput<T>(output: Task["output"], run: () => Promise<T>): Promise<T> {
-  if (output === undefined) return run();
-  const captured = new Captured(output);
-  try {
-    return await running.run(captured, run);
-  } finally {
-    captured.flush();
   }
 }
 

@@ -12,7 +12,7 @@ import type { EventRecord, WorkerResult } from "../../worker/messages.ts";
 import type { RunArtifacts } from "../../worker/run-artifacts.ts";
 import type { Environments } from "../embedded/environment.ts";
 import type { Task, TaskPool } from "../engine.ts";
-import { captureOutput, outsideOfRun, withCapturedOutput } from "./captured-output.ts";
+import { CapturedOutput, captureOutput, outsideOfRun } from "./captured-output.ts";
 
 export interface InProcessOptions {
   dir: string;
@@ -66,7 +66,9 @@ export class InProcess implements TaskPool {
   }
 
   async #run({ action, params, env, jobId, output }: Task, signal: AbortSignal): Promise<WorkerResult> {
-    const code = this.#loaded.get(action) ?? (await this.#load(action, signal));
+    const captured = output && new CapturedOutput(output);
+    const load = () => this.#load(action, signal);
+    const code = this.#loaded.get(action) ?? (await (captured ? captured.during(load) : load()));
     const directory = this.#newDirectory();
     const call = {
       action: action.name,
@@ -78,9 +80,11 @@ export class InProcess implements TaskPool {
       signal,
     };
     try {
-      const { value, nonFinite } = await withCapturedOutput(output, () => runAction(code, call));
+      const run = () => runAction(code, call);
+      const { value, nonFinite } = await (captured ? captured.during(run) : run());
       return nonFinite.length === 0 ? { value } : { value, non_finite: nonFinite };
     } finally {
+      captured?.flush();
       if (directory.made) await directory.remove();
     }
   }
