@@ -6,6 +6,7 @@ import re
 from json import JSONDecoder
 
 from plugin_runner.errors import RunnerError
+from plugin_runner.non_finite import with_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 _MAX_INTEGER = 2**53
 # A long number, and a minus zero, which has to stay one.
 _UNUSUAL = re.compile(r"\d{16}|-0(?![.\d])")
-
-_NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
 def decode(text: str) -> Any:
@@ -32,29 +31,11 @@ def params_of(message: dict[str, Any]) -> dict[str, Any]:
     params: dict[str, Any] = message["params"]
     for index, pointer in enumerate(message.get("non_finite", ())):
         try:
-            _place_number(params, pointer)
+            with_number(params, pointer)
         except LookupError:
             said = f"/non_finite/{index} leads to no text of NaN, Infinity or -Infinity: {pointer}"
             raise RunnerError("REQUEST_INVALID", said, {"field": f"/non_finite/{index}"}) from None
     return params
-
-
-def _place_number(holder: Any, pointer: str) -> None:
-    parents = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-    last = parents.pop()
-    for part in parents:
-        holder = holder[_key(holder, part)]
-    key = _key(holder, last)
-    text = holder[key]
-    holder[key] = _NUMBERS[text if isinstance(text, str) else ""]
-
-
-def _key(holder: Any, part: str) -> Any:
-    if isinstance(holder, dict):
-        return part
-    if isinstance(holder, list) and part.isdecimal():
-        return int(part)
-    raise LookupError
 
 
 def _integer(digits: str) -> int | float:

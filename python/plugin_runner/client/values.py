@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from math import copysign
 from typing import TYPE_CHECKING, Union
 
@@ -10,6 +11,7 @@ from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 
 from plugin_runner.client.failures import invalid_request
 from plugin_runner.encode import LARGEST_INTEGER, MESSAGE_LEVELS, Walk, pointer
+from plugin_runner.non_finite import with_number
 from pluginrunner.v1.job_event_pb2 import JobLog, JobResult
 from pluginrunner.v1.job_pb2 import JobArtifact, JobMetrics
 
@@ -61,41 +63,9 @@ def to_python(message: Json, non_finite: Iterable[str] = ()) -> Any:
         return to_python(message.value, message.non_finite)
     plain = _object(message) if isinstance(message, Struct) else _python(message)
     for place in non_finite:
-        plain = _restored(plain, place)
+        with suppress(LookupError):  # what it does not lead to stays as it is
+            plain = with_number(plain, place)
     return plain
-
-
-_NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-
-
-def _restored(value: Any, place: str) -> Any:
-    """A value with a number instead of the text that a pointer leads to. What it does not lead to stays as it is."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in place.split("/")[1:]]
-    if not parts:
-        return _number_of(value)
-    holder = value
-    for part in parts[:-1]:
-        holder = _step(holder, part)
-    last = parts[-1]
-    if isinstance(holder, dict) and last in holder:
-        holder[last] = _number_of(holder[last])
-    elif isinstance(holder, list) and _is_index(last, holder):
-        holder[int(last)] = _number_of(holder[int(last)])
-    return value
-
-
-def _step(holder: Any, part: str) -> Any:
-    if isinstance(holder, dict):
-        return holder.get(part)
-    return holder[int(part)] if isinstance(holder, list) and _is_index(part, holder) else None
-
-
-def _is_index(part: str, items: list[Any]) -> bool:
-    return part.isascii() and part.isdigit() and int(part) < len(items)
-
-
-def _number_of(value: Any) -> Any:
-    return _NON_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def _struct(fields: dict[str, Any]) -> Struct:
