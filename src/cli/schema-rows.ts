@@ -16,10 +16,12 @@ export interface SchemaRow {
 const maxDepth = 6;
 /** Of schemas in each other, alternatives and items included. */
 const maxAbove = 2 * maxDepth;
+/** Schemas that all refer to each other have more paths than anybody reads, or a machine can walk. */
+const maxParts = 2000;
 
 /** The parameters of a JSON Schema and their parts, from the outside in; what stands behind `$ref` and `allOf` as well. */
 export function schemaRows(root: unknown): SchemaRow[] {
-  return membersOf(root, { root, prefix: "", depth: 0, above: [] });
+  return membersOf(root, { root, prefix: "", depth: 0, above: [], left: { parts: maxParts } });
 }
 
 /** Where a schema stands. */
@@ -29,13 +31,15 @@ interface Place {
   depth: number;
   /** The schemas that it stands in: one that refers to itself ends there. */
   above: readonly unknown[];
+  /** How many parts of the whole table may still be looked at. */
+  left: { parts: number };
 }
 
 function membersOf(schema: unknown, place: Place): SchemaRow[] {
-  const { root, prefix, depth, above } = place;
+  const { root, prefix, depth, above, left } = place;
   const whole = resolved(schema, root);
   if (depth >= maxDepth || above.includes(whole.source)) return [];
-  const inner = { root, depth: depth + 1, above: [...above, whole.source] };
+  const inner = { root, depth: depth + 1, above: [...above, whole.source], left };
   const required = Array.isArray(whole.required) ? whole.required : [];
   return Object.entries(isObject(whole.properties) ? whole.properties : {}).flatMap(([name, member]) => {
     const path = prefix === "" ? name : `${prefix}.${name}`;
@@ -46,7 +50,7 @@ function membersOf(schema: unknown, place: Place): SchemaRow[] {
 /** The parts of a value: of an object its members, of a list its items', and those of each of its alternatives. */
 function partsOf(schema: unknown, place: Place): SchemaRow[] {
   const { items, additionalProperties, anyOf, oneOf, source } = resolved(schema, place.root);
-  if (place.above.includes(source) || place.above.length > maxAbove) return [];
+  if (place.left.parts-- <= 0 || place.above.includes(source) || place.above.length > maxAbove) return [];
   const inner = { ...place, above: [...place.above, source] };
   const rows = [
     ...membersOf(schema, place),
@@ -130,10 +134,20 @@ function merged(name: "properties", all: readonly Record<string, unknown>[]) {
 
 /** What a reference within the schema leads to. */
 function lookUp(reference: string, root: unknown): unknown {
-  if (!reference.startsWith("#")) return undefined;
-  return pointerPath(decodeURIComponent(reference.slice(1))).reduce<unknown>(
+  const pointer = decoded(reference);
+  if (pointer === undefined) return undefined;
+  return pointerPath(pointer).reduce<unknown>(
     (at, step) =>
       isObject(at) && Object.hasOwn(at, step) ? at[step] : Array.isArray(at) ? at[Number(step)] : undefined,
     root,
   );
+}
+
+/** The pointer of a reference within the schema; undefined for every other reference. */
+function decoded(reference: string): string | undefined {
+  try {
+    return reference.startsWith("#") ? decodeURIComponent(reference.slice(1)) : undefined;
+  } catch {
+    return undefined; // a percent sign that stands for no character
+  }
 }

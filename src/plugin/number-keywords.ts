@@ -38,7 +38,13 @@ export function withNumberKeywords(schema: JsonObject): JsonObject {
 }
 
 function rewritten(key: string, value: JsonValue): [string, JsonValue][] {
-  if (key === "type") return forInteger(value) ? [["type", value], [finiteKeyword, true]] : [["type", value]]; // biome-ignore format: a table
+  if (key === "type" && forInteger(value)) {
+    return [
+      [key, value],
+      [finiteKeyword, true],
+    ];
+  }
+  if (key === "type") return [[key, value]];
   if (dataKeywords.has(key)) return rewrittenData(key, value);
   if (namedSchemas.has(key) && isJsonObject(value)) {
     return [[key, Object.fromEntries(Object.entries(value).map(([name, child]) => [name, below(child)]))]];

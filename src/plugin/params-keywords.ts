@@ -47,13 +47,17 @@ export function withOwnDefaults(schema: JsonObject): JsonObject {
     const properties = isJsonObject(each.properties) ? each.properties : {};
     const inherited = Object.entries(properties).filter(([name, child]) => name in {} && hasDefault(child));
     if (inherited.length === 0) return each;
-    const defaults = Object.fromEntries(inherited.map(([name, child]) => [name, isJsonObject(child) ? child.default ?? null : null])); // biome-ignore format: one step
+    const defaults = Object.fromEntries(inherited.map(([name, child]) => [name, defaultOf(child)]));
     const others = Object.entries(properties).map(([name, child]) => [
       name,
       Object.hasOwn(defaults, name) ? withoutDefault(child) : child,
     ]);
     return { ...each, properties: Object.fromEntries(others), [ownDefaults]: defaults };
   });
+}
+
+function defaultOf(schema: JsonValue): JsonValue {
+  return isJsonObject(schema) ? (schema.default ?? null) : null;
 }
 
 function fill(value: JsonObject, defaults: JsonObject): boolean {

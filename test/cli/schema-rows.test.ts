@@ -80,3 +80,27 @@ test("lists, maps and alternatives of themselves end", () => {
     );
   }
 });
+
+test("unions that all refer to each other end in a table of bounded work", () => {
+  const names = Array.from({ length: 12 }, (_, index) => `T${index}`);
+  const union = { anyOf: names.map((name) => ({ $ref: `#/$defs/${name}` })) };
+  let looked = 0;
+  const defs = Object.fromEntries(
+    names.map((name) => [
+      name,
+      {
+        type: "object",
+        get properties() {
+          looked++;
+          return Object.fromEntries(names.map((each) => [`${name}_${each}`, union]));
+        },
+      },
+    ]),
+  );
+  assert.ok(schemaRows({ $defs: defs, properties: { root: union } }).length > names.length);
+  assert.ok(looked < 1_000_000, `${looked} looks`);
+});
+
+test("a reference with a percent sign that stands for no character leads nowhere", () => {
+  assert.deepEqual(rows({ properties: { a: { $ref: "#/$defs/%FF" } } }), [["a", "", "", ""]]);
+});
