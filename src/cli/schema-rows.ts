@@ -67,23 +67,42 @@ function rowOf(name: string, schema: unknown, required: boolean, root: unknown):
   const words = [String(description), limitsOf(whole, root)].filter((word) => word !== "");
   return {
     name,
-    type: typeOf(schema, root, 0),
+    type: typeOf(schema, root, new Map()),
     preset: required ? "required" : preset === undefined ? "" : JSON.stringify(preset),
     description: words.join("; "),
   };
 }
 
-function typeOf(schema: unknown, root: unknown, depth: number): string {
-  const { type, enum: choices, const: only, items, anyOf, oneOf, format, properties } = resolved(schema, root);
+/** The words for a type. `known` has those of schemas that were met before: empty for one that stands in itself. */
+function typeOf(schema: unknown, root: unknown, known: Map<unknown, string>): string {
+  const whole = resolved(schema, root);
+  const { type, enum: choices, const: only, items, anyOf, oneOf, format, properties, source } = whole;
   if (only !== undefined) return JSON.stringify(only);
   if (Array.isArray(choices)) return choices.map((choice) => JSON.stringify(choice)).join("|");
   const alternatives = [anyOf, oneOf].find(Array.isArray);
-  if (alternatives && depth < maxDepth) {
-    return [...new Set(alternatives.map((one) => typeOf(one, root, depth + 1)))].join("|");
+  if (alternatives) {
+    return once(source, known, () => {
+      const words = alternatives.map((one) => typeOf(one, root, known));
+      return [...new Set(words.filter((word) => word !== ""))].join("|");
+    });
   }
   const word = Array.isArray(type) ? type.join("|") : typeof type === "string" ? type : properties ? "object" : "";
-  if (word === "array" && isObject(items) && depth < maxDepth) return `${typeOf(items, root, depth + 1) || "any"}[]`;
+  if (word === "array" && isObject(items)) {
+    return once(source, known, () => {
+      const item = typeOf(items, root, known) || "any";
+      return item.includes("|") ? `(${item})[]` : `${item}[]`;
+    });
+  }
   return typeof format === "string" && word === "string" ? format : word;
+}
+
+function once(source: unknown, known: Map<unknown, string>, say: () => string): string {
+  const said = known.get(source);
+  if (said !== undefined) return said;
+  known.set(source, "");
+  const words = say();
+  known.set(source, words);
+  return words;
 }
 
 /** The keywords that limit a value, in words. */
