@@ -49,6 +49,8 @@ def _hiding_module(error: BaseException) -> tuple[str, str] | None:
 
 def _of_missing_module(name: str, root: str, module: str, file: str) -> str:
     missing = name.partition(".")[0]
+    if module.endswith(".py"):
+        return f". An entrypoint names a module and not its file: write {module[:-3]}."
     if module and (module == name or module.startswith(name + ".")):
         return f" (looked for under {root or 'the interpreter'})"
     beside = os.path.dirname(file)

@@ -171,7 +171,11 @@ function checkAction(
 function missingModule({ name, entrypoint }: ActionConfig, folder: string, file: string): PluginIssue[] {
   const parsed = parseEntrypoint(entrypoint);
   if (!parsed || entrypointFile(folder, parsed)) return [];
-  const message = `The action ${name} names ${parsed.module}, which is not in the plugin's folder.`;
+  const { module, name: attribute } = parsed;
+  const isFile = parsed.language === "python" && module.endsWith(".py");
+  const message = isFile
+    ? `The action ${name} names the file ${module}: an entrypoint names a module, write ${module.slice(0, -3)}:${attribute}.`
+    : `The action ${name} names ${module}, which is not in the plugin's folder.`;
   return [create(PluginIssueSchema, { message, file })];
 }
 

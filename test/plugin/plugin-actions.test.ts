@@ -431,3 +431,10 @@ test("an action that cannot be run says where, once", async (t) => {
   assert.match(message, /^config\.yaml:4:9: The action work of c cannot be run: \/actions\/work must be an object/);
   assert.deepEqual(violations, []);
 });
+
+test("an entrypoint that names a Python file is told the module to name", async (t) => {
+  const yaml = "name: n\ncode: c\nactions:\n  predict: {entrypoint: predict.py:Predictor}\n";
+  const { plugin } = await open(t, { "p/config.yaml": yaml, "p/predict.py": "" }, "c");
+  const messages = plugin.info.issues.map(({ message }) => message);
+  assert.match(messages.join("\n"), /predict names the file predict\.py: .*write predict:Predictor\./);
+});

@@ -22,6 +22,7 @@ StartWorker = Callable[..., WorkerClient]
             "classes.py:9: Lonely.__init__() cannot be called with (params, ctx): take both, or leave it out.",
         ),
         ("beside.main:run", "PLUGIN_INVALID", "helper.py stands beside the file that imports it: write `from . import"),
+        ("calls.py:late", "PLUGIN_INVALID", "An entrypoint names a module and not its file: write calls."),
         ("calls:late", "ACTION_FAILED", "add it to the plugin's requirements.txt"),
         ("calls:debug", "ACTION_FAILED", "breakpoint() has no terminal here"),
     ],
