@@ -33,7 +33,7 @@ class ProgressBars:
     def __init__(self, *, logs: bool = True, **options: Any) -> None:
         """The options are those of `show_progress`. Raises ModuleNotFoundError where there is no tqdm."""
         if find_spec("tqdm") is None:
-            raise ModuleNotFoundError("Progress bars need tqdm: pip install 'plugin-runner[progress]'.", name="tqdm")
+            raise ModuleNotFoundError("Progress bars need tqdm: pip install tqdm.", name="tqdm")
         self._logs = logs
         self._options = options
         self._bars: dict[str, tqdm[Any]] = {}
