@@ -34,7 +34,7 @@ test("a watch may come while its run is under way, and sees what is written from
   assert.deepEqual(await watched, [[1n, "after", LogSource.STDOUT]]);
 });
 
-test("a watch whose run does not come is RUN_NOT_FOUND, and nothing of it is left", async () => {
+test("a watch whose run does not come is RUN_NOT_FOUND", async () => {
   const outputs = new RunOutputs(silentLog, 1);
   await assert.rejects(messages(outputs.watch("r", 60_000, signal)), { reason: "RUN_NOT_FOUND" });
 });
@@ -44,6 +44,33 @@ test("a watch whose run is refused does not wait for it any longer", async () =>
   const watched = messages(outputs.watch("r", 60_000, signal));
   outputs.refuse("r");
   await assert.rejects(watched, { reason: "RUN_NOT_FOUND" });
+});
+
+test("what became of a run is nothing to the next one of its id", async () => {
+  const outputs = new RunOutputs(silentLog);
+  const refused = messages(outputs.watch("r", 60_000, signal));
+  outputs.refuse("r");
+  await assert.rejects(refused, { reason: "RUN_NOT_FOUND" });
+  for (const text of ["one", "two"]) {
+    const watched = messages(outputs.watch("r", 60_000, signal));
+    const run = outputs.open("r", "plugin", "action");
+    run.write(line(text));
+    run.close();
+    assert.deepEqual(await watched, [[1n, text, LogSource.STDOUT]]);
+  }
+});
+
+test("a watcher that leaves takes nothing from the others", async () => {
+  const outputs = new RunOutputs(silentLog);
+  const leaver = new AbortController();
+  const left = messages(outputs.watch("r", 60_000, leaver.signal));
+  const watched = messages(outputs.watch("r", 60_000, signal));
+  leaver.abort(new Error("gone"));
+  await assert.rejects(left, /gone/);
+  const run = outputs.open("r", "plugin", "action");
+  run.write(line("one"));
+  run.close();
+  assert.deepEqual(await watched, [[1n, "one", LogSource.STDOUT]]);
 });
 
 test("a run that fails once it has begun is not refused", async () => {

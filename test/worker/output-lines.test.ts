@@ -36,9 +36,9 @@ test("a line that ends in a carriage return and a newline is one line", () => {
   assert.deepEqual(cut("a\r\nb\r", "\n\r\nc\r\n"), ["a", "b", "c"]);
 });
 
-test("a long line is cut and says by how much", () => {
-  const [line] = cut("x".repeat(20_000));
-  assert.equal(line, `${"x".repeat(16 * 1024)}… [+${20_000 - 16 * 1024} characters]`);
+test("a long line is cut and says by how much, and the next is as it is", () => {
+  const lines = cut("x".repeat(20_000), "\nnext\n");
+  assert.deepEqual(lines, [`${"x".repeat(16 * 1024)}… [+${20_000 - 16 * 1024} characters]`, "next"]);
 });
 
 test("of a flood only the number of bytes is told beyond 1 MiB, and the next run is read again", () => {
