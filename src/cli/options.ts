@@ -38,10 +38,13 @@ export function readArguments<const T extends readonly Option[]>(
   return { values: settle(table, [...variables, ...flags.found], flags.faults), positionals: flags.positionals };
 }
 
-const configOption = {
+/** Read by `readOptions` beside the options of its table. */
+export const configOption = {
   name: "config",
   type: "string",
+  value: "FILE",
   description: "A YAML file with options: their names as keys.",
+  env: "PLUGIN_RUNNER_CONFIG",
 } as const satisfies Option;
 
 function defaultVariable(option: Option): string {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Plugin } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { stderrLog } from "../util/log.ts";
 import { packageVersion } from "../util/package-root.ts";
-import { readOptions } from "./options.ts";
+import { configOption, readOptions } from "./options.ts";
 import { composeServer, type RunningServer } from "./serve-compose.ts";
 import { type ServeOptions, serveOptions } from "./serve-options.ts";
 import type { Io, Verb } from "./verb.ts";
@@ -11,7 +11,7 @@ import type { Io, Verb } from "./verb.ts";
 export const verb: Verb = {
   usage: "",
   description: "Runs the service.",
-  options: serveOptions,
+  options: [...serveOptions, configOption],
   examples: [
     ["serve --root plugins", "on this machine alone, at 127.0.0.1:50151"],
     ["serve --config server.yaml", "with options from a file"],

@@ -26,6 +26,11 @@ describe("help of a verb", () => {
   }
 });
 
+test("help of serve shows the file of options and the variable that names it", async () => {
+  const { out } = await command(["help", "serve"]);
+  assert.match(out, /^ {2}--config FILE\n {6}A YAML file with options.*\(environment PLUGIN_RUNNER_CONFIG\)$/m);
+});
+
 test("--version prints the version", async () => {
   assert.match((await command(["--version"])).out, /^\d+\.\d+\.\d+\n$/);
 });
