@@ -1,4 +1,5 @@
 import { jobToJson } from "../grpc/client-numbers.ts";
+import { jsonText } from "../util/json-text.ts";
 import { clientOptions, openClient } from "./client-options.ts";
 import { jobLine } from "./job-lines.ts";
 import { oneArgument } from "./one-argument.ts";
@@ -16,7 +17,7 @@ export const verb: Verb = {
     const jobId = oneArgument(positionals, "job");
     await using client = openClient(values, io);
     const job = await client.cancelJob(jobId, io.signal);
-    await print(io.stdout, values.json ? JSON.stringify(jobToJson(job)) : jobLine(job));
+    await print(io.stdout, values.json ? jsonText(jobToJson(job)) : jobLine(job));
     return 0;
   },
 };

@@ -1,4 +1,5 @@
 import { RunnerError } from "../grpc/client-errors.ts";
+import { jsonText } from "../util/json-text.ts";
 import { didYouMean } from "../util/nearest.ts";
 import { packageVersion } from "../util/package-root.ts";
 import { exitCodeOf } from "./exit-codes.ts";
@@ -29,7 +30,7 @@ export async function dispatch(args: readonly string[], io: Io): Promise<number>
   } catch (error) {
     if (io.signal.aborted && !(error instanceof RunnerError)) return 130;
     reportError(error, io);
-    if (args.includes("--json")) await print(io.stdout, JSON.stringify(errorDocument(error)));
+    if (args.includes("--json")) await print(io.stdout, jsonText(errorDocument(error)));
     return exitCodeOf(error);
   }
 }

@@ -1,6 +1,7 @@
 import type { JobEvent } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { eventToJson, jobToJson } from "../grpc/client-numbers.ts";
+import { jsonText } from "../util/json-text.ts";
 import { advance, eventLines, jobLine, percent, type Step, stepBar, stepLine } from "./job-lines.ts";
 import { LiveArea } from "./live-area.ts";
 import { isTerminal, print } from "./terminal.ts";
@@ -23,8 +24,8 @@ export function jobView(io: Io, json: boolean): JobView {
 /** A snapshot or an event a line, in Protobuf's JSON mapping. */
 function jsonView({ stdout, stderr }: Io): JobView {
   return {
-    snapshot: (job) => print(stdout, JSON.stringify({ snapshot: jobToJson(job) })),
-    event: (event) => print(stdout, JSON.stringify({ event: eventToJson(event) })),
+    snapshot: (job) => print(stdout, jsonText({ snapshot: jobToJson(job) })),
+    event: (event) => print(stdout, jsonText({ event: eventToJson(event) })),
     notice: (text) => stderr.write(`${text}\n`),
     [Symbol.dispose]: () => {},
   };

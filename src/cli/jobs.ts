@@ -2,6 +2,7 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type Job, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { Client, JobFilterInit } from "../grpc/client.ts";
 import { jobToJson } from "../grpc/client-numbers.ts";
+import { jsonText } from "../util/json-text.ts";
 import { didYouMean } from "../util/nearest.ts";
 import { pairs } from "./action-options.ts";
 import { clientOptions, openClient } from "./client-options.ts";
@@ -82,7 +83,7 @@ async function list(client: Client, rest: readonly string[], values: Values, io:
     if (more) break;
     jobs.push(job);
   }
-  if (values.json) await print(io.stdout, JSON.stringify({ jobs: jobs.map((job) => jobToJson(job)) }));
+  if (values.json) await print(io.stdout, jsonText({ jobs: jobs.map((job) => jobToJson(job)) }));
   else for (const row of jobRows(jobs)) await print(io.stdout, row);
   if (more) io.stderr.write(`There are more jobs than the ${limit} shown: --limit N lists so many, --all lists all.\n`);
 }
@@ -91,7 +92,7 @@ async function show(client: Client, rest: readonly string[], { json, paramsOnly 
   const found = await client.getJob(oneArgument(rest, "job"), io.signal);
   if (paramsOnly) return await print(io.stdout, readableJson(found.params ?? {}));
   const job = jobToJson(found);
-  await print(io.stdout, json ? JSON.stringify(job) : neutral(JSON.stringify(job, undefined, 2)));
+  await print(io.stdout, json ? jsonText(job) : neutral(jsonText(job, 2)));
 }
 
 async function remove(client: Client, rest: readonly string[], { json }: Values, io: Io): Promise<void> {
@@ -112,7 +113,7 @@ async function watch(client: Client, rest: readonly string[], values: Values, io
     else jobs.delete(removedJobId);
     if (area) area.update();
     else if (values.json)
-      await print(io.stdout, JSON.stringify(snapshot ? { snapshot: jobToJson(snapshot) } : { removedJobId }));
+      await print(io.stdout, jsonText(snapshot ? { snapshot: jobToJson(snapshot) } : { removedJobId }));
     else await print(io.stdout, snapshot ? (jobRows([snapshot])[1] ?? "") : `${removedJobId} removed`);
   }
 }

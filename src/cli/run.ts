@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Client } from "../grpc/client.ts";
 import { RunnerError } from "../grpc/client-errors.ts";
+import { jsonText } from "../util/json-text.ts";
 import { actionOptions, readActionOptions, readParams, readTarget } from "./action-options.ts";
 import { clientOptions, openClient } from "./client-options.ts";
 import { eventLines } from "./job-lines.ts";
@@ -55,7 +56,7 @@ export const verb: Verb = {
     const result = await patiently(running, io);
     const document = mode === "job" ? { jobId: result } : carriedJson("result", result);
     const text = mode === "job" ? String(result) : readableJson(result);
-    await print(io.stdout, json ? JSON.stringify(document) : text);
+    await print(io.stdout, json ? jsonText(document) : text);
     return 0;
   },
 };

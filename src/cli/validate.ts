@@ -1,4 +1,5 @@
 import { verdictToJson } from "../grpc/client-numbers.ts";
+import { jsonText } from "../util/json-text.ts";
 import { pairs, paramOptions, readParams, readTarget } from "./action-options.ts";
 import { clientOptions, openClient } from "./client-options.ts";
 import { type Option, readArguments } from "./options.ts";
@@ -24,7 +25,7 @@ export const verb: Verb = {
     const { entrypoint, env } = values;
     const how = { entrypoint, env: Object.fromEntries(pairs("--env", env)), signal: io.signal };
     const verdict = await patiently(client.validateParams(plugin, action, params, how), io);
-    if (values.json) await print(io.stdout, JSON.stringify(verdictToJson(verdict)));
+    if (values.json) await print(io.stdout, jsonText(verdictToJson(verdict)));
     else if (verdict.valid) await print(io.stdout, readableJson(verdict.params ?? {}));
     for (const warning of verdict.warnings) warnOf(warning, io);
     for (const { field, description } of verdict.violations)

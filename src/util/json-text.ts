@@ -6,8 +6,8 @@ declare global {
 }
 
 /** The JSON text of a value, where `JSON.stringify` would write −0 as 0: here it is -0.0, which no reader takes for an integer. */
-export function jsonText(value: unknown): string {
-  return JSON.stringify(hasMinusZero(value) ? exact(value) : value);
+export function jsonText(value: unknown, indent?: number): string {
+  return JSON.stringify(hasMinusZero(value) ? exact(value) : value, undefined, indent);
 }
 
 function hasMinusZero(value: unknown): boolean {

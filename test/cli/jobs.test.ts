@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { fromJson } from "@bufbuild/protobuf";
+import { timestampFromMs, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { type JobFilter, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { readParamsObject } from "../../src/cli/param-values.ts";
@@ -115,6 +116,15 @@ describe("jobs", () => {
       text: "NaN",
       bounds: [Number.NEGATIVE_INFINITY, 1],
     });
+  });
+
+  test("-0.0 among the params and in the result of a job is shown as such", async () => {
+    const job = { jobId: "j", params: { lr: -0 }, result: fromJson(ValueSchema, -0) };
+    using server = await fakeServer([unary(method.getJob, async () => ({ job }))]);
+    const { address } = server;
+    assert.match((await command(["jobs", "show", "j"], { address })).out, /"lr": -0\.0[\s\S]*"result": -0\.0/);
+    const json = (await command(["jobs", "show", "j", "--json"], { address })).out;
+    assert.match(json, /"params":\{"lr":-0\.0\}.*"result":-0\.0/);
   });
 
   test("deleting a job that still runs is told by its exit code", async () => {

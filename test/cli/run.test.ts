@@ -96,6 +96,14 @@ describe("run", () => {
     assert.deepEqual(json, { result: { loss: "NaN", text: "NaN", list: [], nested: [{}] }, nonFinite: ["/loss"] });
   });
 
+  test("prints -0.0 as such, also with --json", async () => {
+    const result = fromJson(ValueSchema, { loss: -0 });
+    using server = await fakeServer([unary(method.runPlugin, async () => ({ result }))]);
+    const { address } = server;
+    assert.equal((await command(["run", "p", "a"], { address })).out, '{\n  "loss": -0.0\n}\n');
+    assert.equal((await command(["run", "p", "a", "--json"], { address })).out, '{"result":{"loss":-0.0}}\n');
+  });
+
   test("reads a file of YAML", async () => {
     using folder = mkdtempDisposableSync(join(tmpdir(), "plugin-runner-"));
     writeFileSync(join(folder.path, "params.yaml"), "rate: .nan\nn: 5\n");
