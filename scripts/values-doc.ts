@@ -35,6 +35,8 @@ in both languages of plugins and in all clients, whose tests read the same table
 - **Integers** are exact up to ±(2^53−1). Beyond that a client refuses them before anything is sent, and a result with one is
   RESULT_INVALID: give them as text. Whole numbers are \`int\` in Python where no type says otherwise. Floats that are large, as
   1e300, are floats; −0.0 stays a float.
+  Tools without a client of this project, such as grpcurl and curl, make every number a double before the service sees
+  it: there an integer beyond is rounded by the tool.
 - **NaN and infinities** are numbers like others, and a schema's \`number\` takes them unless limits say otherwise; an
   \`integer\` does not. JSON has no literal for them: on the wire they stand as the texts "NaN", "Infinity" and "-Infinity", and
   \`non_finite\` in the same message has the JSON pointers to these texts. Clients and runtimes turn exactly those
