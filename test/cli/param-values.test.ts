@@ -64,7 +64,6 @@ test("all params are a JSON object or a YAML mapping", () => {
     ["{", false],
     ["a: 1\na: 2", true],
   ] as const) {
-    // biome-ignore format: a row
     assert.throws(() => readParamsObject("--params", text, isYaml), UsageError);
   }
 });

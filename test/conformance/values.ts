@@ -79,7 +79,10 @@ export const values: Group = {
             );
             assert.equal(error.reason, "RESULT_INVALID");
             assert.deepEqual(JSON.parse(error.metadata.fields ?? ""), fields);
-            assert.deepEqual(error.partialResult, some.map(({ json, non_finite = [] }) => withNumbers(json, non_finite))); // biome-ignore format: a pair
+            assert.deepEqual(
+              error.partialResult,
+              some.map(({ json, non_finite = [] }) => withNumbers(json, non_finite)),
+            );
           }
         },
       );

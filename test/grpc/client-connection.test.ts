@@ -112,9 +112,19 @@ describe("TLS that does not fit is said at once, with its cause", { skip: withou
     ["plain text to TLS", () => `127.0.0.1:${securePort}`, () => undefined, /The server at .* speaks TLS: .*--tls/],
     ["plain text to mutual TLS", () => `127.0.0.1:${mutualPort}`, () => undefined, /speaks TLS: /],
     ["TLS to plain text", () => plain.address, () => ({ ca: readFileSync(pki.ca) }), /does not speak TLS: /],
-    ["TLS without the authority", () => `127.0.0.1:${securePort}`, () => ({}), /signed by none of the given authorities.*--tls-ca/], // biome-ignore format: a row
+    [
+      "TLS without the authority",
+      () => `127.0.0.1:${securePort}`,
+      () => ({}),
+      /signed by none of the given authorities.*--tls-ca/,
+    ],
     ["another authority", () => `127.0.0.1:${securePort}`, () => ({ ca: readFileSync(other.ca) }), /signed by none/],
-    ["no certificate of the client", () => `127.0.0.1:${mutualPort}`, () => ({ ca: readFileSync(pki.ca) }), /wants a certificate of the client/], // biome-ignore format: a row
+    [
+      "no certificate of the client",
+      () => `127.0.0.1:${mutualPort}`,
+      () => ({ ca: readFileSync(pki.ca) }),
+      /wants a certificate of the client/,
+    ],
   ];
 
   for (const [what, address, tls, said] of mistakes) {
@@ -138,7 +148,11 @@ describe("TLS that does not fit is said at once, with its cause", { skip: withou
     ["a certificate without its key", () => ({ cert: readFileSync(pki.client.cert) }), "/tls/key"],
     ["a key without its certificate", () => ({ key: readFileSync(pki.client.key) }), "/tls/cert"],
     ["a certificate as key", () => ({ cert: readFileSync(pki.client.cert), key: readFileSync(pki.ca) }), "/tls/key"],
-    ["a key of another certificate", () => ({ cert: readFileSync(pki.client.cert), key: readFileSync(pki.server.key) }), "/tls/key"], // biome-ignore format: a row
+    [
+      "a key of another certificate",
+      () => ({ cert: readFileSync(pki.client.cert), key: readFileSync(pki.server.key) }),
+      "/tls/key",
+    ],
   ];
 
   for (const [what, tls, field] of files) {
@@ -208,7 +222,10 @@ test("a request above the server's limit is REQUEST_INVALID, and names the optio
 
 test("an answer that cannot be decoded is this client's own error, and is not asked for again", async () => {
   let calls = 0;
-  const damaged = Buffer.concat([toBinary(RunPluginResponseSchema, { $typeName: "pluginrunner.v1.RunPluginResponse", nonFinite: [], warnings: [] }), Buffer.from([0x0a, 0xff])]); // biome-ignore format: bytes
+  const damaged = Buffer.concat([
+    toBinary(RunPluginResponseSchema, { $typeName: "pluginrunner.v1.RunPluginResponse", nonFinite: [], warnings: [] }),
+    Buffer.from([0x0a, 0xff]),
+  ]);
   const server = new GrpcServer();
   const definition = serviceDefinition(PluginRunner);
   const raw = Object.fromEntries(

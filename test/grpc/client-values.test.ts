@@ -70,7 +70,6 @@ describe("params", () => {
       client.submitJob("p", "a", bad),
       client.validateParams("p", "a", bad),
     ]) {
-      // biome-ignore format: a row
       await assert.rejects(call, (error) => {
         assert.ok(error instanceof RunnerError);
         assert.equal(error.reason, "REQUEST_INVALID");

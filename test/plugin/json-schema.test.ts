@@ -30,7 +30,10 @@ function verdict(schema: JsonObject, value: JsonValue): string {
   try {
     const { $defs, ...own } = schema;
     const inner = refersToRoot(own) ? schema : { $ref: "#/$defs/whole" };
-    const whole = inner === schema ? schema : { $defs: { ...(isObject($defs) ? $defs : {}), whole: own }, properties: { value: inner } }; // biome-ignore format: one value
+    const whole =
+      inner === schema
+        ? schema
+        : { $defs: { ...(isObject($defs) ? $defs : {}), whole: own }, properties: { value: inner } };
     const params = inner === schema ? value : { value };
     const validate = compileParams(whole, "digits/train");
     assert.ok(isObject(params));

@@ -246,8 +246,22 @@ test("a multiple is one by its decimals, and nothing near it is", () => {
   };
   for (const value of [0.07, 1.13, 8.69, 19.99, 0.3, -0.07, 0, 123456.78]) assert.ok(takes(0.01, value), String(value));
   for (const value of [0.075, 0.0700001, 0.005, 1e-9]) assert.ok(!takes(0.01, value), String(value));
-  for (const [factor, value] of [[0.1, 0.3], [0.1, 1.1], [0.1, 0.1 + 0.2], [2, 4], [0.5, 1e308], [1e-8, 12391239123]]) assert.ok(takes(factor ?? 0, value ?? 0), String([factor, value])); // biome-ignore format: a table
-  for (const [factor, value] of [[2, 5], [2, 1e15 + 1], [0.123456789, 1e308], [1, 2 ** 40 + 0.5]]) assert.ok(!takes(factor ?? 0, value ?? 0), String([factor, value])); // biome-ignore format: a table
+  for (const [factor, value] of [
+    [0.1, 0.3],
+    [0.1, 1.1],
+    [0.1, 0.1 + 0.2],
+    [2, 4],
+    [0.5, 1e308],
+    [1e-8, 12391239123],
+  ])
+    assert.ok(takes(factor ?? 0, value ?? 0), String([factor, value]));
+  for (const [factor, value] of [
+    [2, 5],
+    [2, 1e15 + 1],
+    [0.123456789, 1e308],
+    [1, 2 ** 40 + 0.5],
+  ])
+    assert.ok(!takes(factor ?? 0, value ?? 0), String([factor, value]));
 });
 
 test("properties with names that every object inherits are as good as others", () => {
@@ -328,7 +342,14 @@ test("forms of older drafts mean what they meant", () => {
     return [];
   };
   assert.deepEqual(faults({}), ["/params/rate"]);
-  assert.deepEqual(faults({ rate: 0, size: ["a", 0, 1], same: "x", step: 3 }).sort(), ["/params/rate", "/params/same", "/params/size", "/params/size/0", "/params/size/1", "/params/step"]); // biome-ignore format: a list
+  assert.deepEqual(faults({ rate: 0, size: ["a", 0, 1], same: "x", step: 3 }).sort(), [
+    "/params/rate",
+    "/params/same",
+    "/params/size",
+    "/params/size/0",
+    "/params/size/1",
+    "/params/step",
+  ]);
   assert.deepEqual(faults({ rate: 1, max: 1, any: 1 }).sort(), ["/params/id", "/params/step"]);
 });
 

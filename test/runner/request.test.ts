@@ -75,7 +75,6 @@ test("a duration or a time that its type cannot say is refused: no client could 
     [2n ** 62n, 0],
     [1n, 1_000_000_000],
   ] as const) {
-    // biome-ignore format: a table
     assert.throws(timeout(seconds, nanos), isInvalid("/timeout"));
   }
   assert.equal(timeout(315_576_000_000n, 0)(), 315_576_000_000_000);

@@ -36,7 +36,10 @@ test("a refusal names the place, what stands there and what to do, and how many 
     message,
     "The result has no JSON: /model/run is a function: leave it out. 2 more places are named in the error's `fields`.",
   );
-  const keys: [unknown, number][] = [[1, 1], ["1", 2]]; // biome-ignore format: a row
+  const keys: [unknown, number][] = [
+    [1, 1],
+    ["1", 2],
+  ];
   assert.match(refusal(new Map(keys)).message, /\/1 is a name that occurs twice as text \(1 \(number\) and "1"\)/);
   assert.match(
     refusal(5n ** 50n).message,

@@ -76,17 +76,62 @@ test("progress out of range is the author's error", async (t) => {
 });
 
 const wrongArguments: [string, (ctx: ActionContext, other: unknown) => unknown, unknown, RegExp][] = [
-  ["a current that is no number", (ctx, other) => Reflect.apply(ctx.setProgress, ctx, [other, 3]), null, /^ctx\.setProgress: current must be a number, not null\.$/],
-  ["a step in the place of options", (ctx, other) => Reflect.apply(ctx.setProgress, ctx, [1, 3, other]), "load", /^ctx\.setProgress: options must be an object such as .*, not the text "load"\.$/],
-  ["a step that is no text", (ctx, other) => Reflect.apply(ctx.setProgress, ctx, [1, 3, { step: other }]), {}, /^ctx\.setProgress: step must be a text, not an object of Object\.$/],
-  ["metrics that are a text", (ctx, other) => Reflect.apply(ctx.setMetrics, ctx, [other]), "x", /^ctx\.setMetrics: values must be an object such as/],
+  [
+    "a current that is no number",
+    (ctx, other) => Reflect.apply(ctx.setProgress, ctx, [other, 3]),
+    null,
+    /^ctx\.setProgress: current must be a number, not null\.$/,
+  ],
+  [
+    "a step in the place of options",
+    (ctx, other) => Reflect.apply(ctx.setProgress, ctx, [1, 3, other]),
+    "load",
+    /^ctx\.setProgress: options must be an object such as .*, not the text "load"\.$/,
+  ],
+  [
+    "a step that is no text",
+    (ctx, other) => Reflect.apply(ctx.setProgress, ctx, [1, 3, { step: other }]),
+    {},
+    /^ctx\.setProgress: step must be a text, not an object of Object\.$/,
+  ],
+  [
+    "metrics that are a text",
+    (ctx, other) => Reflect.apply(ctx.setMetrics, ctx, [other]),
+    "x",
+    /^ctx\.setMetrics: values must be an object such as/,
+  ],
   ["metrics that are an array", (ctx, other) => Reflect.apply(ctx.setMetrics, ctx, [other]), [1], /not an array\.$/],
-  ["a level in the place of options", (ctx, other) => Reflect.apply(ctx.log, ctx, ["x", other]), "warn", /^ctx\.log: options must be an object such as/],
-  ["fields that are a number", (ctx, other) => Reflect.apply(ctx.logger.info, ctx, ["x", other]), 5, /^ctx\.logger\.info: fields must be .*, not number\.$/],
-  ["a path that is none", (ctx, other) => Reflect.apply(ctx.artifact, ctx, [other]), 5, /^ctx\.artifact: path must be the path of a file or a file: URL, not number\.$/],
-  ["a URL of the web", (ctx, other) => Reflect.apply(ctx.artifact, ctx, [other]), new URL("http://a/"), /^ctx\.artifact: path .* not an object of URL\.$/],
-  ["an artifact's name that is an array", (ctx, other) => Reflect.apply(ctx.artifact, ctx, ["f", { name: other }]), [], /^ctx\.artifact: name must be a text, not an array\.$/],
-]; // biome-ignore format: a table
+  [
+    "a level in the place of options",
+    (ctx, other) => Reflect.apply(ctx.log, ctx, ["x", other]),
+    "warn",
+    /^ctx\.log: options must be an object such as/,
+  ],
+  [
+    "fields that are a number",
+    (ctx, other) => Reflect.apply(ctx.logger.info, ctx, ["x", other]),
+    5,
+    /^ctx\.logger\.info: fields must be .*, not number\.$/,
+  ],
+  [
+    "a path that is none",
+    (ctx, other) => Reflect.apply(ctx.artifact, ctx, [other]),
+    5,
+    /^ctx\.artifact: path must be the path of a file or a file: URL, not number\.$/,
+  ],
+  [
+    "a URL of the web",
+    (ctx, other) => Reflect.apply(ctx.artifact, ctx, [other]),
+    new URL("http://a/"),
+    /^ctx\.artifact: path .* not an object of URL\.$/,
+  ],
+  [
+    "an artifact's name that is an array",
+    (ctx, other) => Reflect.apply(ctx.artifact, ctx, ["f", { name: other }]),
+    [],
+    /^ctx\.artifact: name must be a text, not an array\.$/,
+  ],
+];
 
 for (const [what, use, given, message] of wrongArguments) {
   test(`${what} is a TypeError that names member and argument`, async (t) => {

@@ -14,10 +14,22 @@ test("nesting is limited as the contract says, in messages", () => {
     for (let level = 0; level < levels; level++) value = wrap(value);
     return findJsonFault(value)?.pointer;
   };
-  assert.equal(nested(31, (a) => ({ a })), undefined); // biome-ignore format: a row
-  assert.equal(nested(32, (a) => ({ a })), "/a".repeat(31)); // biome-ignore format: a row
-  assert.equal(nested(47, (a) => [a]), undefined); // biome-ignore format: a row
-  assert.equal(nested(48, (a) => [a]), "/0".repeat(47)); // biome-ignore format: a row
+  assert.equal(
+    nested(31, (a) => ({ a })),
+    undefined,
+  );
+  assert.equal(
+    nested(32, (a) => ({ a })),
+    "/a".repeat(31),
+  );
+  assert.equal(
+    nested(47, (a) => [a]),
+    undefined,
+  );
+  assert.equal(
+    nested(48, (a) => [a]),
+    "/0".repeat(47),
+  );
 });
 
 test("minus zero is written so that every reader of JSON takes it for a float, and other values as ever", () => {

@@ -23,7 +23,16 @@ const converted: [string, unknown, unknown][] = [
   ["a hole of a list", Array(1), [null]],
   ["a Date", [new Date(0)], [time]],
   ["a Set", new Set([1, new Set(["x"])]), [1, ["x"]]],
-  ["a Map", new Map<unknown, unknown>([["a", new Map([[new Date(0), 1]])], [2, 3n], [true, 4], [null, 5]]), { a: { [time]: 1 }, 2: 3, true: 4, null: 5 }], // biome-ignore format: a row
+  [
+    "a Map",
+    new Map<unknown, unknown>([
+      ["a", new Map([[new Date(0), 1]])],
+      [2, 3n],
+      [true, 4],
+      [null, 5],
+    ]),
+    { a: { [time]: 1 }, 2: 3, true: 4, null: 5 },
+  ],
   ["a bigint that a number can hold", 2n ** 53n - 1n, 9007199254740991],
   ["a Float32Array", { weights: new Float32Array([0.5, 1]) }, { weights: [0.5, 1] }],
   ["a BigInt64Array", new BigInt64Array([1n]), [1]],
@@ -36,7 +45,14 @@ const converted: [string, unknown, unknown][] = [
   ["a toJSON that says undefined", { a: { toJSON: () => undefined } }, {}],
   ["an instance of a class", new Point(), { x: 1, y: time }],
   ["boxed values", [Object(1), Object("a"), Object(false), Object(3n)], [1, "a", false, 3]],
-  ["a generator", (function* () { yield 1; yield "b"; })(), [1, "b"]], // biome-ignore format: a row
+  [
+    "a generator",
+    (function* () {
+      yield 1;
+      yield "b";
+    })(),
+    [1, "b"],
+  ],
   ["pairs of a name and a value", new URLSearchParams("a=1&b=2"), { a: "1", b: "2" }],
   ["Headers", new Headers({ "X-A": "1" }), { "x-a": "1" }],
   ["the same object twice, which is no cycle", twice(new Map([["a", 1]])), { one: { a: 1 }, two: { a: 1 } }],
@@ -49,7 +65,11 @@ for (const [what, value, expected] of converted) {
 }
 
 test("numbers that JSON has no literal for become texts, with pointers to them", () => {
-  const value = { "a/b~c": [1, Number.NaN, "NaN"], deep: new Map([["x", new Float64Array([-Infinity])]]), t: { toJSON: () => Infinity } }; // biome-ignore format: a row
+  const value = {
+    "a/b~c": [1, Number.NaN, "NaN"],
+    deep: new Map([["x", new Float64Array([-Infinity])]]),
+    t: { toJSON: () => Infinity },
+  };
   assert.deepEqual(toPlainJson(value), {
     value: { "a/b~c": [1, "NaN", "NaN"], deep: { x: ["-Infinity"] }, t: "Infinity" },
     nonFinite: ["/a~1b~0c/1", "/deep/x/0", "/t"],
@@ -70,12 +90,31 @@ const refused: [string, unknown, string, string][] = [
   ["an error", [Object.assign(new Error("x"), { code: 1 })], "/0", "Error"],
   ["an invalid Date", [new Date(Number.NaN)], "/0", "invalid Date"],
   ["a Map with other keys", { m: new Map([[{}, 1]]) }, "/m/[object Object]", "key of type Object"],
-  ["equal keys of a Map", new Map<unknown, number>([[1, 1], ["1", 2]]), "/1", "name that occurs twice as text"], // biome-ignore format: a row
+  [
+    "equal keys of a Map",
+    new Map<unknown, number>([
+      [1, 1],
+      ["1", 2],
+    ]),
+    "/1",
+    "name that occurs twice as text",
+  ],
   ["equal names of pairs", new URLSearchParams("a=1&a=2"), "/a", "name that occurs twice as text"],
   ["a key __proto__", JSON.parse('{"a":{"__proto__":{"x":1}}}'), "/a/__proto__", "name that is not allowed"],
   ["half a surrogate pair", { x: "a\ud800" }, "/x", "text with half a surrogate pair"],
   ["a name with one", { "a\ud800": 1 }, "/a\\ud800", "name with half a surrogate pair"],
-  ["a getter that throws", { a: { get b() { throw new Error("no"); } } }, "/a/b", "value that throws when it is read"], // biome-ignore format: a row
+  [
+    "a getter that throws",
+    {
+      a: {
+        get b() {
+          throw new Error("no");
+        },
+      },
+    },
+    "/a/b",
+    "value that throws when it is read",
+  ],
 ];
 
 for (const [what, value, pointer, type] of refused) {
@@ -103,11 +142,23 @@ test("objects nest 31 levels and lists 47, as every decoder of Protobuf reads th
     for (let level = 0; level < levels; level++) value = wrap(value);
     return toPlainJson(value).faults;
   };
-  assert.deepEqual(nest(31, (a) => ({ a })), []); // biome-ignore format: a row
-  assert.deepEqual(nest(47, (a) => [a]), []); // biome-ignore format: a row
+  assert.deepEqual(
+    nest(31, (a) => ({ a })),
+    [],
+  );
+  assert.deepEqual(
+    nest(47, (a) => [a]),
+    [],
+  );
   const type = "nesting deeper than clients can read";
-  assert.deepEqual(nest(32, (a) => ({ a })), [{ pointer: "/a".repeat(31), type }]); // biome-ignore format: a row
-  assert.deepEqual(nest(100_000, (a) => [a]), [{ pointer: "/0".repeat(47), type }]); // biome-ignore format: a row
+  assert.deepEqual(
+    nest(32, (a) => ({ a })),
+    [{ pointer: "/a".repeat(31), type }],
+  );
+  assert.deepEqual(
+    nest(100_000, (a) => [a]),
+    [{ pointer: "/0".repeat(47), type }],
+  );
 });
 
 function twice(value: object): object {
