@@ -7,32 +7,16 @@ import dataclasses
 import sys
 import types
 import typing
-from importlib import import_module
 from typing import Any, Callable
 
 from plugin_runner.authoring import first_paragraph
 from plugin_runner.encode import Unencodable, plain
 from plugin_runner.field_marks import read_marks
-from plugin_runner.shape import (
-    Annotation,
-    Choice,
-    Dictionary,
-    Field,
-    FixedTuple,
-    Noted,
-    Record,
-    Scalar,
-    Sequence,
-    Shape,
-    Union,
-    Unknown,
-    to_bool,
-    to_float,
-    to_int,
-    to_none,
-    to_text,
-)
+from plugin_runner.record import Field, Record
+from plugin_runner.scalars import SCALARS, flags, is_from, standard_scalar
+from plugin_runner.shape import Annotation, Choice, Dictionary, FixedTuple, Noted, Sequence, Shape, Union, Unknown
 from plugin_runner.unused import is_old_pydantic
+from plugin_runner.written_hints import hint_text, resolved_hints, written_hint
 
 if typing.TYPE_CHECKING:
     from plugin_runner.other_libraries import NamedTupleShape
@@ -43,17 +27,6 @@ _DEEPEST = 20
 
 _NONE: Any = object()
 """Stands for a default that is not there."""
-
-_SCALARS: dict[Any, Shape] = {
-    int: Scalar({"type": "integer"}, "must be an integer", to_int),
-    float: Scalar({"type": "number"}, "must be a number", to_float),
-    bool: Scalar({"type": "boolean"}, "must be a boolean", to_bool),
-    str: Scalar({"type": "string"}, "must be a string", to_text),
-    bytearray: Scalar({"type": "string"}, "must be a string", lambda value: bytearray(to_text(value).encode("utf-8"))),
-    bytes: Scalar({"type": "string"}, "must be a string", lambda value: to_text(value).encode()),
-    None: Scalar({"type": "null"}, "must be null", to_none),
-}
-_SCALARS[type(None)] = _SCALARS[None]
 
 _SEQUENCES: dict[Any, Callable[[list[Any]], Any]] = {
     list: list,
@@ -80,8 +53,8 @@ class ShapeOf:
         self._depth: int = outer._depth + 1 if outer else 0
 
     def __call__(self, hint: Any) -> Shape:
-        if hint in _SCALARS if _hashable(hint) else False:
-            return _SCALARS[hint]
+        if _hashable(hint) and hint in SCALARS:
+            return SCALARS[hint]
         if _is_pydantic(hint):
             from plugin_runner.pydantic_shape import PydanticShape
 
@@ -159,7 +132,7 @@ class ShapeOf:
         if hint is tuple or hint in _SEQUENCES:
             return self._tuple((Any, ...)) if hint is tuple else self._sequence(hint, ())
         if hint in _DICTIONARIES:
-            return Dictionary(_SCALARS[str], ANYTHING)
+            return Dictionary(SCALARS[str], ANYTHING)
         if is_old_pydantic(hint):
             from plugin_runner.other_libraries import OldModelShape
 
@@ -172,11 +145,11 @@ class ShapeOf:
             return StructShape(hint)
         if issubclass(hint, tuple) and hasattr(hint, "_fields"):
             return self._named_tuple(hint)
-        if _is_from("enum", "Flag", hint):
-            return _flag(hint)
-        if _is_from("enum", "Enum", hint):
+        if is_from("enum", "Flag", hint):
+            return flags(hint)
+        if is_from("enum", "Enum", hint):
             return Choice([(_plain_choice(member.value), member) for member in hint])  # type: ignore[attr-defined]
-        return _standard_scalar(hint) or _by_pydantic(hint) or Unknown(hint_text(hint))
+        return standard_scalar(hint) or _by_pydantic(hint) or Unknown(hint_text(hint))
 
     def _named_tuple(self, hint: Any) -> Shape:
         from plugin_runner.other_libraries import NamedTupleShape
@@ -194,7 +167,7 @@ class ShapeOf:
 
     def _own_hint(self, name: str, owner: Any, hints: dict[str, Any]) -> Any:
         """A hint that could not be resolved stays the text that it is, which nobody knows."""
-        return hints[name] if name in hints else _written_hint(owner, name)
+        return hints[name] if name in hints else written_hint(owner, name)
 
     def _tuple(self, arguments: tuple[Any, ...]) -> Shape:
         if len(arguments) == 2 and arguments[1] is ...:
@@ -208,7 +181,7 @@ class ShapeOf:
     def _record(self, hint: Any, arguments: tuple[Shape, ...] = ()) -> Shape:
         key = (hint, arguments)
         if key not in self._records:
-            make = dict if typing_is_typeddict(hint) else lambda values: hint(**values)
+            make = dict if is_typed_dict(hint) else lambda values: hint(**values)
             record = Record(hint.__name__, _own_docstring(hint), make, False)
             self._records[key] = record
             fields = self.fields_of(hint)
@@ -219,7 +192,7 @@ class ShapeOf:
         """The properties of a dataclass, a TypedDict, or a class of attrs."""
         if dataclasses.is_dataclass(hint):
             return self._dataclass_fields(hint)
-        if typing_is_typeddict(hint):
+        if is_typed_dict(hint):
             return self._typed_dict_fields(hint)
         from plugin_runner.other_libraries import attrs_fields
 
@@ -252,50 +225,7 @@ class ShapeOf:
         return fields
 
 
-def resolved_hints(thing: Any) -> dict[str, Any]:
-    """The type hints of a class or function. A hint that cannot be resolved is left out and takes anything."""
-    try:
-        return typing.get_type_hints(thing, include_extras=True)
-    except Exception:  # names of `if TYPE_CHECKING:`, or newer syntax than the interpreter's
-        return _resolved_one_by_one(thing)
-
-
-def _resolved_one_by_one(thing: Any) -> dict[str, Any]:
-    hints: dict[str, Any] = {}
-    for owner in reversed(thing.__mro__) if isinstance(thing, type) else [thing]:
-        module = sys.modules.get(owner.__module__)
-        for name, hint in _annotations(owner).items():
-            try:
-                hints[name] = eval(hint, vars(module) if module else {}) if isinstance(hint, str) else hint
-            except Exception:
-                hints.pop(name, None)
-    return hints
-
-
-def _annotations(owner: Any) -> dict[str, Any]:
-    own: dict[str, Any] = getattr(owner, "__dict__", {})
-    if "__annotations__" in own:
-        return dict(own.get("__annotations__", {}))
-    try:
-        library: Any = import_module("annotationlib")
-    except ImportError:  # Python before 3.14, whose annotations are values already
-        return {} if isinstance(owner, type) else getattr(owner, "__annotations__", {})
-    found: dict[str, Any] = library.get_annotations(owner, format=library.Format.FORWARDREF)
-    return found
-
-
-def hint_text(hint: Any) -> str:
-    """A hint as its author wrote it, as far as that can be told."""
-    if isinstance(hint, type):
-        return (
-            hint.__qualname__
-            if hint.__module__ in ("builtins", "__main__")
-            else f"{hint.__module__}.{hint.__qualname__}"
-        )
-    return str(getattr(hint, "__forward_arg__", hint)).replace("typing.", "")
-
-
-def typing_is_typeddict(hint: Any) -> bool:
+def is_typed_dict(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, dict) and hasattr(hint, "__required_keys__")
 
 
@@ -304,7 +234,7 @@ def is_record(hint: Any) -> bool:
     base = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
     return isinstance(base, type) and (
         dataclasses.is_dataclass(base)
-        or typing_is_typeddict(base)
+        or is_typed_dict(base)
         or _is_pydantic_class(base)
         or is_old_pydantic(base)
         or hasattr(base, "__attrs_attrs__")
@@ -326,13 +256,8 @@ def _is_pydantic_class(hint: Any) -> bool:
     return isinstance(hint, type) and hasattr(hint, "__pydantic_validator__")
 
 
-def _is_from(module: str, name: str, hint: type) -> bool:
-    base = getattr(sys.modules.get(module), name, None)
-    return isinstance(base, type) and issubclass(hint, base)
-
-
 def _is_record_class(hint: Any) -> bool:
-    return dataclasses.is_dataclass(hint) or typing_is_typeddict(hint) or hasattr(hint, "__attrs_attrs__")
+    return dataclasses.is_dataclass(hint) or is_typed_dict(hint) or hasattr(hint, "__attrs_attrs__")
 
 
 def _is_of_collections(origin: type) -> bool:
@@ -351,88 +276,6 @@ def _by_pydantic(hint: Any) -> Shape | None:
         return shape if shape.has_schema() else None
     except Exception:  # pydantic does not know it either
         return None
-
-
-def _written_hint(owner: Any, name: str) -> Any:
-    return next((hints[name] for hints in map(_annotations, owner.__mro__) if name in hints), Any)
-
-
-def _standard_scalar(hint: type) -> Shape | None:
-    if _is_from("datetime", "datetime", hint):
-        return Scalar({"type": "string", "format": "date-time"}, "must be a date and time", _iso(hint))
-    if _is_from("datetime", "date", hint):
-        return Scalar({"type": "string", "format": "date"}, "must be a date", _iso(hint))
-    if _is_from("datetime", "time", hint):
-        return Scalar({"type": "string", "format": "time"}, "must be a time", _iso(hint))
-    if _is_from("datetime", "timedelta", hint):
-        from plugin_runner.read_duration import read_duration
-
-        return Scalar({"type": ["string", "number"], "format": "duration"}, "must be a duration", read_duration)
-    if _is_from("fractions", "Fraction", hint):
-        return Scalar({"type": ["string", "number"]}, "must be a number", lambda value: hint(str(to_number(value))))
-    if hint.__module__ in ("ipaddress", "zoneinfo") and not hint.__name__.startswith("_"):
-        return Scalar({"type": "string"}, f"must be a {hint.__name__}", _by_text(hint))
-    if _is_from("uuid", "UUID", hint):
-        return Scalar({"type": "string", "format": "uuid"}, "must be a UUID", lambda value: hint(to_text(value)))
-    if _is_from("pathlib", "PurePath", hint):
-        return Scalar({"type": "string", "format": "path"}, "must be a path", lambda value: hint(to_text(value)))
-    if _is_from("decimal", "Decimal", hint):
-        return Scalar({"type": ["string", "number"]}, "must be a number", _decimal(hint))
-    return None
-
-
-def _flag(hint: Any) -> Shape:
-    """Flags in any combination, as the number that stands for it."""
-    named = ", ".join(f"{member.value} ({member.name})" for member in hint)
-    schema = {"type": "integer", "minimum": 0, "description": f"The sum of any of {named}."}
-
-    def convert(value: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
-            raise ValueError
-        return hint(int(value))
-
-    return Scalar(schema, f"must be the sum of any of {named}", convert)
-
-
-def _constant(values: dict[str, Any], name: str) -> Callable[[], Any] | None:
-    return (lambda: values[name]) if name in values else None
-
-
-def _by_text(hint: Any) -> Callable[[Any], Any]:
-    def convert(value: Any) -> Any:
-        try:
-            return hint(to_text(value))
-        except (KeyError, OSError):  # a time zone that is not there
-            raise ValueError from None
-
-    return convert
-
-
-def _decimal(hint: Any) -> Callable[[Any], Any]:
-    def convert(value: Any) -> Any:
-        made = hint(str(to_number(value)))
-        if not made.is_finite():
-            raise ValueError
-        return made
-
-    return convert
-
-
-def _iso(hint: Any) -> Callable[[Any], Any]:
-    def convert(value: Any) -> Any:
-        text = to_text(value)
-        if text.isdigit():  # newer versions of Python read a number as one without its separators
-            raise ValueError
-        # Python before 3.11 does not know the Z.
-        return hint.fromisoformat(text[:-1] + "+00:00" if text[-1:] in "Zz" and text else text)
-
-    return convert
-
-
-def to_number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError
-    return value
 
 
 def _own_docstring(hint: type) -> str:

@@ -8,9 +8,10 @@ from plugin_runner.authoring import BaseAction, class_action_name, first_paragra
 from plugin_runner.definitions import Definitions
 from plugin_runner.encode import Walk
 from plugin_runner.errors import RunnerError
-from plugin_runner.hints import ShapeOf, is_record, resolved_hints
+from plugin_runner.hints import ShapeOf, is_record
 from plugin_runner.shape import Faults, Shape
 from plugin_runner.signature import read_signature, written_function
+from plugin_runner.written_hints import resolved_hints
 
 if TYPE_CHECKING:
     from plugin_runner.context import Context

@@ -6,7 +6,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from plugin_runner.shape import Faults, Field, Named, Shape, put_default
+from plugin_runner.record import Field, Named
+from plugin_runner.shape import Faults, Shape, put_default
 from plugin_runner.unused import known_names, warn_of_ignored
 
 if TYPE_CHECKING:

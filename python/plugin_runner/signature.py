@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Callable
 from plugin_runner.authoring import first_paragraph
 from plugin_runner.errors import RunnerError
 from plugin_runner.field_marks import is_field_info, read_marks
-from plugin_runner.hints import ANYTHING, ShapeOf, hint_text, is_record, resolved_hints, typing_is_typeddict
-from plugin_runner.shape import Field, Noted, Record, Shape, Unknown, WholeOrNamed
+from plugin_runner.hints import ANYTHING, ShapeOf, is_record, is_typed_dict
+from plugin_runner.record import Field, Record
+from plugin_runner.shape import Noted, Shape, Unknown, WholeOrNamed
 from plugin_runner.unused import known_names
+from plugin_runner.written_hints import hint_text, resolved_hints
 
 if TYPE_CHECKING:
     from plugin_runner.context import Context
@@ -161,7 +163,7 @@ def _unpacked(hint: Any) -> Any:
     """The TypedDict of `**names: Unpack[Options]`."""
     inner = typing.get_args(hint)
     is_unpack = getattr(typing.get_origin(hint), "_name", "") == "Unpack"
-    return inner[0] if is_unpack and typing_is_typeddict(inner[0]) else None
+    return inner[0] if is_unpack and is_typed_dict(inner[0]) else None
 
 
 def _field(one: inspect.Parameter, hints: dict[str, Any], shape_of: ShapeOf) -> Field:
