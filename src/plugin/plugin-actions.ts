@@ -11,18 +11,17 @@ import { fromErrorRecord, PluginRunnerError } from "../errors.ts";
 import { abortable } from "../util/abortable.ts";
 import { compareText } from "../util/compare-text.ts";
 import { findFaultBesideNumbers } from "../util/json.ts";
-import { jsonPointer } from "../util/json-pointer.ts";
-import { didYouMean, nearest } from "../util/nearest.ts";
 import { SharedWork } from "../util/shared-work.ts";
 import type { DescribedAction, ScannedAction } from "../worker/messages.ts";
+import { ActionSchemas } from "./action-schemas.ts";
 import type { ActionConfig } from "./config.ts";
 import { checkEntrypoint } from "./explicit-entrypoint.ts";
-import { clearlyNamed, entrypointsNamed, hiddenIssues, sameName, sameNameIssues } from "./found-actions.ts";
+import { clearlyNamed, entrypointsNamed, hiddenIssues, sameNameIssues } from "./found-actions.ts";
+import { issuePlace } from "./issue-place.ts";
 import { scanJavaScript } from "./javascript-scan.ts";
 import type { DeclaredActions } from "./load-plugin.ts";
-import { compileParams } from "./params.ts";
+import { ambiguousAction, unknownAction, unplacedAction, unusableAction } from "./missing-action.ts";
 import type { Inspector, LoadedAction, LoadedPlugin, ParamsValidator } from "./plugin.ts";
-import type { Place } from "./schema-place.ts";
 import { shownSchema } from "./shown-schema.ts";
 
 /** Loading code that never ends is given up then. */
@@ -30,8 +29,6 @@ const describeTimeoutMs = 120_000;
 
 /** Callers choose names and entry points freely: only so many are remembered. */
 const maxRemembered = 1000;
-
-const maxNames = 20;
 
 /** What the actions of a plugin need to be found. */
 export interface ActionSources {
@@ -52,7 +49,7 @@ export class PluginActions {
   readonly #declared: DeclaredActions;
   readonly #sources: ActionSources;
   readonly #found = new Map<string, LoadedAction>();
-  readonly #compiled = new WeakMap<JsonObject, ParamsValidator>();
+  readonly #schemas: ActionSchemas;
   readonly #scanned: SharedWork<ScannedAction[]>;
   readonly #describedDeclared: SharedWork<DescribedAction[]>;
   readonly #describedCode: SharedWork<DescribedAction[]>;
@@ -62,6 +59,7 @@ export class PluginActions {
     this.plugin = plugin;
     this.#declared = declared;
     this.#sources = sources;
+    this.#schemas = new ActionSchemas(plugin, declared);
     const { root, module } = plugin.binding;
     this.#scanned = new SharedWork(() => this.#inTime((signal) => sources.inspector.scan(root, module, signal)));
     this.#describedDeclared = new SharedWork(() => this.#describe(entrypointsOf(declared.usable.values())), allLoaded);
@@ -117,26 +115,30 @@ export class PluginActions {
     const declared = this.#declared.usable.get(name);
     if (declared?.entrypoint) return declared;
     const unusable = this.#declared.unusable.get(name);
-    if (unusable) throw this.#unusable(name, unusable);
+    if (unusable) throw unusableAction(this.plugin, name, unusable);
 
     const scanned = await this.#scan(signal);
     const seen = this.#only(name, scanned);
     if (seen !== undefined) return { ...declared, name, entrypoint: seen };
     // A configuration with actions is complete, but for such as only name themselves.
-    if (this.#declared.usable.size > 0 && !declared) throw this.#notFound(name, scanned);
+    if (this.#declared.usable.size > 0 && !declared) throw this.#unknown(name, scanned);
     const described = await this.#describedWith(this.#describedCode, {}, env, signal);
     const loaded = this.#only(name, described);
     if (loaded !== undefined) return { ...declared, name, entrypoint: loaded };
     const broken = described.find((action) => action.name === "" && action.error);
     if (broken?.error) throw fromErrorRecord(broken.error);
-    throw declared ? this.#unplaced(name, described) : this.#notFound(name, [...scanned, ...described]);
+    throw declared ? unplacedAction(this.plugin, name, described) : this.#unknown(name, [...scanned, ...described]);
   }
 
   /** The entry point of the one action of a name; undefined where there is none. */
   #only(name: string, found: readonly (ScannedAction | DescribedAction)[]): string | undefined {
     const entrypoints = name === "" ? [] : entrypointsNamed(name, found);
-    if (entrypoints.length > 1) throw this.#ambiguous(name, entrypoints);
+    if (entrypoints.length > 1) throw ambiguousAction(this.plugin, name, entrypoints);
     return entrypoints[0];
+  }
+
+  #unknown(name: string, others: readonly { name: string }[]): PluginRunnerError {
+    return unknownAction(this.plugin, name, this.#declared.usable, others);
   }
 
   /** Whether the configuration says where an action is. */
@@ -154,64 +156,7 @@ export class PluginActions {
 
   async #validator(target: Target, env: Variables, signal: AbortSignal): Promise<ParamsValidator | undefined> {
     const schema = typeof target.params === "object" ? target.params : await this.#schemaInCode(target, env, signal);
-    return schema && this.#compile(target.name, schema);
-  }
-
-  /** The validator of a schema. What is wrong with one has its place in the plugin's files, where that is known. */
-  #compile(name: string, schema: JsonObject): ParamsValidator {
-    const known = this.#compiled.get(schema);
-    if (known) return known;
-    try {
-      const validator = compileParams(schema, `${this.plugin.info.code}/${name}`);
-      this.#compiled.set(schema, validator);
-      return validator;
-    } catch (error) {
-      throw error instanceof PluginRunnerError ? this.#placed(name, schema, error) : error;
-    }
-  }
-
-  #placed(name: string, schema: JsonObject, error: PluginRunnerError): PluginRunnerError {
-    const place = this.#schemaPlace(name, schema, error.metadata.field ?? "");
-    if (!place) return error;
-    const { file, line, column } = place;
-    return new PluginRunnerError(error.reason, `${file}:${line}:${column}: ${error.message}`, {
-      metadata: { ...error.metadata, file, line: String(line), column: String(column) },
-      violations: error.violations,
-      cause: error.cause,
-    });
-  }
-
-  /** Undefined for a schema that stands in code. */
-  #schemaPlace(name: string, schema: JsonObject, pointer: string): Place | undefined {
-    const { usable, schemaPlace } = this.#declared;
-    return usable.get(name)?.params === schema ? schemaPlace?.(name, pointer) : undefined;
-  }
-
-  /** What is wrong with the schemas of a configuration or of JavaScript, each with its place where that is known. */
-  #schemaIssues(described: readonly DescribedAction[]): PluginIssue[] {
-    const inCode = this.plugin.binding.language === "python" ? [] : described;
-    const schemas = new Map<string, JsonObject | null | undefined>(inCode.map((one) => [one.name, one.params_schema]));
-    for (const { name, params } of this.#declared.usable.values()) {
-      if (typeof params === "object") schemas.set(name, params);
-    }
-    return [...schemas].flatMap(([name, schema]) => (schema ? this.#issuesOfSchema(name, schema) : []));
-  }
-
-  #issuesOfSchema(name: string, schema: JsonObject): PluginIssue[] {
-    try {
-      const { problems = [] } = this.#compile(name, schema);
-      return problems.map(({ path, message }) =>
-        create(PluginIssueSchema, {
-          message: `The params schema of ${name}: ${message}.`,
-          ...this.#schemaPlace(name, schema, jsonPointer(path)),
-        }),
-      );
-    } catch (error) {
-      const { message, metadata } = PluginRunnerError.from(error);
-      const at = `${metadata.file}:${metadata.line}:${metadata.column}: `; // an issue has its place beside its message
-      const said = message.startsWith(at) ? message.slice(at.length) : `The action ${name}: ${message}`;
-      return [create(PluginIssueSchema, { message: said, ...place(metadata) })];
-    }
+    return schema && this.#schemas.compile(target.name, schema);
   }
 
   /** In JavaScript the code holds a JSON Schema itself; a Python model says more than its schema, so it is asked. */
@@ -240,7 +185,7 @@ export class PluginActions {
     const issues = [
       ...sameNameIssues(found, (name) => this.#isPlaced(name)),
       ...described.flatMap(issuesOf),
-      ...this.#schemaIssues(described),
+      ...this.#schemas.issues(described),
     ];
     const whole = withActions(info, clearlyNamed(found, found).map(toTarget), issues);
     return { plugin: whole, complete: allLoaded(described) };
@@ -263,7 +208,7 @@ export class PluginActions {
     } catch (error) {
       signal.throwIfAborted();
       const { message, metadata } = PluginRunnerError.from(error);
-      return { actions: [], issues: [create(PluginIssueSchema, { message, ...place(metadata) })] };
+      return { actions: [], issues: [create(PluginIssueSchema, { message, ...issuePlace(metadata) })] };
     }
   }
 
@@ -315,70 +260,6 @@ export class PluginActions {
       metadata: { plugin: code, timeout_seconds: String(seconds) },
     });
   }
-
-  #unusable(name: string, issue: PluginIssue): PluginRunnerError {
-    const { code } = this.plugin.info;
-    const { file, line, column } = issue;
-    const at = [file, ...(line > 0 ? [line, column] : [])].join(":");
-    const message = `${at}: The action ${name} of ${code} cannot be run: ${issue.message}`;
-    return new PluginRunnerError("PLUGIN_INVALID", message, {
-      metadata: {
-        plugin: code,
-        action: name,
-        file,
-        line: String(line),
-        column: String(column),
-      },
-    });
-  }
-
-  /** The configuration names an action, and nobody knows where it is. */
-  #unplaced(name: string, described: readonly DescribedAction[]): PluginRunnerError {
-    const { code } = this.plugin.info;
-    const names = described.map((other) => other.name).filter((other) => other !== "");
-    const available = names.sort(compareText).slice(0, maxNames).join(", ");
-    const like = this.plugin.binding.language === "python" ? `plugin.module:${name}` : `./file.ts#${name}`;
-    return new PluginRunnerError(
-      "ACTION_NOT_FOUND",
-      `config.yaml of ${code} declares the action ${name} without an entrypoint, and the code has no action of this name.${available === "" ? "" : ` It has: ${available}.`} Add one, such as entrypoint: ${like}`,
-      { metadata: { plugin: code, action: name, available, nearest: nearest(name, names), file: "config.yaml" } },
-    );
-  }
-
-  #ambiguous(name: string, entrypoints: readonly string[]): PluginRunnerError {
-    const { code } = this.plugin.info;
-    return new PluginRunnerError("PLUGIN_INVALID", `In the plugin ${code}, ${sameName(name, entrypoints)}`, {
-      metadata: { plugin: code, action: name, candidates: entrypoints.join(", ") },
-    });
-  }
-
-  #notFound(name: string, others: readonly { name: string }[]): PluginRunnerError {
-    const { code } = this.plugin.info;
-    const all = [...this.#declared.usable.keys(), ...others.map((other) => other.name)];
-    const names = [...new Set(all.filter((other) => other !== ""))].sort(compareText);
-    const available = names.slice(0, maxNames).join(", ");
-    const shown = name.length > 200 ? `${name.slice(0, 200)}…` : name;
-    const hint = this.#titleHint(name) || didYouMean(name, names) || listed(available);
-    return new PluginRunnerError("ACTION_NOT_FOUND", `The plugin ${code} has no action ${shown}.${hint}`, {
-      metadata: { plugin: code, action: shown, available, nearest: this.#titled(name) ?? nearest(name, names) },
-    });
-  }
-
-  /** Names for people are often taken for those that actions are called by. */
-  #titleHint(name: string): string {
-    const key = this.#titled(name);
-    return key === undefined ? "" : ` It is the name that config.yaml shows of the action ${key}: ask for ${key}.`;
-  }
-
-  /** The one action that has a title. */
-  #titled(title: string): string | undefined {
-    const named = [...this.#declared.usable.values()].filter((action) => action.title === title && title !== "");
-    return named.length === 1 ? named[0]?.name : undefined;
-  }
-}
-
-function listed(available: string): string {
-  return available === "" ? " It has none." : ` It has: ${available}.`;
 }
 
 /** A copy with more actions and issues. What is configured stays: the code only fills in what is missing. */
@@ -424,7 +305,7 @@ function showable(action: DescribedAction): DescribedAction {
 function issuesOf({ name, error, issues = [] }: DescribedAction): PluginIssue[] {
   if (error) {
     const message = name === "" ? error.message : `The action ${name}: ${error.message}`;
-    return [create(PluginIssueSchema, { message, ...place(error.metadata) })];
+    return [create(PluginIssueSchema, { message, ...issuePlace(error.metadata) })];
   }
   return issues.map(({ message, file, line }) =>
     create(PluginIssueSchema, { message: `The action ${name}: ${message}`, file, line }),
@@ -445,9 +326,4 @@ function toTarget(action: ScannedAction | DescribedAction): Target {
     params: action.params_schema ?? undefined,
     result: action.result_schema ?? undefined,
   };
-}
-
-function place(metadata: Readonly<Record<string, string>> = {}) {
-  const { file = "", line = "0", column = "0" } = metadata;
-  return { file, line: Number(line) || 0, column: Number(column) || 0 };
 }
