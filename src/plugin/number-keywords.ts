@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { _, type Ajv2020, type KeywordCxt } from "ajv/dist/2020.js";
 import { isJsonObject } from "../util/json.ts";
 import { isPlainJson } from "../util/plain-json.ts";
-import { dataKeywords, namedSchemas } from "./map-schema.ts";
+import { dataKeywords, mapSchema } from "./map-schema.ts";
 
 /** An Infinity has no fraction, so that Ajv takes it for an integer. */
 export const finiteKeyword = "plugin-runner:finite";
@@ -34,27 +34,17 @@ export function writeNumbers(code: string): string {
 
 /** The same schema for an Ajv without `strictNumbers`: NaN and infinities are numbers, and no integers. */
 export function withNumberKeywords(schema: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(schema).flatMap(([key, value]) => rewritten(key, value)));
+  return mapSchema(schema, (each) => Object.fromEntries(Object.entries(each).flatMap(rewritten)));
 }
 
-function rewritten(key: string, value: JsonValue): [string, JsonValue][] {
+function rewritten([key, value]: [string, JsonValue]): [string, JsonValue][] {
   if (key === "type" && forInteger(value)) {
     return [
       [key, value],
       [finiteKeyword, true],
     ];
   }
-  if (key === "type") return [[key, value]];
-  if (dataKeywords.has(key)) return rewrittenData(key, value);
-  if (namedSchemas.has(key) && isJsonObject(value)) {
-    return [[key, Object.fromEntries(Object.entries(value).map(([name, child]) => [name, below(child)]))]];
-  }
-  return [[key, below(value)]];
-}
-
-function below(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) return value.map(below);
-  return isJsonObject(value) ? withNumberKeywords(value) : value;
+  return dataKeywords.has(key) ? rewrittenData(key, value) : [[key, value]];
 }
 
 function rewrittenData(key: string, value: JsonValue): [string, JsonValue][] {
