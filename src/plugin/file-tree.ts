@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import ignore, { type Ignore } from "ignore";
 import { PluginRunnerError } from "../errors.ts";
+import { hasCode } from "../util/has-code.ts";
 import { pacer } from "../util/pace.ts";
 import { isUnchanged, type Stamp, sameStamp, statOf, toStamp } from "./stamp.ts";
 
@@ -122,7 +123,7 @@ async function readable<T>(path: string, read: () => T | Promise<T>): Promise<T 
   try {
     return await read();
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw new PluginRunnerError("PLUGIN_INVALID", `${path} cannot be read.`, {
       metadata: { file: path },
       cause: error,

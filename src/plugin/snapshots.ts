@@ -4,6 +4,7 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fromJson, toJson } from "@bufbuild/protobuf";
 import { PluginSchema } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import { hasCode } from "../util/has-code.ts";
 import type { Log } from "../util/log.ts";
 import { isInside } from "./entrypoint.ts";
 import { moveLeftBehind } from "./left-behind.ts";
@@ -144,7 +145,7 @@ export class Snapshots {
       await rm(folder, { recursive: true, force: true });
       if (error instanceof TooLarge) return plugin;
       // A file that is gone while it is copied is a change as well.
-      if (isMissing(error)) throw pluginChanged(plugin);
+      if (hasCode(error, "ENOENT")) throw pluginChanged(plugin);
       throw error;
     }
   }
@@ -275,8 +276,4 @@ function toKept(folder: string, name: string, manifest: Manifest): Kept {
     ...(runtimeEnv && { runtimeEnv }),
   };
   return { folder, plugin, copied };
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

@@ -1,5 +1,6 @@
 import { linkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "../util/has-code.ts";
 import { startTime } from "../util/process.ts";
 import type { ProcessIdentity } from "../worker/messages.ts";
 
@@ -12,7 +13,7 @@ export function claimJob(dir: string): boolean {
     linkSync(own, join(dir, "started")); // whole or not at all, and only once
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (hasCode(error, "EEXIST")) return false;
     throw error;
   } finally {
     unlinkSync(own);

@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { hasCode } from "../util/has-code.ts";
 import { jsonText } from "../util/json-text.ts";
 import type { EventRecord } from "../worker/messages.ts";
 import { cutText } from "./cut-text.ts";
@@ -58,7 +59,7 @@ export class EventPipe {
     try {
       return writeSync(this.#fd, bytes, at);
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+      if (!hasCode(error, "EAGAIN")) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryMs); // the plugin made the pipe non-blocking
       return 0;
     }

@@ -4,6 +4,7 @@ import { copyFile, mkdir, realpath, stat } from "node:fs/promises";
 import { basename, isAbsolute, join, parse, relative, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { pathToFileURL } from "node:url";
+import { hasCode } from "../util/has-code.ts";
 import type { EventRecord } from "../worker/messages.ts";
 import type { ArtifactOptions } from "./action-context.ts";
 import { encodeFields, pointersOf } from "./encode.ts";
@@ -50,7 +51,7 @@ async function copyTo(directory: string, file: string, called: string): Promise<
       await copyFile(file, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
       return copy;
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+      if (!hasCode(error, "EEXIST")) throw error;
     }
   }
 }

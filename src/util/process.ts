@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { hasCode } from "./has-code.ts";
 
 /** Sends a signal to a process group; what is gone already is left alone. */
 export function killGroup(pid: number, signal: NodeJS.Signals): void {
@@ -58,5 +59,5 @@ function exists(pid: number): boolean {
 }
 
 function isGone(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ESRCH";
+  return hasCode(error, "ESRCH");
 }

@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import { hasCode } from "../../util/has-code.ts";
 
 const chunkBytes = 256 * 1024;
 
@@ -38,7 +39,7 @@ export async function* followFile(
 
 async function* readFrom(file: string, offset: number): AsyncGenerator<Uint8Array, void, undefined> {
   const handle = await open(file, "r").catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   });
   if (!handle) return;
@@ -110,5 +111,5 @@ class Changes {
 }
 
 function isExhausted(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EMFILE");
+  return hasCode(error, "ENOSPC", "EMFILE");
 }

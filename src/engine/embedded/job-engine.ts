@@ -6,6 +6,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { requestInvalid } from "../../errors.ts";
+import { hasCode } from "../../util/has-code.ts";
 import { jsonText } from "../../util/json-text.ts";
 import type { Log } from "../../util/log.ts";
 import { kill, killByEnvironment, killGroup, startTime } from "../../util/process.ts";
@@ -106,7 +107,7 @@ export class EmbeddedJobEngine implements JobEngine {
       yield* followFile(join(dir, files.events), offset, () => this.#over(jobId), signal);
       over = true;
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (!hasCode(error, "ENOENT")) throw error;
       over = true;
     } finally {
       // Whoever stops asking has seen the last record, unless this service goes away while the job goes on.
@@ -236,7 +237,7 @@ function claimForNobody(dir: string): ProcessIdentity {
     linkSync(draft, join(dir, files.started));
   } catch (error) {
     // Without a folder there is nothing that a process could start from.
-    if (!isMissing(error) && !(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (!hasCode(error, "ENOENT", "EEXIST")) throw error;
   } finally {
     rmSync(draft, { force: true });
   }
@@ -249,10 +250,6 @@ function readScope(dir: string): string | undefined {
   if (!existsSync(file)) return undefined;
   const spec: JobSpec = JSON.parse(readFileSync(file, "utf8"));
   return spec.scope;
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 function deviceCount(): number {

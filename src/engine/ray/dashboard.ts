@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Agent, type Dispatcher, errors } from "undici";
+import { hasCode } from "../../util/has-code.ts";
 import type { Log } from "../../util/log.ts";
 import { type RayJob, type RayVersion, readJob, readJobs, readSubmitted, readVersion } from "./dashboard-answers.ts";
 import { DashboardError, type DashboardFault, faultOf } from "./dashboard-error.ts";
@@ -291,7 +292,7 @@ function isMissingFile(said: string): boolean {
 
 function isBroken(error: unknown): boolean {
   if (error instanceof errors.SocketError) return true;
-  return error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
+  return hasCode(error, "ECONNRESET", "EPIPE");
 }
 
 function retryAfter(headers: Dispatcher.ResponseData["headers"]): number | undefined {

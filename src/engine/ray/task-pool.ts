@@ -3,6 +3,7 @@ import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { fromErrorRecord, PluginRunnerError, readErrorRecord, shuttingDown } from "../../errors.ts";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import { abortable } from "../../util/abortable.ts";
+import { hasCode } from "../../util/has-code.ts";
 import { jsonText } from "../../util/json-text.ts";
 import type { WorkerAnswer, WorkerResult } from "../../worker/messages.ts";
 import { readResult } from "../../worker/result.ts";
@@ -218,7 +219,7 @@ function resultOf(answer: WorkerAnswer): WorkerResult {
 
 function neverConnected(error: unknown): boolean {
   const codes = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"];
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+  return hasCode(error, ...codes);
 }
 
 function unavailable(message: string, cause?: unknown): PluginRunnerError {
