@@ -127,7 +127,8 @@ def test_a_process_of_a_job_can_be_told_to_end(start_job: StartJob) -> None:
 @pytest.mark.parametrize("cause", ["cancel", "timeout"])
 def test_an_action_that_is_ended_cleans_up(start_job: StartJob, tmp_path: Path, entrypoint: str, cause: str) -> None:
     mark = tmp_path / "mark"
-    limits = {"timeout_seconds": 3 if cause == "timeout" else None, "grace_seconds": 0.4, "env": {"GRACE": "0.4"}}
+    # Long enough that a busy machine does not end the action while it cleans up.
+    limits = {"timeout_seconds": 4 if cause == "timeout" else None, "grace_seconds": 2, "env": {"GRACE": "2"}}
     job = start_job("lasting", entrypoint, {"mark": str(mark)}, **limits)
     job.wait_for("log", message="waiting")
     if cause == "cancel":
