@@ -15,7 +15,6 @@ import { Catalog } from "../../src/plugin/catalog.ts";
 import type { LoadedPlugin } from "../../src/plugin/plugin.ts";
 import { Snapshots } from "../../src/plugin/snapshots.ts";
 import { Trees } from "../../src/plugin/trees.ts";
-import { silentLog } from "../../src/util/log.ts";
 import { eventually } from "../lifecycle/scratch.ts";
 import { FakeInspector } from "./fake-inspector.ts";
 import { tempTree, write } from "./temp-tree.ts";
@@ -55,7 +54,7 @@ test("a snapshot has copies of what counts, and links to the rest", async (t) =>
 });
 
 test("it is made once, and goes when nobody needs it any more", async (t) => {
-  const { keep, snapshots, dir } = await open(t, files);
+  const { keep, snapshots, dir, logged } = await open(t, files);
   const [first, second] = await Promise.all([keep("p"), keep("p")]);
   assert.equal(first, second);
   snapshots.release(first.kept ?? "");
@@ -63,6 +62,7 @@ test("it is made once, and goes when nobody needs it any more", async (t) => {
   snapshots.release(first.kept ?? "");
   snapshots.release(first.kept ?? "");
   await eventually(() => readdirSync(dir).length === 0);
+  assert.deepEqual(logged, []);
 });
 
 test("what has changed since it was looked up is not kept", async (t) => {
@@ -73,6 +73,43 @@ test("what has changed since it was looked up is not kept", async (t) => {
   rmSync(join(root, "p"), { recursive: true });
   await assert.rejects(snapshots.keep(plugin), { reason: "PLUGIN_CHANGED" });
   assert.ok(!existsSync(dir) || readdirSync(dir).length === 0);
+});
+
+for (const [how, change] of [
+  ["is written to", (file: string) => writeFileSync(file, "V = 4\n")],
+  ["is removed", (file: string) => rmSync(file)],
+] as const) {
+  test(`a plugin of which a file ${how} while it is copied is not kept, and nothing of it stays`, async (t) => {
+    const trees = new ChangingTrees();
+    const { root, snapshots, load, keep, dir } = await open(t, files, trees);
+    const plugin = await load("p");
+    trees.afterNext = () => change(join(root, "p/plugin/main.py"));
+    await assert.rejects(snapshots.keep(plugin), { reason: "PLUGIN_CHANGED" });
+    assert.deepEqual(readdirSync(dir), []);
+    write(root, { "p/plugin/main.py": "V = 1\n" });
+    const { kept = "" } = await keep("p");
+    snapshots.release(kept);
+    await eventually(() => readdirSync(dir).length === 0);
+  });
+}
+
+test("a module that stands nowhere in the roots is used as it is", async (t) => {
+  const { load, snapshots } = await open(t, files);
+  const plugin = await load("json");
+  assert.equal(await snapshots.keep(plugin), plugin);
+});
+
+test("what a plugin requires is read from its copy, and from where it stood when it names files beside it", async (t) => {
+  const { root, keep } = await open(t, {
+    ...files,
+    ...Object.fromEntries(renamed("p/", "q/").map(([name, text]) => [name, text.replace("code: p", "code: q")])),
+    "p/requirements.txt": "tqdm\n",
+    "q/requirements.txt": "-r ../shared.txt\n",
+    "shared.txt": "tqdm\n",
+  });
+  const [own, shared] = [await keep("p"), await keep("q")];
+  assert.equal(own.requirements?.file, join(own.binding.root, "requirements.txt"));
+  assert.equal(shared.requirements?.file, join(root, "q/requirements.txt"));
 });
 
 test("another service finds it again, unless nobody claims it before it sweeps", async (t) => {
@@ -91,7 +128,7 @@ test("another service finds it again, unless nobody claims it before it sweeps",
 });
 
 test("one that a job wrote into is not run from again; what it left behind is moved away", async (t) => {
-  const { keep, snapshots, dir, left } = await open(t, files);
+  const { keep, snapshots, dir, left, logged } = await open(t, files);
   const first = await keep("p");
   writeFileSync(join(first.binding.root, "results.txt"), "42");
   await snapshots.check(first);
@@ -105,6 +142,7 @@ test("one that a job wrote into is not run from again; what it left behind is mo
   await eventually(() => readdirSync(dir).length === 0);
   const [place = ""] = readdirSync(left);
   assert.equal(readFileSync(join(left, place, "p/results.txt"), "utf8"), "42");
+  assert.deepEqual(logged, ["jobs wrote files into the plugin's directory instead of their own; they were moved"]);
 });
 
 test("copies in two places are kept apart, with what stands beside each", async (t) => {
@@ -163,15 +201,28 @@ test("one whose manifest was written half is not there, and is removed as any ot
   assert.deepEqual(readdirSync(dir), []);
 });
 
-async function open(t: TestContext, content: Readonly<Record<string, string>>) {
+/** Something happens to the files right after they were read. */
+class ChangingTrees extends Trees {
+  afterNext: (() => void) | undefined;
+
+  override async read(...args: Parameters<Trees["read"]>) {
+    const tree = await super.read(...args);
+    this.afterNext?.();
+    this.afterNext = undefined;
+    return tree;
+  }
+}
+
+async function open(t: TestContext, content: Readonly<Record<string, string>>, trees = new Trees()) {
   const root = tempTree(t, content);
   const data = tempTree(t);
-  const trees = new Trees();
-  const catalog = new Catalog({ roots: [root], allowModules: [], inspector: new FakeInspector(), trees });
+  const logged: string[] = [];
+  const log = (_: unknown, message: string) => void logged.push(message);
+  const catalog = new Catalog({ roots: [root], allowModules: ["json"], inspector: new FakeInspector(), trees });
   t.after(() => catalog.close());
   const dir = join(data, "snapshots");
   const left = join(data, "left");
-  const options = { dir, leftBehind: left, compiled: join(data, "pycache"), trees, log: silentLog };
+  const options = { dir, leftBehind: left, compiled: join(data, "pycache"), trees, log };
   const snapshots = new Snapshots(options);
   const load = (reference: string): Promise<LoadedPlugin> => catalog.load(reference, signal);
   mkdirSync(dir);
@@ -179,6 +230,7 @@ async function open(t: TestContext, content: Readonly<Record<string, string>>) {
     root,
     dir,
     left,
+    logged,
     snapshots,
     load,
     keep: async (reference: string) => snapshots.keep(await load(reference)),
