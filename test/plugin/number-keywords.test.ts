@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { JsonObject } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError } from "../../src/errors.ts";
 import { checkParams } from "../../src/plugin/check-params.ts";
 import { compileParams } from "../../src/plugin/params.ts";
 
-/** What a schema for `x` says of a number: nothing, or the fault. */
-function verdict(x: JsonObject, value: number): string {
+/** What a schema for `x` says of a value: nothing, or the fault. */
+function verdict(x: JsonObject, value: JsonValue): string {
   try {
     compileParams({ type: "object", properties: { x } }, "digits/train")({ x: value });
     return "";
@@ -41,6 +41,16 @@ test("enum and const may have them", () => {
   assert.equal(verdict(schema, 2), "must be one of NaN, -Infinity, 1 (enum)");
   assert.equal(verdict({ const: Number.NaN }, Number.NaN), "");
   assert.equal(verdict({ const: Number.NaN }, 1), "must be one of NaN (enum)");
+  const within = { enum: [{ loss: [Number.NaN, 1] }] };
+  assert.equal(verdict(within, { loss: [Number.NaN, 1] }), "");
+  for (const other of [
+    { loss: [Number.NaN, 2] },
+    { loss: [Number.NaN] },
+    { loss: { 0: Number.NaN, 1: 1 } },
+    { best: 1 },
+  ]) {
+    assert.match(verdict(within, other), /\(enum\)$/);
+  }
 });
 
 test("a default may be one, at every level, and is filled in as the number", () => {
