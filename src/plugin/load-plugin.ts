@@ -16,6 +16,7 @@ import type { Language } from "../worker/messages.ts";
 import type { ActionConfig, PluginConfig } from "./config.ts";
 import { entrypointFile, isInside, parseEntrypoint } from "./entrypoint.ts";
 import { folderIssues } from "./folder-issues.ts";
+import { issuePlace } from "./issue-place.ts";
 import type { FolderLocation, Location, ModuleLocation } from "./location.ts";
 import type { LoadedPlugin } from "./plugin.ts";
 import { readRequirements } from "./requirements.ts";
@@ -117,10 +118,9 @@ function checkModuleName(module: string, file: string): void {
 
 /** What a list shows of a plugin that cannot be loaded: where it is, and why. */
 export function brokenPlugin(location: Location, error: PluginRunnerError): Plugin {
-  const { file = "", line = "0", column = "0" } = error.metadata;
   const path = location.kind === "folder" ? location.folder : location.file;
   const code = location.kind === "folder" ? basename(location.folder) : location.code;
-  const issue = { message: error.message, file, line: Number(line), column: Number(column) };
+  const issue = { message: error.message, ...issuePlace(error.metadata) };
   return create(PluginSchema, { code, name: code, path, issues: [create(PluginIssueSchema, issue)] });
 }
 
