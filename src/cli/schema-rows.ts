@@ -1,5 +1,5 @@
 import { isObject } from "../util/is-object.ts";
-import { pointerPath } from "../util/json-pointer.ts";
+import { fragmentPath } from "../util/json-pointer.ts";
 
 /** One parameter, or a part of one, as a row of a table. */
 export interface SchemaRow {
@@ -141,32 +141,21 @@ function resolved(schema: unknown, root: unknown, depth = 0): Record<string, unk
   return {
     ...Object.assign({}, ...all),
     source: parts.length === 1 && target !== undefined ? parts[0]?.source : schema,
-    ...merged("properties", all),
+    ...mergedProperties(all),
     required: all.flatMap(({ required }: Record<string, unknown>) => (Array.isArray(required) ? required : [])),
   };
 }
 
-function merged(name: "properties", all: readonly Record<string, unknown>[]) {
-  const found = all.flatMap((part) => (isObject(part[name]) ? [part[name]] : []));
-  return found.length === 0 ? {} : { [name]: Object.assign({}, ...found) };
+function mergedProperties(all: readonly Record<string, unknown>[]) {
+  const found = all.flatMap(({ properties }) => (isObject(properties) ? [properties] : []));
+  return found.length === 0 ? {} : { properties: Object.assign({}, ...found) };
 }
 
 /** What a reference within the schema leads to. */
 function lookUp(reference: string, root: unknown): unknown {
-  const pointer = decoded(reference);
-  if (pointer === undefined) return undefined;
-  return pointerPath(pointer).reduce<unknown>(
+  return fragmentPath(reference)?.reduce<unknown>(
     (at, step) =>
       isObject(at) && Object.hasOwn(at, step) ? at[step] : Array.isArray(at) ? at[Number(step)] : undefined,
     root,
   );
-}
-
-/** The pointer of a reference within the schema; undefined for every other reference. */
-function decoded(reference: string): string | undefined {
-  try {
-    return reference.startsWith("#") ? decodeURIComponent(reference.slice(1)) : undefined;
-  } catch {
-    return undefined; // a percent sign that stands for no character
-  }
 }

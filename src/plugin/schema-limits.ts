@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError } from "../errors.ts";
 import { isJsonObject, listLevels, maxMessageLevels, objectLevels, tooDeep } from "../util/json.ts";
-import { pointerPath } from "../util/json-pointer.ts";
+import { fragmentPath } from "../util/json-pointer.ts";
 
 const limits = { bytes: 256 * 1024, values: 10_000, patterns: 500, steps: 10_000 };
 
@@ -82,22 +82,14 @@ function subschemas(value: JsonValue | undefined, keyword: string, root: JsonObj
   return keyword === "dependentSchemas" ? Object.values(value).filter(isJsonObject) : [value];
 }
 
+/** An anchor has none here: ajv resolves it, and a loop over anchors ends in a RangeError. */
 function target(reference: string, root: JsonObject): JsonValue | undefined {
-  // An anchor: ajv resolves it, and a loop over anchors ends in a RangeError.
-  if (reference !== "#" && !reference.startsWith("#/")) return undefined;
+  const path = fragmentPath(reference);
+  if (!path) return undefined;
   let value: JsonValue | undefined = root;
-  for (const step of pointerPath(decoded(reference.slice(1)))) {
+  for (const step of path) {
     if (typeof value !== "object" || value === null) return undefined;
     value = Array.isArray(value) ? value[Number(step)] : Object.hasOwn(value, step) ? value[step] : undefined;
   }
   return value;
-}
-
-/** Malformed escapes stay as they are: ajv says what is wrong with them. */
-function decoded(fragment: string): string {
-  try {
-    return decodeURIComponent(fragment);
-  } catch {
-    return fragment;
-  }
 }

@@ -12,3 +12,20 @@ export function pointerPath(pointer: string): string[] {
     .slice(1)
     .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
+
+/**
+ * The path of a JSON pointer that is the fragment of a URI, as references within a schema are. Undefined for every other
+ * reference, such as `#anchor`. What is no escape stays as it is.
+ */
+export function fragmentPath(reference: string): string[] | undefined {
+  if (reference !== "#" && !reference.startsWith("#/")) return undefined;
+  return pointerPath(decoded(reference.slice(1)));
+}
+
+function decoded(fragment: string): string {
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return fragment;
+  }
+}

@@ -110,6 +110,8 @@ test("unions that all refer to each other are looked at within bounds", () => {
   assert.ok(looked < 100_000, `${looked} looks`);
 });
 
-test("a reference with a percent sign that stands for no character leads nowhere", () => {
-  assert.deepEqual(rows({ properties: { a: { $ref: "#/$defs/%FF" } } }), [["a", "", "", ""]]);
+test("a reference to an anchor, or with a percent sign that stands for no character, leads nowhere", () => {
+  for (const $ref of ["#/$defs/%FF", "#node"]) {
+    assert.deepEqual(rows({ properties: { a: { $ref } } }), [["a", "", "", ""]]);
+  }
 });
