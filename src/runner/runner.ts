@@ -18,7 +18,7 @@ import { type Watcher, watchJob } from "../job/watch-job.ts";
 import { type JobsUpdate, watchJobs } from "../job/watch-jobs.ts";
 import type { Catalog } from "../plugin/catalog.ts";
 import { checkParams } from "../plugin/check-params.ts";
-import type { LoadedAction, LoadedPlugin, ValidParams } from "../plugin/plugin.ts";
+import type { LoadedAction, ValidParams } from "../plugin/plugin.ts";
 import { pluginChanged } from "../plugin/plugin-source.ts";
 import type { Snapshots } from "../plugin/snapshots.ts";
 import type { Log } from "../util/log.ts";
@@ -39,28 +39,10 @@ import {
   timeoutMs,
 } from "./request.ts";
 import { RunOutputs } from "./run-outputs.ts";
-
-/** Asks an action's own code for its verdict on params, where no schema outside the code has the last word. */
-export interface ParamsInspector {
-  /** Builds what the plugin's code needs. */
-  prepare(plugin: LoadedPlugin, signal: AbortSignal): Promise<void>;
-  /** The params as the code will see them in an environment with `env`. Throws PARAMS_INVALID. */
-  validate(
-    action: LoadedAction,
-    params: Carried<JsonObject>,
-    env: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<ValidParams>;
-}
+import { mergeWarnings, type ParamsInspector, validateInCode } from "./validate-in-code.ts";
 
 /** What an action is found by. */
 type FindRequest = ActionRequest & { env: Readonly<Record<string, string>> };
-
-/** Of one answer. */
-const maxWarnings = 100;
-
-/** The code of an action is loaded to validate its params. */
-const validateTimeoutMs = 120_000;
 
 export interface RunnerOptions {
   catalog: Catalog;
@@ -201,7 +183,7 @@ export class Runner {
       const given = paramsOf(request);
       return await this.#ofNewest(request.plugin, async () => {
         const action = this.#peek(request) ?? (await this.#find(request, signal));
-        return this.#validated(action, checkParams(action, given), request.env, signal);
+        return validateInCode(this.#options.inspector, action, checkParams(action, given), request.env, signal);
       });
     } catch (error) {
       if (error instanceof PluginRunnerError && error.reason === "PARAMS_INVALID") {
@@ -250,10 +232,10 @@ export class Runner {
     mark: string,
     signal: AbortSignal,
   ): Promise<string> {
-    const { engine, snapshots } = this.#options;
+    const { engine, inspector, snapshots } = this.#options;
     const found = this.#peek(request) ?? (await this.#find(request, signal));
     const known = checkParams(found, given);
-    const shown = await this.#validated(found, known, request.env, signal);
+    const shown = await validateInCode(inspector, found, known, request.env, signal);
     const resources = this.#resources(found, request.resources);
     engine.ready?.();
     const plugin = await snapshots.keep(found.plugin);
@@ -285,7 +267,7 @@ export class Runner {
     const configured = asked === undefined ? action.timeoutMs : undefined;
     try {
       const result = await withDeadline(configured, signal, (own) => pool.run(task, own));
-      return warnings.length === 0 ? result : { ...result, warnings: merged(warnings, result.warnings) };
+      return warnings.length === 0 ? result : { ...result, warnings: mergeWarnings(warnings, result.warnings) };
     } finally {
       output.close();
     }
@@ -302,21 +284,6 @@ export class Runner {
     const { catalog } = this.#options;
     const plugin = await catalog.load(request.plugin, signal);
     return catalog.action(plugin, request.action, request.entrypoint, signal, request.env);
-  }
-
-  /** The params with the defaults of the action's code as well, for people: the action itself is given `known`. */
-  async #validated(
-    action: LoadedAction,
-    known: ValidParams,
-    env: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<ValidParams> {
-    if (action.plugin.binding.language !== "python") return known;
-    const { inspector } = this.#options;
-    await inspector.prepare(action.plugin, signal);
-    const validate = (own: AbortSignal) => inspector.validate(action, known.params, env, own);
-    const byCode = await withDeadline(validateTimeoutMs, signal, validate, () => tooSlow(action));
-    return { ...byCode, warnings: merged(known.warnings, byCode.warnings) };
   }
 
   #resources(action: LoadedAction, asked: Resources | undefined): Resources | undefined {
@@ -404,18 +371,4 @@ export class Runner {
     const unknown = { validator: undefined, timeoutMs: undefined, resources: undefined };
     return plugin && { plugin, name: action, entrypoint, ...unknown };
   }
-}
-
-/** A configuration's schema and the code may say the same of one param: the schema's word is enough. */
-function merged(bySchema: readonly Violation[], byCode: readonly Violation[] = []): Violation[] {
-  const known = new Set(bySchema.map(({ field }) => field));
-  return [...bySchema, ...byCode.filter(({ field }) => !known.has(field))].slice(0, maxWarnings);
-}
-
-function tooSlow({ plugin }: LoadedAction): PluginRunnerError {
-  const { code } = plugin.info;
-  const seconds = validateTimeoutMs / 1000;
-  return new PluginRunnerError("PLUGIN_INVALID", `The code of ${code} has not checked the params after ${seconds} s.`, {
-    metadata: { plugin: code, timeout_seconds: String(seconds) },
-  });
 }
