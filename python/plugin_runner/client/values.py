@@ -41,11 +41,6 @@ def encode_params(params: object) -> tuple[Struct | None, list[str]]:
     return _struct(fields), walk.non_finite
 
 
-def to_struct(fields: object) -> Struct:
-    """Params as a message, without NaN and infinities."""
-    return encode_params(fields)[0] or Struct()
-
-
 def to_python(message: Json, non_finite: Iterable[str] = ()) -> Any:
     """
     What a message has of JSON, as plain Python: the values of `event.metrics`, the fields of `event.log`, the metadata

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import Any, Callable
 
 import grpc
+from google.protobuf.struct_pb2 import Struct
 
-from plugin_runner.client.values import to_struct
+from plugin_runner.client.values import encode_params
 from pluginrunner.v1 import plugin_runner_pb2_grpc
 from pluginrunner.v1.job_event_pb2 import JobEvent, JobEvents, JobResult
 from pluginrunner.v1.job_pb2 import Job, JobProgress, JobState
@@ -93,3 +94,8 @@ def result(sequence: int, value: object = None) -> WatchJobResponse:
     """The last event."""
     last = JobResult(value=to_struct({"value": value}).fields["value"])
     return WatchJobResponse(events=JobEvents(events=[JobEvent(sequence=sequence, result=last)]))
+
+
+def to_struct(fields: object) -> Struct:
+    """Params as a message, without the pointers beside them."""
+    return encode_params(fields)[0] or Struct()

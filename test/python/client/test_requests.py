@@ -13,7 +13,7 @@ from uuid import UUID
 
 import grpc
 import pytest
-from fake_service import FakeService
+from fake_service import FakeService, to_struct
 from google.protobuf.struct_pb2 import Struct, Value
 
 from plugin_runner import run_plugin
@@ -26,7 +26,6 @@ from plugin_runner.client import (
     requests,
     to_python,
 )
-from plugin_runner.client.values import to_struct
 from pluginrunner.v1.job_event_pb2 import JobLog, JobResult
 from pluginrunner.v1.job_pb2 import Job, JobArtifact, JobMetrics
 from pluginrunner.v1.plugin_runner_pb2 import RunPluginResponse, SubmitJobResponse, ValidateParamsResponse
