@@ -133,13 +133,13 @@ export class Runner {
     return this.#ofNewest(request.plugin, () => this.#submit(request, given, mark, signal));
   }
 
-  /** As `watchJob`. */
+  /** Tells the watcher of a job from an event on: see `watchJob`. */
   watchJob(jobId: string, after: bigint, watcher: Watcher, signal: AbortSignal): Promise<void> {
     const { store, hub, heartbeatMs } = this.#options;
     return watchJob(jobId, after, watcher, { store, hub, heartbeatMs, find: (id) => this.#jobs.find(id) }, signal);
   }
 
-  /** As `watchJobs`. */
+  /** Yields the jobs that fit, then what becomes of them: see `watchJobs`. */
   watchJobs(filter: JobFilter | undefined, signal: AbortSignal): AsyncGenerator<JobsUpdate, never, undefined> {
     checkFilter(filter);
     return watchJobs(filter, this.#options, signal);

@@ -29,7 +29,7 @@ Update = TypeVar("Update")
 
 
 class AsyncChannel:
-    """As `Channel`. Belongs to the event loop of its first call."""
+    """A `Channel` for asyncio, which belongs to the event loop of its first call."""
 
     def __init__(self, target: Target, patience: Patience) -> None:
         self.address = target.address
