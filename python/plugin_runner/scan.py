@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from plugin_runner.authoring import class_action_name, first_paragraph
-from plugin_runner.errors import RunnerError
 from plugin_runner.failure import plugin_invalid
+from plugin_runner.module_files import FILE_BYTES_LIMIT, module_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +16,6 @@ if TYPE_CHECKING:
 
     Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
 
-FILES_LIMIT = 2_000
-FILE_BYTES_LIMIT = 1024 * 1024
-DEPTH_LIMIT = 8
-
-_SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
-_CODE = re.compile(rb"""^(\{.*[{, \t])?["']?code["']?[ \t]*:""", re.MULTILINE)
 _LIBRARIES = ("plugin_runner", "synapse_sdk")
 
 
@@ -54,7 +47,7 @@ def scan(root: str, module: str = "") -> list[Found]:
     found: list[Found] = []
     classes: dict[str, _Class] = {}
     broken: SyntaxError | None = None
-    for file, name in _files(root, module):
+    for file, name in module_files(root, module):
         try:
             tree = _parsed(file)
         except SyntaxError as error:
@@ -84,65 +77,13 @@ def scan(root: str, module: str = "") -> list[Found]:
 def modules_about(root: str, makers: list[str]) -> list[str]:
     """The modules under `root` whose text has to do with actions, or with the modules that make some."""
     words = [*_LIBRARIES, *(maker.rpartition(".")[2] for maker in makers)]
-    return [name for file, name in _walk(root, "") if name in makers or _mentions(file, words)]
+    return [name for file, name in module_files(root) if name in makers or _mentions(file, words)]
 
 
 def _mentions(file: str, words: list[str]) -> bool:
     with open(file, "rb") as source:
         text = source.read(FILE_BYTES_LIMIT)
     return any(word.encode() in text for word in words)
-
-
-def _files(root: str, module: str) -> Iterator[tuple[str, str]]:
-    """The files to read, with their modules' names."""
-    if not module:
-        yield from _walk(root, "")
-        return
-    path = os.path.join(root, *module.split("."))
-    if os.path.isfile(path + ".py"):
-        yield path + ".py", module
-    elif os.path.isdir(path):
-        yield from _walk(path, module)
-    else:
-        raise RunnerError("PLUGIN_INVALID", f"There is no module {module} under {root}.", {"module": module})
-
-
-def _walk(top: str, package: str) -> Iterator[tuple[str, str]]:
-    count = 0
-    for folder, folders, files in os.walk(top):
-        relative = os.path.relpath(folder, top)
-        parts = [] if relative == "." else relative.split(os.sep)
-        folders[:] = sorted(each for each in folders if _is_searched(folder, each)) if len(parts) < DEPTH_LIMIT else []
-        for file in sorted(files):
-            stem, extension = os.path.splitext(file)
-            if extension != ".py" or not stem.isidentifier():
-                continue
-            names = ([package] if package else []) + parts + ([] if stem == "__init__" else [stem])
-            if not names:
-                continue
-            count += 1
-            if count > FILES_LIMIT:
-                return
-            yield os.path.join(folder, file), ".".join(names)
-
-
-def _is_searched(folder: str, name: str) -> bool:
-    if not name.isidentifier() or name in _SKIPPED_FOLDERS:
-        return False
-    inner = os.path.join(folder, name)
-    return not os.path.exists(os.path.join(inner, "pyvenv.cfg")) and not _is_plugin(inner)
-
-
-def _is_plugin(folder: str) -> bool:
-    """Whether a folder is a plugin of its own: programs call files of other kinds `config.yaml`, too."""
-    for name in ("config.yaml", "config.yml"):
-        try:
-            with open(os.path.join(folder, name), "rb") as file:
-                text = file.read(FILE_BYTES_LIMIT)
-        except OSError:
-            continue
-        return _CODE.search(text) is not None
-    return False
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
