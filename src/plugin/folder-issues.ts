@@ -2,10 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { type PluginIssue, PluginIssueSchema } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
+import { indexFiles } from "../runtime/code-file.ts";
 import { isObject } from "../util/is-object.ts";
 import { messageOf } from "../util/message-of.ts";
 import type { Language } from "../worker/messages.ts";
-import { declaresActions, indexFiles } from "./javascript-scan.ts";
+import { declaresActions } from "./javascript-scan.ts";
 import { showsPythonActions } from "./python-text.ts";
 import { hidingFiles } from "./standard-library.ts";
 

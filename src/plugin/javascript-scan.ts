@@ -1,9 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, extname, join } from "node:path";
+import { codeFile } from "../runtime/code-file.ts";
 import type { ScannedAction } from "../worker/messages.ts";
-
-/** Where a folder without declared actions keeps them, as the JavaScript worker looks for them. */
-export const indexFiles = ["index.ts", "index.mts", "index.js", "index.mjs", "index.cjs"];
 
 /** `export const NAME: Type = defineAction<…>({ name: "…"` and `export default defineAction({`. */
 const exported =
@@ -22,9 +20,8 @@ export function declaresActions(text: string): boolean {
  * @param module `./a/b.ts` relative to `root`; empty for the index file of the folder
  */
 export function scanJavaScript(root: string, module: string): ScannedAction[] {
-  const file = module || indexFiles.find((name) => existsSync(join(root, name)));
-  if (file === undefined) return [];
-  const path = file.startsWith("./") ? file : `./${file}`;
+  const path = codeFile(root, module);
+  if (path === undefined) return [];
   const text = readFileSync(join(root, path), "utf8");
   const shown = [...text.matchAll(exported)];
   const actions = shown.map(({ index, 1: key, 2: name }) => ({

@@ -80,11 +80,9 @@ export interface ContextOptions {
   readonly signal: AbortSignal;
 }
 
-/** As the proto names them. */
-const levelNames: ReadonlyMap<string, string> = new Map([["warn", "WARNING"]]);
-
+/** The name of a level in events. */
 function levelName(level: string): string {
-  return levelNames.get(level.toLowerCase()) ?? level.toUpperCase();
+  return level.toLowerCase() === "warn" ? "WARNING" : level.toUpperCase();
 }
 
 /** The context of one run. It is made for every run, so it holds nothing until it is asked for. */

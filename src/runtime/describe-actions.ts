@@ -1,16 +1,13 @@
-import { existsSync } from "node:fs";
-import { basename, extname, join } from "node:path";
+import { basename, extname } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { PluginRunnerError, toErrorRecord } from "../errors.ts";
 import { isJsonObject } from "../util/json.ts";
 import { withNumbers } from "../util/non-finite.ts";
 import type { Binding, DescribedAction } from "../worker/messages.ts";
+import { codeFile } from "./code-file.ts";
 import { type Action, isAction } from "./define-action.ts";
 import { encode } from "./encode.ts";
 import { type ActionCode, type Exports, importFile, loadAction } from "./load-action.ts";
-
-/** Where the actions of a folder without declared ones are looked for. */
-const indexFiles = ["index.ts", "index.mts", "index.js", "index.mjs", "index.cjs"];
 
 /**
  * Describes actions as their loaded code does: those of `entrypoints`, by name, or when there are none, every export of
@@ -41,9 +38,8 @@ async function describe(
 }
 
 async function declaredActions(binding: Binding): Promise<DescribedAction[]> {
-  const file = binding.module || indexFiles.find((name) => existsSync(join(binding.root, name)));
-  if (file === undefined) return [];
-  const path = file.startsWith("./") ? file : `./${file}`;
+  const path = codeFile(binding.root, binding.module);
+  if (path === undefined) return [];
   const actions = exportedActions(await importFile(binding, path));
   const all = actions.map(([key, action]) => {
     const fallback = key === "default" ? basename(path, extname(path)) : key;
