@@ -25,6 +25,7 @@ export const reasons = [
   "JOB_ID_CONFLICT",
   "JOB_NOT_FINISHED",
   "EVENTS_EXPIRED",
+  "DATA_LOSS",
   "UNAUTHENTICATED",
   "FORBIDDEN",
   "DEADLINE",

@@ -32,6 +32,7 @@ const byReason: Readonly<Record<Reason | "UNAVAILABLE", ExitCode>> = {
   ACTION_FAILED: 1,
   WORKER_LOST: 1,
   RESULT_INVALID: 1,
+  DATA_LOSS: 1,
   INTERNAL: 1,
   UNAVAILABLE: 5,
   ENGINE_UNAVAILABLE: 5,

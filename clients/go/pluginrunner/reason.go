@@ -23,6 +23,7 @@ const (
 	ReasonJobIDConflict     Reason = "JOB_ID_CONFLICT"
 	ReasonJobNotFinished    Reason = "JOB_NOT_FINISHED"
 	ReasonEventsExpired     Reason = "EVENTS_EXPIRED"
+	ReasonDataLoss          Reason = "DATA_LOSS"
 	ReasonUnauthenticated   Reason = "UNAUTHENTICATED"
 	ReasonForbidden         Reason = "FORBIDDEN"
 	ReasonDeadline          Reason = "DEADLINE"

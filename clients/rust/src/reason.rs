@@ -29,6 +29,7 @@ reasons! {
     JOB_ID_CONFLICT: "Another job has this id.",
     JOB_NOT_FINISHED: "The job has not ended.",
     EVENTS_EXPIRED: "The events are no longer kept.",
+    DATA_LOSS: "The service's data has lost something of the job.",
     UNAUTHENTICATED: "The token is missing or wrong.",
     FORBIDDEN: "The caller may not do that.",
     DEADLINE: "The time was up.",

@@ -43,6 +43,7 @@ Reason = Literal[
     "JOB_ID_CONFLICT",
     "JOB_NOT_FINISHED",
     "EVENTS_EXPIRED",
+    "DATA_LOSS",
     "UNAUTHENTICATED",
     "FORBIDDEN",
     "DEADLINE",

@@ -70,11 +70,13 @@ type PluginRunnerClient interface {
 	// - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
 	// - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
 	// - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
+	// - DATA_LOSS: as for `WatchJob`.
 	SubmitJob(ctx context.Context, in *SubmitJobRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SubmitJobResponse], error)
 	// Streams a snapshot of a job, then every event after `after_sequence`, then those that come. Ends OK after the
 	// job's last event, and never starts work.
 	// - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
 	// - OUT_OF_RANGE (EVENTS_EXPIRED): events after that position are no longer kept; metadata names the oldest that is.
+	// - DATA_LOSS: the record of the job, or events that should be kept, cannot be read any more; metadata names the events.
 	WatchJob(ctx context.Context, in *WatchJobRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchJobResponse], error)
 	// Streams snapshots of the jobs that match a filter: first of all that there are, newest first, closed by a
 	// heartbeat; then of each that changes. Never ends by itself.
@@ -82,8 +84,10 @@ type PluginRunnerClient interface {
 	WatchJobs(ctx context.Context, in *WatchJobsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchJobsResponse], error)
 	// Returns one job.
 	// - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
+	// - DATA_LOSS: the record of the job cannot be read any more. `DeleteJob` removes it.
 	GetJob(ctx context.Context, in *GetJobRequest, opts ...grpc.CallOption) (*GetJobResponse, error)
-	// Lists jobs, newest first, page by page.
+	// Lists jobs, newest first, page by page. One whose record cannot be read has its id, its state as far as it is known,
+	// and an error of reason DATA_LOSS.
 	// - INVALID_ARGUMENT (REQUEST_INVALID): the page token or the filter is malformed.
 	ListJobs(ctx context.Context, in *ListJobsRequest, opts ...grpc.CallOption) (*ListJobsResponse, error)
 	// Tells a job to stop: its action sees that it was cancelled, and is killed after a grace. Returns at once. A job that
@@ -317,11 +321,13 @@ type PluginRunnerServer interface {
 	// - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
 	// - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
 	// - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
+	// - DATA_LOSS: as for `WatchJob`.
 	SubmitJob(*SubmitJobRequest, grpc.ServerStreamingServer[SubmitJobResponse]) error
 	// Streams a snapshot of a job, then every event after `after_sequence`, then those that come. Ends OK after the
 	// job's last event, and never starts work.
 	// - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
 	// - OUT_OF_RANGE (EVENTS_EXPIRED): events after that position are no longer kept; metadata names the oldest that is.
+	// - DATA_LOSS: the record of the job, or events that should be kept, cannot be read any more; metadata names the events.
 	WatchJob(*WatchJobRequest, grpc.ServerStreamingServer[WatchJobResponse]) error
 	// Streams snapshots of the jobs that match a filter: first of all that there are, newest first, closed by a
 	// heartbeat; then of each that changes. Never ends by itself.
@@ -329,8 +335,10 @@ type PluginRunnerServer interface {
 	WatchJobs(*WatchJobsRequest, grpc.ServerStreamingServer[WatchJobsResponse]) error
 	// Returns one job.
 	// - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
+	// - DATA_LOSS: the record of the job cannot be read any more. `DeleteJob` removes it.
 	GetJob(context.Context, *GetJobRequest) (*GetJobResponse, error)
-	// Lists jobs, newest first, page by page.
+	// Lists jobs, newest first, page by page. One whose record cannot be read has its id, its state as far as it is known,
+	// and an error of reason DATA_LOSS.
 	// - INVALID_ARGUMENT (REQUEST_INVALID): the page token or the filter is malformed.
 	ListJobs(context.Context, *ListJobsRequest) (*ListJobsResponse, error)
 	// Tells a job to stop: its action sees that it was cancelled, and is killed after a grace. Returns at once. A job that

@@ -137,6 +137,7 @@ class PluginRunnerServicer(object):
         - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
         - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
         - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
+        - DATA_LOSS: as for `WatchJob`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,6 +148,7 @@ class PluginRunnerServicer(object):
         job's last event, and never starts work.
         - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
         - OUT_OF_RANGE (EVENTS_EXPIRED): events after that position are no longer kept; metadata names the oldest that is.
+        - DATA_LOSS: the record of the job, or events that should be kept, cannot be read any more; metadata names the events.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,13 +166,15 @@ class PluginRunnerServicer(object):
     def GetJob(self, request, context):
         """Returns one job.
         - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
+        - DATA_LOSS: the record of the job cannot be read any more. `DeleteJob` removes it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListJobs(self, request, context):
-        """Lists jobs, newest first, page by page.
+        """Lists jobs, newest first, page by page. One whose record cannot be read has its id, its state as far as it is known,
+        and an error of reason DATA_LOSS.
         - INVALID_ARGUMENT (REQUEST_INVALID): the page token or the filter is malformed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

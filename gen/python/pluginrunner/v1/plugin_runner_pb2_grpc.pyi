@@ -66,6 +66,7 @@ class PluginRunnerStub:
     - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
     - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
     - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
+    - DATA_LOSS: as for `WatchJob`.
     """
 
     WatchJob: grpc.UnaryStreamMultiCallable[
@@ -76,6 +77,7 @@ class PluginRunnerStub:
     job's last event, and never starts work.
     - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
     - OUT_OF_RANGE (EVENTS_EXPIRED): events after that position are no longer kept; metadata names the oldest that is.
+    - DATA_LOSS: the record of the job, or events that should be kept, cannot be read any more; metadata names the events.
     """
 
     WatchJobs: grpc.UnaryStreamMultiCallable[
@@ -93,13 +95,15 @@ class PluginRunnerStub:
     ]
     """Returns one job.
     - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
+    - DATA_LOSS: the record of the job cannot be read any more. `DeleteJob` removes it.
     """
 
     ListJobs: grpc.UnaryUnaryMultiCallable[
         pluginrunner.v1.plugin_runner_pb2.ListJobsRequest,
         pluginrunner.v1.plugin_runner_pb2.ListJobsResponse,
     ]
-    """Lists jobs, newest first, page by page.
+    """Lists jobs, newest first, page by page. One whose record cannot be read has its id, its state as far as it is known,
+    and an error of reason DATA_LOSS.
     - INVALID_ARGUMENT (REQUEST_INVALID): the page token or the filter is malformed.
     """
 
@@ -199,6 +203,7 @@ class PluginRunnerAsyncStub:
     - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
     - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
     - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
+    - DATA_LOSS: as for `WatchJob`.
     """
 
     WatchJob: grpc.aio.UnaryStreamMultiCallable[
@@ -209,6 +214,7 @@ class PluginRunnerAsyncStub:
     job's last event, and never starts work.
     - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
     - OUT_OF_RANGE (EVENTS_EXPIRED): events after that position are no longer kept; metadata names the oldest that is.
+    - DATA_LOSS: the record of the job, or events that should be kept, cannot be read any more; metadata names the events.
     """
 
     WatchJobs: grpc.aio.UnaryStreamMultiCallable[
@@ -226,13 +232,15 @@ class PluginRunnerAsyncStub:
     ]
     """Returns one job.
     - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
+    - DATA_LOSS: the record of the job cannot be read any more. `DeleteJob` removes it.
     """
 
     ListJobs: grpc.aio.UnaryUnaryMultiCallable[
         pluginrunner.v1.plugin_runner_pb2.ListJobsRequest,
         pluginrunner.v1.plugin_runner_pb2.ListJobsResponse,
     ]
-    """Lists jobs, newest first, page by page.
+    """Lists jobs, newest first, page by page. One whose record cannot be read has its id, its state as far as it is known,
+    and an error of reason DATA_LOSS.
     - INVALID_ARGUMENT (REQUEST_INVALID): the page token or the filter is malformed.
     """
 
@@ -338,6 +346,7 @@ class PluginRunnerServicer(metaclass=abc.ABCMeta):
         - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
         - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
         - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
+        - DATA_LOSS: as for `WatchJob`.
         """
 
     @abc.abstractmethod
@@ -350,6 +359,7 @@ class PluginRunnerServicer(metaclass=abc.ABCMeta):
         job's last event, and never starts work.
         - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
         - OUT_OF_RANGE (EVENTS_EXPIRED): events after that position are no longer kept; metadata names the oldest that is.
+        - DATA_LOSS: the record of the job, or events that should be kept, cannot be read any more; metadata names the events.
         """
 
     @abc.abstractmethod
@@ -371,6 +381,7 @@ class PluginRunnerServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[pluginrunner.v1.plugin_runner_pb2.GetJobResponse, collections.abc.Awaitable[pluginrunner.v1.plugin_runner_pb2.GetJobResponse]]:
         """Returns one job.
         - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
+        - DATA_LOSS: the record of the job cannot be read any more. `DeleteJob` removes it.
         """
 
     @abc.abstractmethod
@@ -379,7 +390,8 @@ class PluginRunnerServicer(metaclass=abc.ABCMeta):
         request: pluginrunner.v1.plugin_runner_pb2.ListJobsRequest,
         context: _ServicerContext,
     ) -> typing.Union[pluginrunner.v1.plugin_runner_pb2.ListJobsResponse, collections.abc.Awaitable[pluginrunner.v1.plugin_runner_pb2.ListJobsResponse]]:
-        """Lists jobs, newest first, page by page.
+        """Lists jobs, newest first, page by page. One whose record cannot be read has its id, its state as far as it is known,
+        and an error of reason DATA_LOSS.
         - INVALID_ARGUMENT (REQUEST_INVALID): the page token or the filter is malformed.
         """
 

@@ -1145,6 +1145,7 @@ export const PluginRunner: GenService<{
    * - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
    * - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
    * - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
+   * - DATA_LOSS: as for `WatchJob`.
    *
    * @generated from rpc pluginrunner.v1.PluginRunner.SubmitJob
    */
@@ -1158,6 +1159,7 @@ export const PluginRunner: GenService<{
    * job's last event, and never starts work.
    * - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
    * - OUT_OF_RANGE (EVENTS_EXPIRED): events after that position are no longer kept; metadata names the oldest that is.
+   * - DATA_LOSS: the record of the job, or events that should be kept, cannot be read any more; metadata names the events.
    *
    * @generated from rpc pluginrunner.v1.PluginRunner.WatchJob
    */
@@ -1181,6 +1183,7 @@ export const PluginRunner: GenService<{
   /**
    * Returns one job.
    * - NOT_FOUND (JOB_NOT_FOUND): there is no such job.
+   * - DATA_LOSS: the record of the job cannot be read any more. `DeleteJob` removes it.
    *
    * @generated from rpc pluginrunner.v1.PluginRunner.GetJob
    */
@@ -1190,7 +1193,8 @@ export const PluginRunner: GenService<{
     output: typeof GetJobResponseSchema;
   },
   /**
-   * Lists jobs, newest first, page by page.
+   * Lists jobs, newest first, page by page. One whose record cannot be read has its id, its state as far as it is known,
+   * and an error of reason DATA_LOSS.
    * - INVALID_ARGUMENT (REQUEST_INVALID): the page token or the filter is malformed.
    *
    * @generated from rpc pluginrunner.v1.PluginRunner.ListJobs

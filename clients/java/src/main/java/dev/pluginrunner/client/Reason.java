@@ -56,6 +56,9 @@ public final class Reason {
     /** The events are no longer kept. */
     public static final String EVENTS_EXPIRED = "EVENTS_EXPIRED";
 
+    /** The service's data has lost something of the job. */
+    public static final String DATA_LOSS = "DATA_LOSS";
+
     /** The token is missing or wrong. */
     public static final String UNAUTHENTICATED = "UNAUTHENTICATED";
 
