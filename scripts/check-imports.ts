@@ -19,6 +19,7 @@ const layers: readonly (readonly string[])[] = [
   ["runtime"],
   // What both ends of a worker's pipe speak: types, which the end inside the worker needs as well.
   ["worker/messages.ts"],
+  ["storage-error.ts"],
   ["errors.ts"],
   ["util"],
 ];

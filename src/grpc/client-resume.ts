@@ -109,7 +109,14 @@ async function* unlessSilent<M>(
 }
 
 /** No watch sets a deadline or cancels itself, so these too are the doing of a proxy or of a server that stops. */
-const cutReasons: readonly string[] = ["UNAVAILABLE", "ENGINE_UNAVAILABLE", "OVERLOADED", "DEADLINE", "CANCELLED"];
+const cutReasons: readonly string[] = [
+  "UNAVAILABLE",
+  "ENGINE_UNAVAILABLE",
+  "STORAGE_UNAVAILABLE",
+  "OVERLOADED",
+  "DEADLINE",
+  "CANCELLED",
+];
 
 function isCut(error: unknown): error is RunnerError {
   return error instanceof RunnerError && !error.isFinal && cutReasons.includes(error.reason);

@@ -11,7 +11,7 @@ const maxGenerationBytes = 32 * 1024 * 1024;
 const lingerMs = 2000;
 
 /** What a run says when nothing of it has started, so that a retry has to run it. */
-const notStarted = new Set(["OVERLOADED", "ENGINE_UNAVAILABLE", "PLUGIN_CHANGED"]);
+const notStarted = new Set(["OVERLOADED", "ENGINE_UNAVAILABLE", "STORAGE_UNAVAILABLE", "PLUGIN_CHANGED"]);
 
 interface Run {
   fingerprint: string;

@@ -221,6 +221,7 @@ describe("errors", () => {
     PLUGIN_NOT_FOUND: 3,
     PARAMS_INVALID: 4,
     ENGINE_UNAVAILABLE: 5,
+    STORAGE_UNAVAILABLE: 5,
     OVERLOADED: 6,
     PATH_FORBIDDEN: 7,
     DEADLINE: 8,

@@ -101,6 +101,7 @@ const details: Partial<Record<Reason, ErrorDetails>> = {
   ACTION_FAILED: { exceptionType: "ModelError", pluginStack: "first line\nsecond line" },
   OVERLOADED: { retryAfterMs: 1500 },
   ENGINE_UNAVAILABLE: { retryAfterMs: 10 },
+  STORAGE_UNAVAILABLE: { retryAfterMs: 10 },
 };
 
 async function fail({ action }: { action: string }): Promise<never> {

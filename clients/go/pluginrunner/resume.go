@@ -138,7 +138,7 @@ func untilSilent[M message, R receiver[M]](
 // doing of a proxy or of a server that stops.
 func isCut(err error, heard bool) bool {
 	reasons := []Reason{
-		ReasonUnavailable, ReasonEngineUnavailable, ReasonOverloaded, ReasonDeadline, ReasonCancelled,
+		ReasonUnavailable, ReasonEngineUnavailable, ReasonStorageUnavailable, ReasonOverloaded, ReasonDeadline, ReasonCancelled,
 	}
 	e := asRunnerError(err)
 	if e == nil || e.final == certain || e.final == unlessHeard && !heard {

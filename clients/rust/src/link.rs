@@ -114,5 +114,9 @@ fn is_cut(error: &Error, heard: bool) -> bool {
         Again::WhenLost => heard,
         Again::Never => false,
     };
-    again && matches!(error.reason(), "UNAVAILABLE" | "ENGINE_UNAVAILABLE" | "OVERLOADED" | "DEADLINE" | "CANCELLED")
+    again
+        && matches!(
+            error.reason(),
+            "UNAVAILABLE" | "ENGINE_UNAVAILABLE" | "STORAGE_UNAVAILABLE" | "OVERLOADED" | "DEADLINE" | "CANCELLED"
+        )
 }

@@ -24,6 +24,7 @@ reasons! {
     MODULE_FORBIDDEN: "The module may not be run.",
     OVERLOADED: "The service has as much to do as it takes on.",
     ENGINE_UNAVAILABLE: "What carries the run is not there. Nothing has started.",
+    STORAGE_UNAVAILABLE: "The service's disk takes no new work. Nothing has started.",
     RUN_NOT_FOUND: "There is no such run.",
     JOB_NOT_FOUND: "There is no such job.",
     JOB_ID_CONFLICT: "Another job has this id.",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from plugin_runner.client.errors import RunnerError
 
 # No watch sets a deadline or cancels itself, so these too are the doing of a proxy or of a server that stops.
-_CUT_REASONS = ("UNAVAILABLE", "ENGINE_UNAVAILABLE", "OVERLOADED", "DEADLINE", "CANCELLED")
+_CUT_REASONS = ("UNAVAILABLE", "ENGINE_UNAVAILABLE", "STORAGE_UNAVAILABLE", "OVERLOADED", "DEADLINE", "CANCELLED")
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ const (
 //   - RESOURCE_EXHAUSTED (OVERLOADED): too much is under way; `google.rpc.RetryInfo` says when to try again.
 //   - DEADLINE_EXCEEDED or CANCELLED: the caller's deadline passed or the caller left; metadata says whether work may
 //     have run.
-//   - UNAVAILABLE (ENGINE_UNAVAILABLE): said only where no work has started, so that it is safe to retry.
+//   - UNAVAILABLE (ENGINE_UNAVAILABLE, STORAGE_UNAVAILABLE): said only where no work has started, so that it is safe to
+//     retry.
 //   - INTERNAL: a fault of the service; its log has the cause.
 type PluginRunnerClient interface {
 	// Runs one action and returns its result. No record is kept.
@@ -298,7 +299,8 @@ func (c *pluginRunnerClient) GetServerInfo(ctx context.Context, in *GetServerInf
 //   - RESOURCE_EXHAUSTED (OVERLOADED): too much is under way; `google.rpc.RetryInfo` says when to try again.
 //   - DEADLINE_EXCEEDED or CANCELLED: the caller's deadline passed or the caller left; metadata says whether work may
 //     have run.
-//   - UNAVAILABLE (ENGINE_UNAVAILABLE): said only where no work has started, so that it is safe to retry.
+//   - UNAVAILABLE (ENGINE_UNAVAILABLE, STORAGE_UNAVAILABLE): said only where no work has started, so that it is safe to
+//     retry.
 //   - INTERNAL: a fault of the service; its log has the cause.
 type PluginRunnerServer interface {
 	// Runs one action and returns its result. No record is kept.

@@ -15,7 +15,8 @@ class PluginRunnerStub(object):
     - RESOURCE_EXHAUSTED (OVERLOADED): too much is under way; `google.rpc.RetryInfo` says when to try again.
     - DEADLINE_EXCEEDED or CANCELLED: the caller's deadline passed or the caller left; metadata says whether work may
     have run.
-    - UNAVAILABLE (ENGINE_UNAVAILABLE): said only where no work has started, so that it is safe to retry.
+    - UNAVAILABLE (ENGINE_UNAVAILABLE, STORAGE_UNAVAILABLE): said only where no work has started, so that it is safe to
+    retry.
     - INTERNAL: a fault of the service; its log has the cause.
     """
 
@@ -102,7 +103,8 @@ class PluginRunnerServicer(object):
     - RESOURCE_EXHAUSTED (OVERLOADED): too much is under way; `google.rpc.RetryInfo` says when to try again.
     - DEADLINE_EXCEEDED or CANCELLED: the caller's deadline passed or the caller left; metadata says whether work may
     have run.
-    - UNAVAILABLE (ENGINE_UNAVAILABLE): said only where no work has started, so that it is safe to retry.
+    - UNAVAILABLE (ENGINE_UNAVAILABLE, STORAGE_UNAVAILABLE): said only where no work has started, so that it is safe to
+    retry.
     - INTERNAL: a fault of the service; its log has the cause.
     """
 
@@ -315,7 +317,8 @@ class PluginRunner(object):
     - RESOURCE_EXHAUSTED (OVERLOADED): too much is under way; `google.rpc.RetryInfo` says when to try again.
     - DEADLINE_EXCEEDED or CANCELLED: the caller's deadline passed or the caller left; metadata says whether work may
     have run.
-    - UNAVAILABLE (ENGINE_UNAVAILABLE): said only where no work has started, so that it is safe to retry.
+    - UNAVAILABLE (ENGINE_UNAVAILABLE, STORAGE_UNAVAILABLE): said only where no work has started, so that it is safe to
+    retry.
     - INTERNAL: a fault of the service; its log has the cause.
     """
 

@@ -27,7 +27,8 @@ class PluginRunnerStub:
     - RESOURCE_EXHAUSTED (OVERLOADED): too much is under way; `google.rpc.RetryInfo` says when to try again.
     - DEADLINE_EXCEEDED or CANCELLED: the caller's deadline passed or the caller left; metadata says whether work may
       have run.
-    - UNAVAILABLE (ENGINE_UNAVAILABLE): said only where no work has started, so that it is safe to retry.
+    - UNAVAILABLE (ENGINE_UNAVAILABLE, STORAGE_UNAVAILABLE): said only where no work has started, so that it is safe to
+      retry.
     - INTERNAL: a fault of the service; its log has the cause.
     """
 
@@ -165,7 +166,8 @@ class PluginRunnerAsyncStub:
     - RESOURCE_EXHAUSTED (OVERLOADED): too much is under way; `google.rpc.RetryInfo` says when to try again.
     - DEADLINE_EXCEEDED or CANCELLED: the caller's deadline passed or the caller left; metadata says whether work may
       have run.
-    - UNAVAILABLE (ENGINE_UNAVAILABLE): said only where no work has started, so that it is safe to retry.
+    - UNAVAILABLE (ENGINE_UNAVAILABLE, STORAGE_UNAVAILABLE): said only where no work has started, so that it is safe to
+      retry.
     - INTERNAL: a fault of the service; its log has the cause.
     """
 
@@ -302,7 +304,8 @@ class PluginRunnerServicer(metaclass=abc.ABCMeta):
     - RESOURCE_EXHAUSTED (OVERLOADED): too much is under way; `google.rpc.RetryInfo` says when to try again.
     - DEADLINE_EXCEEDED or CANCELLED: the caller's deadline passed or the caller left; metadata says whether work may
       have run.
-    - UNAVAILABLE (ENGINE_UNAVAILABLE): said only where no work has started, so that it is safe to retry.
+    - UNAVAILABLE (ENGINE_UNAVAILABLE, STORAGE_UNAVAILABLE): said only where no work has started, so that it is safe to
+      retry.
     - INTERNAL: a fault of the service; its log has the cause.
     """
 

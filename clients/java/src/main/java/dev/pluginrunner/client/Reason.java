@@ -41,6 +41,9 @@ public final class Reason {
     /** What carries the run is not there. Nothing has started. */
     public static final String ENGINE_UNAVAILABLE = "ENGINE_UNAVAILABLE";
 
+    /** The service's disk takes no new work. Nothing has started. */
+    public static final String STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE";
+
     /** There is no such run. */
     public static final String RUN_NOT_FOUND = "RUN_NOT_FOUND";
 

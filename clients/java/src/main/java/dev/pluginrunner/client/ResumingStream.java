@@ -28,7 +28,7 @@ final class ResumingStream<P> implements AutoCloseable {
 
     /** No watch sets a deadline or cancels itself, so these too are the doing of a proxy or of a server that stops. */
     private static final Set<String> CUT_REASONS =
-            Set.of("UNAVAILABLE", "ENGINE_UNAVAILABLE", "OVERLOADED", "DEADLINE", "CANCELLED");
+            Set.of("UNAVAILABLE", "ENGINE_UNAVAILABLE", "STORAGE_UNAVAILABLE", "OVERLOADED", "DEADLINE", "CANCELLED");
 
     private final Protocol<P> protocol;
     private final ResumeOptions options;

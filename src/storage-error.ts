@@ -1,0 +1,38 @@
+import { PluginRunnerError } from "./errors.ts";
+import { storageCodeOf } from "./util/storage-code.ts";
+
+const retryAfterMs = 2000;
+
+const causes: Readonly<Record<string, string>> = {
+  ENOSPC: "is full",
+  EDQUOT: "is beyond its quota",
+  EFBIG: "takes no larger file",
+  EROFS: "is read-only",
+};
+
+/**
+ * What is asked of a service whose data directory takes nothing new, of work that has not started. `code` is `ENOSPC` and the
+ * like, or this service's own word for what is wrong; `metadata` may have sizes beside it.
+ */
+export function storageUnavailable(
+  code: string,
+  message: string,
+  { metadata, cause }: { metadata?: Readonly<Record<string, string>>; cause?: unknown } = {},
+): PluginRunnerError {
+  return new PluginRunnerError("STORAGE_UNAVAILABLE", message, {
+    metadata: { ...metadata, code },
+    retryAfterMs,
+    cause,
+  });
+}
+
+/**
+ * What went wrong before any work had started: STORAGE_UNAVAILABLE where the disk is at fault, and else `error` as it is.
+ */
+export function orStorageUnavailable(error: unknown): unknown {
+  if (error instanceof PluginRunnerError) return error;
+  const code = storageCodeOf(error);
+  if (code === undefined) return error;
+  const message = `The disk of the service's data ${causes[code] ?? `fails (${code})`}; nothing has started.`;
+  return storageUnavailable(code, message, { cause: error });
+}
