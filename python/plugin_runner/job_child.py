@@ -14,7 +14,7 @@ from plugin_runner.errors import RunnerError
 from plugin_runner.event_sink import EventSink
 from plugin_runner.failure import as_written
 from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork
-from plugin_runner.process_tree import SCOPE_VARIABLE
+from plugin_runner.process_tree import SCOPE_VARIABLE, mark_process
 from plugin_runner.result import encode_result
 
 TYPE_CHECKING = False
@@ -30,6 +30,7 @@ def run_child(spec: dict[str, Any], stdout: int, stderr: int, records: int, life
     _hear_cancel(cancellation, spec["grace_seconds"])
     start_new_thread(_end_with_supervisor, (lifeline,))
     be_first_to_be_killed()
+    mark_process(spec["scope"])
     hear_interrupts()
     sink = EventSink(records, spec["line_limit_bytes"])
     _limit_memory(spec["memory_mib"])

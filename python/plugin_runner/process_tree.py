@@ -9,6 +9,9 @@ from time import sleep
 SCOPE_VARIABLE = "PLUGIN_RUNNER_SCOPE"
 
 _PR_SET_CHILD_SUBREAPER = 36
+# Means nothing to Linux since 2.4, is inherited, and can be read of every process; `resource` has no name for it.
+_RLIMIT_LOCKS = 10
+_SMALLEST_MARK = 1 << 48
 _ROUNDS = 100
 _PAUSE_SECONDS = 0.01
 
@@ -25,6 +28,22 @@ def adopt_orphans() -> None:
 
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     except (ImportError, OSError, AttributeError):  # an interpreter without ctypes: groups and scopes remain
+        pass
+
+
+def mark_process(scope: str) -> None:
+    """Marks this process, and whatever it starts, with a scope that is a UUID, where this is Linux.
+
+    Neither a session of its own nor a cleared environment takes the mark away. It is the soft limit of file locks.
+    """
+    mark = _mark_of(scope)
+    if mark is None or not os.path.exists("/proc/self/limits"):
+        return
+    try:
+        import resource
+
+        resource.setrlimit(_RLIMIT_LOCKS, (mark, resource.getrlimit(_RLIMIT_LOCKS)[1]))
+    except (ImportError, OSError, ValueError):  # the hard limit is lower: groups and the environment remain
         pass
 
 
@@ -103,7 +122,34 @@ def _descendants() -> set[int]:
 def _of_scope(scope: str) -> set[int]:
     mark = f"{SCOPE_VARIABLE}={scope}".encode()
     own = os.getpid()
-    return {pid for pid in _processes() if scope and pid != own and mark in _environment(pid)}
+    number = _mark_of(scope)
+    limit = None if number is None else b"Max file locks %d " % number
+    return {
+        pid for pid in _processes() if scope and pid != own and (mark in _environment(pid) or _is_limited(pid, limit))
+    }
+
+
+def _mark_of(scope: str) -> int | None:
+    """The first 48 bits of a UUID, as `src/util/process-mark.ts` has them."""
+    first, _, rest = scope.partition("-")
+    second, _, rest = rest.partition("-")
+    if (len(first), len(second)) != (8, 4) or not rest:
+        return None
+    try:
+        return _SMALLEST_MARK + int(first + second, 16)
+    except ValueError:
+        return None
+
+
+def _is_limited(pid: int, limit: bytes | None) -> bool:
+    if limit is None:
+        return False
+    try:
+        with open(f"/proc/{pid}/limits", "rb") as file:
+            has = limit in b" ".join(file.read().split())
+    except OSError:
+        return False
+    return has and _stat(str(pid))[:1] not in ([], ["Z"])
 
 
 def _processes() -> list[int]:

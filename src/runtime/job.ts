@@ -8,7 +8,8 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { killByEnvironment, killGroup } from "../util/process.ts";
+import { killScope } from "../util/kill-scope.ts";
+import { killGroup } from "../util/process.ts";
 import type { JobSpec } from "../worker/messages.ts";
 import { childCommand } from "./child-command.ts";
 import { ChildEvents } from "./child-events.ts";
@@ -66,7 +67,7 @@ async function carry(dir: string, spec: JobSpec): Promise<void> {
 
 /** The child leads a group of its own, so that a signal reaches what it starts and never this process. */
 function start(dir: string, spec: JobSpec): ChildProcess {
-  const { file, args } = childCommand(dir, spec.memory_mib);
+  const { file, args } = childCommand(dir, spec.memory_mib, spec.scope);
   return spawn(file, args, {
     cwd: spec.binding.root,
     detached: true,
@@ -115,7 +116,7 @@ async function ended(child: ChildProcess, events: EventsFile): Promise<{ code: n
 /** Kills what the child left: its group, and whatever went out of the group but still carries the job's mark. */
 async function sweep(child: ChildProcess, scope: string): Promise<void> {
   if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
-  for (let round = 0; round < sweepRounds && killByEnvironment(scopeVariable, scope) > 0; round++) {
+  for (let round = 0; round < sweepRounds && killScope(scopeVariable, scope) > 0; round++) {
     await delay(sweepPauseMs);
   }
 }
@@ -124,7 +125,7 @@ async function sweep(child: ChildProcess, scope: string): Promise<void> {
 function abandon(child: ChildProcess, spec: JobSpec, error: unknown): never {
   process.stderr.write(`The job ends because of ${String(error)}\n`);
   if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
-  killByEnvironment(scopeVariable, spec.scope);
+  killScope(scopeVariable, spec.scope);
   process.exit(1);
 }
 

@@ -15,6 +15,16 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** Kills a process that this user may kill. Whether there was one. */
+export function killIfMay(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (isGone(error) || hasCode(error, "EPERM")) return false;
+    throw error;
+  }
+}
+
 /**
  * When a process started, in the kernel's own count since boot: with the pid it names one process for ever. Field 22 of
  * `/proc/<pid>/stat` (proc(5)). Empty where there is no `/proc`; undefined when the process is gone or a zombie.

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
+from uuid import uuid4
 
 import pytest
 
+from plugin_runner.process_tree import kill_scope
 from processes import PLUGINS, Job, WorkerClient, messages, of
 
 StartJob = Callable[..., Job]
@@ -276,9 +279,23 @@ def test_the_action_ends_with_its_supervisor(start_job: StartJob) -> None:
     job.wait_for("log", message="ignoring")
     pidfd = os.pidfd_open(job.records()[0]["pid"])
     job.process.send_signal(signal.SIGKILL)
-    import select
-
     assert select.select([pidfd], [], [], 10)[0], "the child is still there"
+    os.close(pidfd)
+
+
+@linux_only
+def test_what_hides_from_a_killed_supervisor_is_found_by_its_mark(start_job: StartJob) -> None:
+    scope = str(uuid4())
+    job = start_job("misbehaving", "bad:hide", scope=scope)
+    hidden = int(job.wait_for("log", source="STDOUT")["message"])
+    job.process.kill()
+    job.process.wait()
+    assert is_alive(hidden)
+    kill_scope(str(uuid4()))
+    assert is_alive(hidden)
+    pidfd = os.pidfd_open(hidden)
+    kill_scope(scope)
+    assert select.select([pidfd], [], [], 10)[0], "the hidden process is still there"
     os.close(pidfd)
 
 

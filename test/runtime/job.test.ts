@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -119,6 +120,14 @@ test("what ignores SIGTERM is killed after the grace, and so is what left the pr
   assert.deepEqual([exit.code, exit.signal], [null, "SIGKILL"]);
   assert.equal(startTime(Number(pid)), undefined, "the grandchild is gone");
 });
+
+if (process.platform === "linux") {
+  test("what left its session and cleared its environment does not outlive the job", async (t) => {
+    const { run } = job(t, "hides", { scope: randomUUID() });
+    const { value } = find(await run(), "result");
+    assert.equal(startTime(Number(value)), undefined);
+  });
+}
 
 test("the time limit stops a job and says so", async (t) => {
   const { run } = job(t, "polite", { timeout_seconds: 0.3 });

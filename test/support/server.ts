@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Client, connect } from "../../src/client.ts";
-import { kill, killByEnvironment } from "../../src/util/process.ts";
+import { killScope } from "../../src/util/kill-scope.ts";
+import { kill } from "../../src/util/process.ts";
 
 export const project = join(import.meta.dirname, "../..");
 export const fixtures = join(project, "test/fixtures/plugins");
@@ -147,7 +148,7 @@ function endJob(dir: string): void {
   const { pid } = readJson(join(dir, "started"));
   const { scope } = readJson(join(dir, "spec.json"));
   if (typeof pid === "number" && pid > 0) kill(pid, "SIGKILL");
-  if (typeof scope === "string") killByEnvironment("PLUGIN_RUNNER_SCOPE", scope);
+  if (typeof scope === "string") killScope("PLUGIN_RUNNER_SCOPE", scope);
 }
 
 function readJson(file: string): Record<string, unknown> {

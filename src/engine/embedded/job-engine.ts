@@ -8,8 +8,9 @@ import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { requestInvalid } from "../../errors.ts";
 import { hasCode } from "../../util/has-code.ts";
 import { jsonText } from "../../util/json-text.ts";
+import { killScope } from "../../util/kill-scope.ts";
 import type { Log } from "../../util/log.ts";
-import { kill, killByEnvironment, killGroup, startTime } from "../../util/process.ts";
+import { kill, killGroup, startTime } from "../../util/process.ts";
 import type { Launcher } from "../../worker/launcher.ts";
 import type { JobSpec, ProcessIdentity } from "../../worker/messages.ts";
 import { scopeVariable } from "../../worker/worker-process.ts";
@@ -205,7 +206,7 @@ export class EmbeddedJobEngine implements JobEngine {
 
   #killScope(jobId: string): void {
     const scope = readScope(this.#dir(jobId));
-    if (scope) killByEnvironment(scopeVariable, scope);
+    if (scope) killScope(scopeVariable, scope);
   }
 
   #release(jobId: string): void {

@@ -9,8 +9,8 @@ import { Environments } from "../../../src/engine/embedded/environment.ts";
 import { EmbeddedJobEngine } from "../../../src/engine/embedded/job-engine.ts";
 import type { JobStart } from "../../../src/engine/engine.ts";
 import { PluginRunnerError } from "../../../src/errors.ts";
+import { killScope } from "../../../src/util/kill-scope.ts";
 import { silentLog } from "../../../src/util/log.ts";
-import { killByEnvironment } from "../../../src/util/process.ts";
 import { Launcher } from "../../../src/worker/launcher.ts";
 import type { EventRecord } from "../../../src/worker/messages.ts";
 
@@ -200,5 +200,5 @@ function recordsOf(bytes: Uint8Array): EventRecord[] {
 function endJob(dir: string): void {
   if (!existsSync(join(dir, "spec.json"))) return;
   const { scope }: { scope: string } = JSON.parse(readFileSync(join(dir, "spec.json"), "utf8"));
-  killByEnvironment("PLUGIN_RUNNER_SCOPE", scope);
+  killScope("PLUGIN_RUNNER_SCOPE", scope);
 }

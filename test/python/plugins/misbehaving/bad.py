@@ -119,6 +119,14 @@ def leave_processes(ctx: Context):
 
 
 @action
+def hide():
+    """Leaves a process in a session of its own, with an empty environment, whose parents are gone; prints its pid."""
+    command = "env -i sleep 60 >/dev/null 2>&1 & echo $!"
+    print(subprocess.check_output(["setsid", "sh", "-c", command], text=True).strip(), flush=True)
+    time.sleep(60)
+
+
+@action
 def forge():
     """Writes to every descriptor that it has: the events' one among them."""
     for fd in range(3, 20):
