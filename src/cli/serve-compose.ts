@@ -20,6 +20,7 @@ import { WatchHub } from "../job/watch-hub.ts";
 import { Catalog, type CatalogOptions } from "../plugin/catalog.ts";
 import { Snapshots } from "../plugin/snapshots.ts";
 import { Trees } from "../plugin/trees.ts";
+import { RunOnce } from "../runner/run-once.ts";
 import { Runner } from "../runner/runner.ts";
 import type { Log } from "../util/log.ts";
 import { messageOf } from "../util/message-of.ts";
@@ -104,17 +105,19 @@ export async function composeServer(
   });
   await runner.open();
 
+  const once = new RunOnce({ dir: dataDir, keptMs: options.requestMemory });
   const end = async (until: AbortSignal) => {
     catalog.close();
     artifacts.close();
     await Promise.all([runner.close(until), inspector.close(until), environments.close()]);
-    await Promise.all([launcher.close(), carriers.close()]);
+    await Promise.all([launcher.close(), carriers.close(), once.close()]);
   };
 
   const leaving = new AbortController();
   const admission = new Admission({ token: exposure.token, maxCalls: options.maxCalls, log });
   const handlers = pluginRunnerHandlers({
     runner,
+    once,
     limits: serverLimits(options),
     startTime: timestampNow(),
     leaving: leaving.signal,

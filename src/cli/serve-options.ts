@@ -86,6 +86,14 @@ export const serveOptions = [
     description: "How many runs may wait for a worker; further ones are refused.",
   },
   {
+    name: "request-memory",
+    type: "duration",
+    min: "1s",
+    max: "1d",
+    default: "10m",
+    description: "How long a request_id is remembered at least, after its run has ended.",
+  },
+  {
     name: "max-running-jobs",
     type: "integer",
     min: 1,

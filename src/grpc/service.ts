@@ -19,7 +19,7 @@ import {
 import { PluginRunnerError, requestInvalid } from "../errors.ts";
 import type { ValidParams } from "../plugin/plugin.ts";
 import { fingerprint } from "../runner/fingerprint.ts";
-import { RunOnce } from "../runner/run-once.ts";
+import type { RunOnce } from "../runner/run-once.ts";
 import type { Runner } from "../runner/runner.ts";
 import { packageVersion } from "../util/package-root.ts";
 import type { CallContext, Send } from "./call.ts";
@@ -44,6 +44,8 @@ export type Handlers = {
 
 export interface ServiceOptions {
   runner: Runner;
+  /** Remembers runs by their `request_id`. */
+  once: RunOnce;
   limits: ServerLimits;
   startTime: GetServerInfoResponse["startTime"];
   /** Aborts when this server is going away: streams then tell their watchers to come back. */
@@ -55,8 +57,7 @@ export function pluginRunnerHandlers(options: ServiceOptions): Handlers {
   return { ...runs(options), ...jobs(options), ...watches(options), ...plugins(options) };
 }
 
-function runs({ runner, limits, leaving }: ServiceOptions) {
-  const once = new RunOnce();
+function runs({ runner, once, limits, leaving }: ServiceOptions) {
   const run = async (request: RunPluginRequest, signal: AbortSignal) => {
     try {
       return encodeResult(await runner.runPlugin(request, signal), limits.maxResultBytes);

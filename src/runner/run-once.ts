@@ -1,11 +1,5 @@
 import { PluginRunnerError, requestInvalid } from "../errors.ts";
-
-/** How long an answer is kept. */
-const keptMs = 5 * 60_000;
-
-/** How many answers, and how many bytes of them, a generation has before the next one begins. */
-const maxGeneration = 5000;
-const maxGenerationBytes = 32 * 1024 * 1024;
+import { type Answer, KeptAnswers, type KeptAnswersOptions } from "./kept-answers.ts";
 
 /** A run whose callers are all gone goes on for this long: a mesh that retries comes back at once. */
 const lingerMs = 2000;
@@ -21,46 +15,46 @@ interface Run {
   linger: NodeJS.Timeout | undefined;
 }
 
-interface Kept {
-  fingerprint: string;
-  since: number;
-  answer: Uint8Array | PluginRunnerError;
-}
-
 /**
- * Runs what is asked for under one id once: a call that comes again joins the first, or gets its kept answer. Keeps an
- * answer for 5 minutes, or until 5,000 younger ones or 32 MiB of them have come.
+ * Runs what is asked for under one id once: a call that comes again joins the first, or gets its kept answer, as long as
+ * `KeptAnswers` knows of it.
  */
 export class RunOnce {
   readonly #running = new Map<string, Run>();
-  /** Two generations, so that old answers go all at once instead of one by one. */
-  #young = new Map<string, Kept>();
-  #old = new Map<string, Kept>();
-  #youngBytes = 0;
+  readonly #kept: KeptAnswers;
 
-  /** Rejects with the signal's reason as soon as it aborts, REQUEST_INVALID when the id stands for another content. */
+  constructor(options: KeptAnswersOptions) {
+    this.#kept = new KeptAnswers(options);
+  }
+
+  /**
+   * Rejects with the signal's reason as soon as it aborts, REQUEST_INVALID when the id stands for another content, DATA_LOSS
+   * when the run has ended and its answer is no longer kept, OVERLOADED when no more ids can be remembered.
+   */
   async run(
     id: string,
     fingerprint: string,
     start: (signal: AbortSignal) => Promise<Uint8Array>,
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const kept = this.#find(id);
-    const known = kept ?? this.#running.get(id);
-    if (known && known.fingerprint !== fingerprint) {
+    const known = this.#kept.has(id) ? await this.#kept.get(id) : undefined;
+    if (known === "gone") throw answerGone(id);
+    const running = this.#running.get(id);
+    if ((known ?? running ?? { fingerprint }).fingerprint !== fingerprint) {
       throw requestInvalid("/request_id", "was used for a run with another content");
     }
-    if (kept?.answer instanceof PluginRunnerError) throw kept.answer;
-    if (kept) return kept.answer;
-    return this.#join(id, this.#running.get(id) ?? this.#start(id, fingerprint, start), signal);
+    if (known?.answer instanceof PluginRunnerError) throw known.answer;
+    return known?.answer ?? this.#join(id, running ?? this.#start(id, fingerprint, start), signal);
   }
 
-  #find(id: string): Kept | undefined {
-    const kept = this.#young.get(id) ?? this.#old.get(id);
-    return kept && performance.now() - kept.since < keptMs ? kept : undefined;
+  /** Forgets all answers. */
+  close(): Promise<void> {
+    return this.#kept.close();
   }
 
   #start(id: string, fingerprint: string, start: (signal: AbortSignal) => Promise<Uint8Array>): Run {
+    const fullForMs = this.#kept.fullForMs;
+    if (fullForMs !== undefined) throw tooManyIds(fullForMs);
     const controller = new AbortController();
     const answer = start(controller.signal);
     const run: Run = { fingerprint, answer, controller, callers: 0, linger: undefined };
@@ -72,24 +66,11 @@ export class RunOnce {
     return run;
   }
 
-  #ended(id: string, run: Run, answer: Kept["answer"]): void {
+  #ended(id: string, run: Run, answer: Answer): void {
     clearTimeout(run.linger);
     if (this.#running.get(id) === run) this.#running.delete(id);
     if (run.controller.signal.aborted || (answer instanceof PluginRunnerError && notStarted.has(answer.reason))) return;
-    if (this.#young.size >= maxGeneration || this.#youngBytes >= maxGenerationBytes) {
-      this.#old = this.#young;
-      this.#young = new Map();
-      this.#youngBytes = 0;
-    }
-    const { fingerprint } = run;
-    const since = performance.now();
-    if (answer instanceof PluginRunnerError) {
-      this.#young.set(id, { fingerprint, since, answer });
-    } else {
-      this.#youngBytes += answer.length;
-      // A small copy shares its memory with others, where thousands of their own would weigh on the garbage collector.
-      this.#young.set(id, { fingerprint, since, answer: Buffer.from(answer) });
-    }
+    this.#kept.keep(id, run.fingerprint, answer);
   }
 
   #join(id: string, run: Run, signal: AbortSignal): Promise<Uint8Array> {
@@ -120,4 +101,16 @@ export class RunOnce {
     this.#running.delete(id);
     run.controller.abort(reason);
   }
+}
+
+/** It may have changed things: nobody is served by running it again. */
+function answerGone(requestId: string): PluginRunnerError {
+  const message = `The run of request_id ${requestId} has ended, and its answer is no longer kept; it is not run again.`;
+  return new PluginRunnerError("DATA_LOSS", message, { metadata: { request_id: requestId } });
+}
+
+function tooManyIds(retryAfterMs: number): PluginRunnerError {
+  const message =
+    "More request_ids have come than can be remembered; nothing was run. Try again later, or without one.";
+  return new PluginRunnerError("OVERLOADED", message, { metadata: { limit: "request_ids" }, retryAfterMs });
 }

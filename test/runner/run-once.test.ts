@@ -5,6 +5,8 @@ import { RunOnce } from "../../src/runner/run-once.ts";
 
 const forever = new AbortController().signal;
 const bytes = (text: string) => Buffer.from(text);
+/** Nothing of these tests is large enough to be written. */
+const memory = { dir: "", keptMs: 60_000 };
 
 test("calls with one id share a run, and later ones its answer", async () => {
   const { once, run, answer, starts } = counted();
@@ -17,7 +19,7 @@ test("calls with one id share a run, and later ones its answer", async () => {
 });
 
 test("a failure of the action is kept as well; what has not started is run again", async () => {
-  const once = new RunOnce();
+  const once = new RunOnce(memory);
   let starts = 0;
   const failing = (reason: "ACTION_FAILED" | "OVERLOADED") => () => {
     starts++;
@@ -82,28 +84,42 @@ test("a caller that was gone before it came does not keep a run going", async (t
   assert.ok(signal() === undefined || signal()?.aborted);
 });
 
-test("answers go when 32 MiB of younger ones have come", async () => {
-  const once = new RunOnce();
+test("a run whose answer is no longer kept is refused, and not run again", async () => {
+  const once = new RunOnce({ ...memory, memoryBytes: 64, totalBytes: 512 * 1024 });
   let starts = 0;
-  const large = Buffer.alloc(8 * 1024 * 1024);
   const run = (id: string) => {
     const start = async () => {
       starts++;
-      return large;
+      return Buffer.alloc(300 * 1024);
     };
     return once.run(id, "mark", start, forever);
   };
   await run("first");
+  for (let index = 0; index < 5; index++) await run(`other-${index}`);
+  await assert.rejects(run("first"), isReason("DATA_LOSS"));
+  assert.equal(starts, 6);
+});
+
+test("where no more ids can be remembered, nothing new is run, and what is remembered is answered", async () => {
+  const once = new RunOnce({ ...memory, maxIds: 2 });
+  let starts = 0;
+  const run = (id: string) => {
+    const start = async () => {
+      starts++;
+      return bytes(id);
+    };
+    return once.run(id, "mark", start, forever);
+  };
   await run("first");
-  assert.equal(starts, 1);
-  for (let index = 0; index < 10; index++) await run(`other-${index}`);
-  await run("first");
-  assert.equal(starts, 12);
+  await run("second");
+  await assert.rejects(run("third"), isReason("OVERLOADED"));
+  assert.equal(String(await run("first")), "first");
+  assert.equal(starts, 2);
 });
 
 /** Runs that end when `answer` is called. */
 function counted() {
-  const once = new RunOnce();
+  const once = new RunOnce(memory);
   const { promise, resolve } = Promise.withResolvers<Uint8Array>();
   let starts = 0;
   let own: AbortSignal | undefined;

@@ -93,9 +93,11 @@ type RunPluginRequest struct {
 	Entrypoint string `protobuf:"bytes,5,opt,name=entrypoint,proto3" json:"entrypoint,omitempty"`
 	// Environment variables for the action, over those of the plugin's configuration.
 	Env map[string]string `protobuf:"bytes,6,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Makes a retry safe: a call with the id of a run in flight joins it, and one that comes within 5 minutes after its
-	// end gets the same answer. At most 128 characters. Empty: every call is a run of its own. The server keeps this in
-	// memory: after a crash, and on another server, the run is another one. A job is started once in any case.
+	// Makes a retry safe: a call with the id of a run in flight joins it, and one that comes within 10 minutes after its
+	// end (`--request-memory`) gets the same answer. Where answers come faster than the disk can keep them, the repeat is
+	// refused with DATA_LOSS; it never runs again. At most 128 characters. Empty: every call is a run of its own. The
+	// server forgets it when it ends: after that, and on another server, the run is another one. A job is started once
+	// in any case.
 	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// An id that the action sees as its job's id, for tracking. As for `SubmitJobRequest.job_id`.
 	JobId string `protobuf:"bytes,8,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`

@@ -93,9 +93,11 @@ class RunPluginRequest(google.protobuf.message.Message):
     entrypoint: builtins.str
     """Names the code and skips discovery: `package.module:Class` or `./file.js#name`."""
     request_id: builtins.str
-    """Makes a retry safe: a call with the id of a run in flight joins it, and one that comes within 5 minutes after its
-    end gets the same answer. At most 128 characters. Empty: every call is a run of its own. The server keeps this in
-    memory: after a crash, and on another server, the run is another one. A job is started once in any case.
+    """Makes a retry safe: a call with the id of a run in flight joins it, and one that comes within 10 minutes after its
+    end (`--request-memory`) gets the same answer. Where answers come faster than the disk can keep them, the repeat is
+    refused with DATA_LOSS; it never runs again. At most 128 characters. Empty: every call is a run of its own. The
+    server forgets it when it ends: after that, and on another server, the run is another one. A job is started once
+    in any case.
     """
     job_id: builtins.str
     """An id that the action sees as its job's id, for tracking. As for `SubmitJobRequest.job_id`."""

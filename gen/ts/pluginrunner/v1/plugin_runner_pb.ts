@@ -70,9 +70,11 @@ export type RunPluginRequest = Message<"pluginrunner.v1.RunPluginRequest"> & {
   env: { [key: string]: string };
 
   /**
-   * Makes a retry safe: a call with the id of a run in flight joins it, and one that comes within 5 minutes after its
-   * end gets the same answer. At most 128 characters. Empty: every call is a run of its own. The server keeps this in
-   * memory: after a crash, and on another server, the run is another one. A job is started once in any case.
+   * Makes a retry safe: a call with the id of a run in flight joins it, and one that comes within 10 minutes after its
+   * end (`--request-memory`) gets the same answer. Where answers come faster than the disk can keep them, the repeat is
+   * refused with DATA_LOSS; it never runs again. At most 128 characters. Empty: every call is a run of its own. The
+   * server forgets it when it ends: after that, and on another server, the run is another one. A job is started once
+   * in any case.
    *
    * @generated from field: string request_id = 7;
    */
