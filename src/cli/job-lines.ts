@@ -93,8 +93,13 @@ function rest({ progress, startMs, startedAt, nowMs }: Step): string {
   return done > 0 && took > 0 ? `ETA ${duration(((progress.total - progress.current) * took) / done)}` : "";
 }
 
+const prefixes: Partial<Record<LogSource, string>> = {
+  [LogSource.SERVICE]: "service: ",
+  [LogSource.BUILD]: "build: ",
+};
+
 function logLines({ source, level, message, fields }: JobLog): string[] {
-  const prefix = source === LogSource.SERVICE ? "service: " : source === LogSource.LOGGER ? `${level} ` : "";
+  const prefix = source === LogSource.LOGGER ? `${level} ` : (prefixes[source] ?? "");
   const words = [prefix + afterReturn(message), ...fieldsOf(fields)];
   return neutral(words.join(" ")).split("\n");
 }

@@ -71,7 +71,12 @@ export async function composeServer(
     graceMs: options.grace,
     log,
   });
-  const environments = new Environments({ dir: join(dataDir, "environments"), python, log });
+  const environments = new Environments({
+    dir: join(dataDir, "environments"),
+    python,
+    buildTimeoutMs: options.buildTimeout,
+    log,
+  });
   const trees = new Trees();
   const workers = new PluginWorkers(launcher, environments, trees, passedEnv);
   const inspector = new EmbeddedInspector(launcher, python, workers, environments);

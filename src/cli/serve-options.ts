@@ -59,6 +59,14 @@ export const serveOptions = [
     description: "A variable of the server's environment that plugins may see, beside PATH, HOME, LANG and the like.",
   },
   {
+    name: "build-timeout",
+    type: "duration",
+    min: "1s",
+    max: "1d",
+    default: "30m",
+    description: "How long the packages that a plugin requires may take to be installed.",
+  },
+  {
     name: "max-workers",
     type: "integer",
     min: 1,

@@ -39,8 +39,8 @@ export function composeRay(
   const packages = new Packages({ dashboard });
   const gateway = new Gateway({ dashboard, packages, port: options.rayGatewayPort, idleMs: gatewayIdleMs, log });
   const passed = passedVariables(env, options.passEnv);
-  const nodePackages: NodePackages = async (plugin, report, until) =>
-    (await environments.prepare(plugin, report, until)).packages;
+  const nodePackages: NodePackages = async (plugin, watcher, until) =>
+    (await environments.prepare(plugin, watcher, until)).packages;
   const health = new ClusterHealth(dashboard, log);
   const engine = createRayJobEngine({
     dashboard,

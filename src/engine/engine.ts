@@ -31,6 +31,16 @@ export interface TaskPool {
   close(signal: AbortSignal): Promise<void>;
 }
 
+/** Who waits for an environment that is built. */
+export interface BuildWatcher {
+  /** Told what is being done, now and then. */
+  report?(detail: string): void;
+  /** Told each line that the package manager writes, also those from before it came. */
+  line?: ((line: string) => void) | undefined;
+  /** Whether it wants the build no longer when it leaves. Default: the build goes on, since the next call will want it. */
+  withdraws?: boolean;
+}
+
 /** What an engine is told of a job when it starts it. */
 export interface JobStart {
   jobId: string;
@@ -41,6 +51,8 @@ export interface JobStart {
   resources: Resources | undefined;
   /** Asked last before the job starts. Throws PLUGIN_CHANGED when the plugin's files are not those of its digest. */
   check?: () => Promise<void>;
+  /** Called with each line that is written while the job's environment is built. */
+  buildLine?: (line: string) => void;
 }
 
 /** Carries jobs: who starts the process, and how its events file is followed. */

@@ -4,7 +4,7 @@ import { type JobEvent, JobEventSchema, JobStateChangeSchema } from "../../gen/t
 import type { Job, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { applyEvent } from "./apply-event.ts";
 import { isTerminal, unfinishedStates } from "./job-state.ts";
-import type { JobRecord, JobStore, StoredEvent } from "./store/job-store.ts";
+import type { Given, JobRecord, JobStore, StoredEvent } from "./store/job-store.ts";
 import type { WatchHub } from "./watch-hub.ts";
 
 /** An event that has no place in the log yet. */
@@ -50,6 +50,16 @@ export class JobLog {
   /** Appends events, together with the position in the events file that they were read up to. */
   append(drafts: readonly EventDraft[], position?: number): Promise<void> {
     return this.#enqueue(() => this.#append(drafts, position ?? this.record.position));
+  }
+
+  /** Replaces what the job was given, and what clients see of it. */
+  settle(seen: Partial<Job>, given: Given): Promise<void> {
+    return this.#enqueue(async () => {
+      if (this.ended) return;
+      const next = { ...this.record, job: { ...copyOf(this.job), ...seen }, given };
+      await this.#store.settle(next);
+      Object.assign(this.record, next);
+    });
   }
 
   /** Appends a change of state, unless it says nothing new. */

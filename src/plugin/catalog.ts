@@ -8,11 +8,11 @@ import { type Log, silentLog } from "../util/log.ts";
 import { pacer } from "../util/pace.ts";
 import { Discovery } from "./discovery.ts";
 import { FolderWatcher } from "./folder-watcher.ts";
-import { brokenPlugin } from "./load-plugin.ts";
+import { brokenPlugin, nothingDeclared } from "./load-plugin.ts";
 import { type Location, locationKey } from "./location.ts";
 import { isPathLike } from "./path-reference.ts";
 import type { Inspector, LoadedAction, LoadedPlugin } from "./plugin.ts";
-import type { PluginActions } from "./plugin-actions.ts";
+import { PluginActions } from "./plugin-actions.ts";
 import { PluginSlot } from "./plugin-slot.ts";
 import { resolveReference, splitVersion } from "./reference.ts";
 import { Trees } from "./trees.ts";
@@ -32,6 +32,15 @@ export interface CatalogOptions {
   /** What was read already of the roots. Default: nothing. */
   trees?: Trees;
   log?: Log;
+}
+
+/** What is known of an action before its code is loaded. */
+export interface Glance {
+  action: string;
+  /** Empty where only the code can tell. */
+  entrypoint: string;
+  /** Whether a schema outside of the code has validated the params. */
+  bySchema: boolean;
 }
 
 /** What a reference led to, and when that was looked up. */
@@ -115,6 +124,21 @@ export class Catalog implements AsyncDisposable {
   ): Promise<LoadedAction> {
     const actions = this.#actionsOf(plugin);
     return actions.peek(name, entrypoint) ?? actions.find(name, entrypoint, env, signal);
+  }
+
+  /**
+   * What can be told of an action without its code: see `PluginActions.glance`.
+   * @throws what `action` throws, where no code is needed to know it
+   */
+  async glance(plugin: LoadedPlugin, name: string, entrypoint: string, signal: AbortSignal): Promise<LoadedAction> {
+    return this.#actionsOf(plugin).glance(name, entrypoint, signal);
+  }
+
+  /** Finds the rest of a glance in the code of a plugin that was kept since: see `PluginActions.complete`. */
+  complete(plugin: LoadedPlugin, seen: Glance, env: Readonly<Record<string, string>>, signal: AbortSignal) {
+    const sources = { inspector: this.#inspector, allowModules: this.#allowModules, closed: this.#closed.signal };
+    const actions = new PluginActions(plugin, nothingDeclared, sources);
+    return actions.complete(seen.action, seen.entrypoint, seen.bySchema, env, signal);
   }
 
   /** All plugins, sorted by code. One that cannot be read has no actions, and an issue that says why. */

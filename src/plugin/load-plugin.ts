@@ -34,6 +34,9 @@ export interface DeclaredActions {
   schemaPlace?(action: string, pointer: string): Place | undefined;
 }
 
+/** Of a plugin whose actions stand in its code alone. */
+export const nothingDeclared: DeclaredActions = { usable: new Map(), unusable: new Map() };
+
 /**
  * A plugin of a folder, with what its configuration declares.
  * @param files of the folder, relative to it

@@ -43,6 +43,11 @@ type Variables = Readonly<Record<string, string>>;
 /** Where an action is, and what is known of it before its code is loaded. */
 type Target = Pick<ActionConfig, "name" | "entrypoint"> & Partial<ActionConfig>;
 
+interface Visible {
+  target: Target | undefined;
+  scanned: readonly ScannedAction[];
+}
+
 /** The actions of one version of a plugin, found once and remembered as long as that version is. */
 export class PluginActions {
   readonly plugin: LoadedPlugin;
@@ -82,17 +87,29 @@ export class PluginActions {
    */
   async find(name: string, entrypoint: string, env: Variables, signal: AbortSignal): Promise<LoadedAction> {
     const target = await this.#target(name, entrypoint, env, signal);
-    const action: LoadedAction = {
-      plugin: this.plugin,
-      name: target.name,
-      entrypoint: target.entrypoint,
-      validator: await this.#validator(target, env, signal),
-      timeoutMs: target.timeoutMs,
-      resources: target.resources,
-    };
+    const action = this.#action(target, await this.#validator(target, env, signal));
     if (this.#found.size >= maxRemembered) this.#found.clear();
     this.#found.set(entrypoint === "" ? name : `${name}\0${entrypoint}`, action);
     return action;
+  }
+
+  /**
+   * What can be told of an action without its code: an entry point that is empty is known to the code alone. The
+   * validator is that of the configuration.
+   * @throws what `find` throws, where no code is needed to know it
+   */
+  async glance(name: string, entrypoint: string, signal: AbortSignal): Promise<LoadedAction> {
+    const declared = this.#declared.usable.get(name);
+    const target = (await this.#visible(name, entrypoint, signal)).target ?? { ...declared, name, entrypoint: "" };
+    const { params } = target;
+    const validator = typeof params === "object" ? this.#schemas.compile(target.name, params) : undefined;
+    return this.#action(target, validator);
+  }
+
+  /** What `glance` could not tell of an action, from the code. `bySchema`: its params were validated already. */
+  async complete(name: string, entrypoint: string, bySchema: boolean, env: Variables, signal: AbortSignal) {
+    const target = entrypoint === "" ? await this.#target(name, "", env, signal) : { name, entrypoint };
+    return this.#action(target, bySchema ? undefined : await this.#validator(target, env, signal));
   }
 
   /** The plugin with the actions that can be seen without loading its code. */
@@ -110,18 +127,30 @@ export class PluginActions {
     return (await this.#describedPlugin.get(signal)).plugin;
   }
 
-  async #target(name: string, entrypoint: string, env: Variables, signal: AbortSignal): Promise<Target> {
-    if (entrypoint !== "") return this.#explicit(name, entrypoint);
+  #action({ name, entrypoint, timeoutMs, resources }: Target, validator: ParamsValidator | undefined): LoadedAction {
+    return { plugin: this.plugin, name, entrypoint, validator, timeoutMs, resources };
+  }
+
+  /** Where an action is, as far as that can be seen without loading code, and the actions that can be seen. */
+  async #visible(name: string, entrypoint: string, signal: AbortSignal): Promise<Visible> {
+    if (entrypoint !== "") return { target: this.#explicit(name, entrypoint), scanned: [] };
     const declared = this.#declared.usable.get(name);
-    if (declared?.entrypoint) return declared;
+    if (declared?.entrypoint) return { target: declared, scanned: [] };
     const unusable = this.#declared.unusable.get(name);
     if (unusable) throw unusableAction(this.plugin, name, unusable);
 
     const scanned = await this.#scan(signal);
     const seen = this.#only(name, scanned);
-    if (seen !== undefined) return { ...declared, name, entrypoint: seen };
+    if (seen !== undefined) return { target: { ...declared, name, entrypoint: seen }, scanned };
     // A configuration with actions is complete, but for such as only name themselves.
     if (this.#declared.usable.size > 0 && !declared) throw this.#unknown(name, scanned);
+    return { target: undefined, scanned };
+  }
+
+  async #target(name: string, entrypoint: string, env: Variables, signal: AbortSignal): Promise<Target> {
+    const { target, scanned } = await this.#visible(name, entrypoint, signal);
+    if (target) return target;
+    const declared = this.#declared.usable.get(name);
     const described = await this.#describedWith(this.#describedCode, {}, env, signal);
     const loaded = this.#only(name, described);
     if (loaded !== undefined) return { ...declared, name, entrypoint: loaded };

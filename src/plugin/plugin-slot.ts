@@ -3,14 +3,12 @@ import { PluginRunnerError } from "../errors.ts";
 import type { PluginConfig } from "./config.ts";
 import type { Discovery } from "./discovery.ts";
 import type { FileTree } from "./file-tree.ts";
-import { type DeclaredActions, loadFolder, loadModule } from "./load-plugin.ts";
+import { loadFolder, loadModule, nothingDeclared } from "./load-plugin.ts";
 import type { Location } from "./location.ts";
 import type { LoadedPlugin } from "./plugin.ts";
 import { type ActionSources, PluginActions } from "./plugin-actions.ts";
 import { RestlessFiles } from "./restless-files.ts";
 import type { Trees } from "./trees.ts";
-
-const nothingDeclared: DeclaredActions = { usable: new Map(), unusable: new Map() };
 
 /** What a version of a plugin was made from. */
 interface Version {

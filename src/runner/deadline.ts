@@ -15,6 +15,21 @@ export function withDeadline<T>(
   return ms === undefined ? work(signal) : beforeDeadline(ms, signal, work, late);
 }
 
+/** What `work` resolves to; undefined when that takes longer than `ms`, and its signal aborts then. */
+export async function within<T>(
+  ms: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
+  const late = new PluginRunnerError("CANCELLED", "It is no longer waited for.");
+  try {
+    return await withDeadline(ms, signal, work, () => late);
+  } catch (error) {
+    if (error === late) return undefined;
+    throw error;
+  }
+}
+
 async function beforeDeadline<T>(
   ms: number,
   signal: AbortSignal,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Job, type JobFilter, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { JobEngine, JobStart } from "../engine/engine.ts";
 import { PluginRunnerError, shuttingDown } from "../errors.ts";
+import { BuildLines } from "../job/build-lines.ts";
 import { errorEvent, followEvents } from "../job/follow-events.ts";
 import { JobLog } from "../job/job-log.ts";
 import { isTerminal, stateName } from "../job/job-state.ts";
@@ -15,8 +16,8 @@ export interface JobsOptions {
   store: JobStore;
   hub: WatchHub;
   engine: JobEngine;
-  /** Finds the code of a job again, after a restart of the service. */
-  restore: (record: JobRecord, signal: AbortSignal) => Promise<JobStart>;
+  /** Finds the code of a job again, after a restart of the service, or asks it for its verdict on the params. */
+  restore: (record: JobRecord, starting: Starting, signal: AbortSignal) => Promise<JobStart>;
   /** Keeps the snapshots that jobs run from. A job's own is claimed before it is submitted. */
   snapshots?: Pick<Snapshots, "claim" | "release">;
   maxQueued: number;
@@ -25,6 +26,16 @@ export interface JobsOptions {
   /** How long a job that has ended is kept, in milliseconds. */
   retentionMs: number;
   log: Log;
+}
+
+/** What becomes of a job until its process is there. */
+export interface Starting {
+  /** Says what the job waits for. */
+  report(detail: string): void;
+  /** Takes a line that was written while the job's environment is built. */
+  line(line: string): void;
+  /** Replaces what the job was given. */
+  settle: JobLog["settle"];
 }
 
 /** How long to wait before what failed here, and not in the job, is tried again. */
@@ -54,7 +65,7 @@ export class Jobs {
 
   /** Goes on with the jobs that an earlier service left, and begins to remove those past their retention. */
   async open(): Promise<void> {
-    for (const record of await this.#options.store.unfinished()) this.#carry(record, undefined);
+    for (const record of await this.#options.store.unfinished()) this.#carry(record, undefined, false);
     this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref();
     this.#sweep();
   }
@@ -66,13 +77,13 @@ export class Jobs {
     return count;
   }
 
-  /** Records a job and starts it. False when its id is taken. OVERLOADED when too many wait. */
-  async submit(record: JobRecord, start: JobStart): Promise<boolean> {
+  /** Records a job and starts it, as `start` says, or `restore` where that is undefined. False when its id is taken. OVERLOADED when too many wait. */
+  async submit(record: JobRecord, start: JobStart | undefined): Promise<boolean> {
     const { maxQueued, store, hub } = this.#options;
     if (this.queued >= maxQueued) throw overloaded(maxQueued);
     if (!(await store.insert(record))) return false;
     hub.added(record.job);
-    this.#carry(record, start);
+    this.#carry(record, start, true);
     return true;
   }
 
@@ -121,10 +132,10 @@ export class Jobs {
     await this.#options.engine.close();
   }
 
-  #carry(record: JobRecord, start: JobStart | undefined): void {
+  #carry(record: JobRecord, start: JobStart | undefined, claimed: boolean): void {
     const { store, hub, maxEvents, snapshots } = this.#options;
     const { files } = record.given; // forgotten when the job ends
-    if (files !== undefined && start === undefined) snapshots?.claim(files);
+    if (files !== undefined && !claimed) snapshots?.claim(files);
     const log = new JobLog(record, { store, hub, maxEvents });
     const carried: Carried = { log, starting: new AbortController(), done: Promise.resolve() };
     this.#carried.set(record.job.jobId, carried);
@@ -179,14 +190,20 @@ export class Jobs {
 
   /** Returns what kept the job from starting. Throws when that is the end of this service. */
   async #start(log: JobLog, start: JobStart | undefined, signal: AbortSignal): Promise<PluginRunnerError | undefined> {
-    const report = (detail: string) => {
-      log.change(JobState.PENDING, detail).catch((error: unknown) => {
-        this.#options.log("error", "an event could not be kept", { job: log.job.jobId, error });
-      });
+    const lost = (error: unknown) => {
+      this.#options.log("error", "an event could not be kept", { job: log.job.jobId, error });
     };
+    const report = (detail: string) => {
+      log.change(JobState.PENDING, detail).catch(lost);
+    };
+    const lines = new BuildLines(log, lost);
+    const starting: Starting = { report, line: lines.add, settle: (seen, given) => log.settle(seen, given) };
     const id = this.#engineId(log.record);
     try {
-      const load = async () => start ?? this.#options.restore(log.record, signal);
+      const load = async () => {
+        const loaded = start ?? (await this.#options.restore(log.record, starting, signal));
+        return { ...loaded, buildLine: lines.add };
+      };
       await this.#options.engine.start(id, load, report, signal);
       return undefined;
     } catch (error) {
@@ -196,6 +213,8 @@ export class Jobs {
         this.#options.log("error", "a job could not be started", { job: log.job.jobId, error });
       }
       return PluginRunnerError.from(error);
+    } finally {
+      lines.end();
     }
   }
 

@@ -1,4 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import type { BuildWatcher } from "../engine/engine.ts";
 import { PluginRunnerError, type Violation } from "../errors.ts";
 import type { LoadedAction, LoadedPlugin, ValidParams } from "../plugin/plugin.ts";
 import type { Carried } from "../util/non-finite.ts";
@@ -7,7 +8,13 @@ import { withDeadline } from "./deadline.ts";
 /** Asks an action's own code for its verdict on params, where no schema outside the code has the last word. */
 export interface ParamsInspector {
   /** Builds what the plugin's code needs. */
-  prepare(plugin: LoadedPlugin, signal: AbortSignal): Promise<void>;
+  prepare(plugin: LoadedPlugin, signal: AbortSignal, watcher?: BuildWatcher): Promise<void>;
+  /** Whether nothing has to be built for the plugin, as far as that is known without a look. */
+  isKnown(plugin: LoadedPlugin): boolean;
+  /** Whether nothing has to be built for the plugin. */
+  isReady(plugin: LoadedPlugin): Promise<boolean>;
+  /** What the build that the plugin waits for does; undefined when there is none. */
+  buildOf(plugin: LoadedPlugin): string | undefined;
   /** The params as the code will see them in an environment with `env`. Throws PARAMS_INVALID. */
   validate(
     action: LoadedAction,

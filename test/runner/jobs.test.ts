@@ -271,6 +271,7 @@ function bound(store: JobStore): JobStore {
     insert: (record) => store.insert(record),
     get: (jobId) => store.get(jobId),
     append: (record, events) => store.append(record, events),
+    settle: (record) => store.settle(record),
     events: (...args) => store.events(...args),
     trim: (...args) => store.trim(...args),
     list: (...args) => store.list(...args),

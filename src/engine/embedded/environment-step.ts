@@ -2,13 +2,23 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { delimiter, dirname } from "node:path";
 import { createInterface } from "node:readline";
-import { PluginRunnerError } from "../../errors.ts";
-import { killGroup } from "../../util/process.ts";
+import { killByEnvironment, killGroup } from "../../util/process.ts";
+import { scopeVariable } from "../../worker/worker-process.ts";
+import { buildFailed } from "../build-failure.ts";
+import type { BuildTeller } from "./environment-shared.ts";
 import type { BuildStep } from "./environment-steps.ts";
 
-const keptLines = 12;
+const keptLines = 300;
 const keptLineLength = 300;
-const reportPauseMs = 250;
+const reportPauseMs = 1000;
+
+/** The build that a step belongs to. */
+export interface Build {
+  /** The plugin's code, for messages. */
+  plugin: string;
+  /** Names the processes of this build, also for a service that comes after a crash of this one. */
+  scope: string;
+}
 
 /**
  * Runs one command of a build, with the environment of this service (its indexes and certificates) but for the service's
@@ -17,9 +27,9 @@ const reportPauseMs = 250;
  * with the signal's reason.
  */
 export async function runStep(
-  plugin: string,
+  { plugin, scope }: Build,
   step: BuildStep,
-  report: (detail: string) => void,
+  tell: BuildTeller,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
@@ -27,23 +37,27 @@ export async function runStep(
     cwd: step.cwd,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: buildEnvironment(process.env),
+    env: { ...buildEnvironment(process.env), [scopeVariable]: scope },
   });
   const kill = () => {
     if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
+    killByEnvironment(scopeVariable, scope);
   };
   signal.addEventListener("abort", kill, { once: true });
-  const tail = follow(
-    child,
-    throttled((line) => report(`${step.name}: ${line}`)),
-  );
+  const report = throttled((line) => tell.report(`building the environment: ${step.name}: ${line}`));
+  const tail = follow(child, (line) => {
+    tell.line(line);
+    report(line);
+  });
   try {
     const exited: unknown[] = await once(child, "close");
     signal.throwIfAborted();
-    if (exited[0] !== 0) throw buildFailed(plugin, step.name, String(exited[0] ?? exited[1]), tail);
+    const code = String(exited[0] ?? exited[1]);
+    if (code !== "0") throw buildFailed({ plugin, manager: step.name, code, lines: tail });
   } catch (error) {
     signal.throwIfAborted();
-    if (child.pid === undefined) throw buildFailed(plugin, step.name, "not started", [String(error)]);
+    const lines = [String(error)];
+    if (child.pid === undefined) throw buildFailed({ plugin, manager: step.name, code: "not started", lines });
     throw error;
   } finally {
     signal.removeEventListener("abort", kill);
@@ -91,10 +105,4 @@ function throttled(report: (line: string) => void): (line: string) => void {
     last = performance.now();
     report(line);
   };
-}
-
-function buildFailed(plugin: string, manager: string, code: string, tail: readonly string[]): PluginRunnerError {
-  const output = tail.join("\n");
-  const message = `The environment of plugin ${plugin} cannot be built: ${manager} failed (${code}).\n${output}`;
-  return new PluginRunnerError("PLUGIN_INVALID", message, { metadata: { plugin, manager, exit_code: code, output } });
 }

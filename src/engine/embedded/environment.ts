@@ -1,12 +1,17 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { shuttingDown } from "../../errors.ts";
+import { join, resolve } from "node:path";
+import { PluginRunnerError, shuttingDown } from "../../errors.ts";
 import type { LoadedPlugin, Requirements } from "../../plugin/plugin.ts";
 import { type Log, silentLog } from "../../util/log.ts";
-import { SharedBuild } from "./environment-shared.ts";
+import { killByEnvironment } from "../../util/process.ts";
+import { scopeVariable } from "../../worker/worker-process.ts";
+import type { BuildWatcher } from "../engine.ts";
+import { type BuildTeller, SharedBuild } from "./environment-shared.ts";
 import { runStep } from "./environment-step.ts";
-import { type BuildStep, buildSteps } from "./environment-steps.ts";
+import { buildSteps } from "./environment-steps.ts";
+import { FailedBuilds } from "./failed-builds.ts";
 
 /** What a plugin's code is run with. */
 export interface Environment {
@@ -21,8 +26,12 @@ export interface EnvironmentsOptions {
   dir: string;
   /** Finds the interpreter of plugins without requirements, and base of virtual environments, once it is needed. */
   python: () => Promise<string>;
+  /** How long a build may take, in milliseconds. Default: 30 minutes. */
+  buildTimeoutMs?: number;
   log?: Log;
 }
+
+const defaultTimeoutMs = 30 * 60_000;
 
 /** Stands in a folder once it is complete, and says for which interpreter. */
 const marker = "plugin-runner-complete";
@@ -31,31 +40,59 @@ const marker = "plugin-runner-complete";
 export class Environments {
   readonly #dir: string;
   readonly #python: () => Promise<string>;
+  readonly #buildTimeoutMs: number;
   readonly #log: Log;
   readonly #ready = new Map<string, Environment>();
   readonly #builds = new Map<string, SharedBuild<Environment>>();
+  readonly #failed = new FailedBuilds();
   readonly #closing = new AbortController();
   #swept = false;
 
-  constructor({ dir, python, log = silentLog }: EnvironmentsOptions) {
+  constructor({ dir, python, buildTimeoutMs = defaultTimeoutMs, log = silentLog }: EnvironmentsOptions) {
     this.#dir = dir;
     this.#python = python;
+    this.#buildTimeoutMs = buildTimeoutMs;
     this.#log = log;
   }
 
+  /** Whether nothing has to be built for a plugin, as far as that is known without a look. */
+  isKnown({ requirements }: LoadedPlugin): boolean {
+    return requirements === undefined || this.#ready.has(requirements.digest);
+  }
+
+  /** Whether nothing has to be built for a plugin. Rejects when its interpreter cannot be found. */
+  async isReady(plugin: LoadedPlugin): Promise<boolean> {
+    const { requirements } = plugin;
+    if (requirements === undefined || this.#ready.has(requirements.digest)) return true;
+    return markerOf(this.#folder(requirements)) === (await this.#pythonFor(plugin));
+  }
+
+  /** What the build that a plugin waits for does; undefined when there is none. */
+  buildOf({ requirements }: LoadedPlugin): string | undefined {
+    return requirements && this.#builds.get(requirements.digest)?.detail;
+  }
+
   /**
-   * The environment of a plugin; builds it first when it is not there. `report` is told what is being done. A build goes
-   * on when those who wait for it leave: the next call will want it. Rejects with the signal's reason when it aborts, and
-   * with PLUGIN_INVALID and what the package manager said when the build fails; the next call tries again.
+   * The environment of a plugin; builds it first when it is not there. A build goes on when those who wait for it leave,
+   * unless all of them withdraw. Rejects with the signal's reason when it aborts, and with PLUGIN_INVALID and what the
+   * package manager said when the build fails; the next calls are told the same for a while, see `FailedBuilds`.
    */
-  async prepare(plugin: LoadedPlugin, report: (detail: string) => void, signal: AbortSignal): Promise<Environment> {
+  async prepare(plugin: LoadedPlugin, watcher: BuildWatcher, signal: AbortSignal): Promise<Environment> {
     const { requirements } = plugin;
     if (requirements === undefined) return { python: await this.#pythonFor(plugin), packages: "" };
     const ready = this.#ready.get(requirements.digest);
     if (ready !== undefined) return ready;
+    const python = await this.#pythonFor(plugin);
     signal.throwIfAborted();
-    const build = this.#builds.get(requirements.digest) ?? this.#begin(plugin, requirements);
-    return build.wait(report, signal);
+    const failed = this.#failed.find(requirements.digest, python);
+    if (failed) {
+      for (const line of failed.lines) watcher.line?.(line);
+      throw failed.error;
+    }
+    const running = this.#builds.get(requirements.digest);
+    if (!running?.unwanted) return (running ?? this.#begin(plugin, requirements, python)).wait(watcher, signal);
+    await running.settled;
+    return this.prepare(plugin, watcher, signal);
   }
 
   /** Ends the builds that are under way, with all that they started. */
@@ -64,8 +101,12 @@ export class Environments {
     await Promise.all([...this.#builds.values()].map((build) => build.settled));
   }
 
-  #begin(plugin: LoadedPlugin, requirements: Requirements): SharedBuild<Environment> {
-    const build = new SharedBuild((report) => this.#build(plugin, requirements, report, this.#closing.signal));
+  #folder({ digest }: Requirements): string {
+    return join(this.#dir, digest);
+  }
+
+  #begin(plugin: LoadedPlugin, requirements: Requirements, python: string): SharedBuild<Environment> {
+    const build = new SharedBuild((tell, unwanted) => this.#build(plugin, requirements, python, tell, unwanted));
     this.#builds.set(requirements.digest, build);
     build.settled.then(() => this.#builds.delete(requirements.digest));
     return build;
@@ -74,36 +115,55 @@ export class Environments {
   async #build(
     plugin: LoadedPlugin,
     requirements: Requirements,
-    report: (detail: string) => void,
-    signal: AbortSignal,
+    python: string,
+    tell: BuildTeller,
+    unwanted: AbortSignal,
   ): Promise<Environment> {
     this.#sweep();
-    const folder = join(this.#dir, requirements.digest);
-    const environment = environmentIn(folder, requirements);
-    const python = await this.#pythonFor(plugin);
+    const folder = this.#folder(requirements);
     if (markerOf(folder) !== python) {
-      report("setting up the environment");
-      this.#log("info", "building an environment", { plugin: plugin.info.code, manager: requirements.manager });
-      const started = performance.now();
-      await rm(folder, { recursive: true, force: true });
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      try {
-        const steps = await buildSteps(requirements, folder, python);
-        await this.#run(plugin, steps, report, signal);
-        await writeFile(join(folder, marker), python);
-      } catch (error) {
-        await rm(folder, { recursive: true, force: true });
-        throw error;
-      }
-      const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      this.#log("info", "environment built", { plugin: plugin.info.code, manager: requirements.manager, seconds });
+      tell.report("building the environment");
+      await this.#buildIn(folder, plugin, requirements, python, tell, unwanted);
     }
+    const environment = environmentIn(folder, requirements);
     this.#ready.set(requirements.digest, environment);
     return environment;
   }
 
-  async #run(plugin: LoadedPlugin, steps: readonly BuildStep[], report: (detail: string) => void, signal: AbortSignal) {
-    for (const step of steps) await runStep(plugin.info.code, step, report, signal);
+  async #buildIn(
+    folder: string,
+    plugin: LoadedPlugin,
+    requirements: Requirements,
+    python: string,
+    tell: BuildTeller,
+    unwanted: AbortSignal,
+  ): Promise<void> {
+    const { code } = plugin.info;
+    const { manager, digest } = requirements;
+    this.#log("info", "building an environment", { plugin: code, manager });
+    const started = performance.now();
+    const scope = scopeOf(folder);
+    killByEnvironment(scopeVariable, scope); // of a service that was killed while it built
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(tooSlow(code, this.#buildTimeoutMs)), this.#buildTimeoutMs).unref();
+    const signal = AbortSignal.any([this.#closing.signal, unwanted, late.signal]);
+    try {
+      for (const step of await buildSteps(requirements, folder, python)) {
+        await runStep({ plugin: code, scope }, step, tell, signal);
+      }
+      await writeFile(join(folder, marker), python);
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      const { lines } = tell;
+      if (!this.#closing.signal.aborted && !unwanted.aborted) this.#failed.remember(digest, python, { error, lines });
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    this.#log("info", "environment built", { plugin: code, manager, seconds });
   }
 
   async #pythonFor({ binding }: LoadedPlugin): Promise<string> {
@@ -119,6 +179,17 @@ export class Environments {
       if (markerOf(folder) === undefined && !this.#builds.has(name)) rmSync(folder, { recursive: true, force: true });
     }
   }
+}
+
+/** The same for every service that builds there. */
+function scopeOf(folder: string): string {
+  return `build-${createHash("sha256").update(resolve(folder)).digest("hex").slice(0, 32)}`;
+}
+
+function tooSlow(plugin: string, ms: number): PluginRunnerError {
+  const seconds = String(ms / 1000);
+  const message = `The environment of plugin ${plugin} cannot be built: it took longer than ${seconds} s (--build-timeout).`;
+  return new PluginRunnerError("PLUGIN_INVALID", message, { metadata: { plugin, timeout_seconds: seconds } });
 }
 
 function environmentIn(folder: string, { manager }: Requirements): Environment {

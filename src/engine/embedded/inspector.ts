@@ -7,6 +7,7 @@ import type { Launcher } from "../../worker/launcher.ts";
 import type { ActionIssue, DescribedAction, ScannedAction, WorkerResult } from "../../worker/messages.ts";
 import { WorkerPool, type WorkerSource } from "../../worker/worker-pool.ts";
 import type { WorkerProcess } from "../../worker/worker-process.ts";
+import type { BuildWatcher } from "../engine.ts";
 import { onTheWire } from "../on-the-wire.ts";
 import { planFor, type WorkerPlan } from "../worker-plan.ts";
 import type { Environments } from "./environment.ts";
@@ -61,8 +62,20 @@ export class EmbeddedInspector implements Inspector {
   }
 
   /** Builds what the plugin's code needs, so that no time limit of loading it covers the build. */
-  async prepare(plugin: LoadedPlugin, signal: AbortSignal): Promise<void> {
-    await this.#environments.prepare(plugin, () => {}, signal);
+  async prepare(plugin: LoadedPlugin, signal: AbortSignal, watcher: BuildWatcher = {}): Promise<void> {
+    await this.#environments.prepare(plugin, watcher, signal);
+  }
+
+  isKnown(plugin: LoadedPlugin): boolean {
+    return this.#environments.isKnown(plugin);
+  }
+
+  isReady(plugin: LoadedPlugin): Promise<boolean> {
+    return this.#environments.isReady(plugin);
+  }
+
+  buildOf(plugin: LoadedPlugin): string | undefined {
+    return this.#environments.buildOf(plugin);
   }
 
   /**

@@ -76,7 +76,11 @@ export class EmbeddedJobEngine implements JobEngine {
     if (readIdentity(dir)) return;
     const job = await load();
     const { environments, maxRunning } = this.#options;
-    const { python, packages } = await environments.prepare(job.action.plugin, report, signal);
+    const { python, packages } = await environments.prepare(
+      job.action.plugin,
+      { report, line: job.buildLine, withdraws: true },
+      signal,
+    );
     if (this.#slots.full) report(`waiting for one of ${maxRunning} job slots`);
     await this.#slots.take(signal);
     this.#running.add(job.jobId);

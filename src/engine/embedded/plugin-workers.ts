@@ -28,7 +28,7 @@ export class PluginWorkers implements WorkerSource<WorkerPlan> {
 
   /** Rejects with PLUGIN_CHANGED when the plugin's files are no longer those that its digest names. */
   async start({ plugin, env: startEnv }: WorkerPlan, signal: AbortSignal): Promise<WorkerProcess> {
-    const { python, packages } = await this.#environments.prepare(plugin, () => {}, signal);
+    const { python, packages } = await this.#environments.prepare(plugin, {}, signal);
     const { binding } = plugin;
     const env = { ...this.#passedEnv, ...binding.env, ...startEnv };
     const mustStartWith = Object.keys(startEnv).length > 0;

@@ -95,7 +95,7 @@ export class InProcess implements TaskPool {
   }
 
   async #load(action: LoadedAction, signal: AbortSignal): Promise<ActionCode> {
-    const { packages } = await this.#environments.prepare(action.plugin, () => {}, signal);
+    const { packages } = await this.#environments.prepare(action.plugin, {}, signal);
     await unchangedTree(action.plugin, this.#trees);
     const code = await loadAction({ ...action.plugin.binding, packages }, action.entrypoint);
     this.#loaded.set(action, code);

@@ -40,7 +40,7 @@ async function actorEnvironment(
   signal: AbortSignal,
 ): Promise<JsonObject | undefined> {
   const environment = runtimeEnvOf(plugin);
-  const node = await nodeModules(plugin, sources, () => {}, signal);
+  const node = await nodeModules(plugin, sources, {}, signal);
   if (Object.keys(environment).length === 0 && node.length === 0) return undefined;
   // What an actor says of modules takes the place of what its job says.
   const modules = node.length === 0 ? undefined : [await sources.packages.library(signal), ...node];

@@ -4,7 +4,7 @@ import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import { jsonText } from "../../util/json-text.ts";
 import type { JobSpec } from "../../worker/messages.ts";
 import { startVariables } from "../../worker/start-variables.ts";
-import type { JobStart } from "../engine.ts";
+import type { BuildWatcher, JobStart } from "../engine.ts";
 import { type JobLimits, jobSpecOf } from "../job-spec.ts";
 import type { Submission } from "./dashboard.ts";
 import { ownMetadata } from "./job-states.ts";
@@ -29,11 +29,7 @@ export interface NodeSources {
   nodePackages: NodePackages;
 }
 
-export type NodePackages = (
-  plugin: LoadedPlugin,
-  report: (detail: string) => void,
-  signal: AbortSignal,
-) => Promise<string>;
+export type NodePackages = (plugin: LoadedPlugin, watcher: BuildWatcher, signal: AbortSignal) => Promise<string>;
 
 /** What a supervisor needs after the grace: it reads the rest of the output and ends what is left. */
 const afterGraceMs = 3000;
@@ -58,7 +54,7 @@ export async function prepareSubmission(
   const [code, library, node, own] = await Promise.all([
     packages.plugin(plugin, signal),
     packages.library(signal),
-    nodeModules(plugin, options, report, signal),
+    nodeModules(plugin, options, { report, line: job.buildLine, withdraws: true }, signal),
     packages.text(`plugin_runner_job_${rayId}.json`, spec, signal),
   ]);
   return {
@@ -98,12 +94,12 @@ function specOf(job: JobStart, limits: RayJobLimits): JobSpec {
 export async function nodeModules(
   plugin: LoadedPlugin,
   { packages, nodePackages }: NodeSources,
-  report: (detail: string) => void,
+  watcher: BuildWatcher,
   signal: AbortSignal,
 ): Promise<string[]> {
   const { binding, requirements, info } = plugin;
   if (binding.language !== "javascript") return [];
-  const built = requirements ? await nodePackages(plugin, report, signal) : join(binding.root, "node_modules");
+  const built = requirements ? await nodePackages(plugin, watcher, signal) : join(binding.root, "node_modules");
   if (built === "" || !existsSync(built)) return [];
   const key = requirements ? requirements.digest : binding.digest;
   const files = async () => filesUnder(built, "node_modules");

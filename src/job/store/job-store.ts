@@ -8,6 +8,14 @@ export interface Given {
   env: Record<string, string>;
   /** The name of the snapshot of the plugin that the job runs from; absent where it runs from the plugin itself. */
   files?: string;
+  /** Set while the action's code has not been asked for its verdict on the params. */
+  unchecked?: Unchecked;
+}
+
+/** What is known of the params of a job whose code was not loaded before it was submitted. */
+export interface Unchecked {
+  /** Whether a schema outside of the code has validated them. */
+  bySchema: boolean;
 }
 
 /** What the service keeps of a job: what clients see, and what it needs to carry it. */
@@ -44,6 +52,9 @@ export interface JobStore {
 
   /** Appends events, and with them the job as they leave it and the position that they were read up to. */
   append(record: JobRecord, events: readonly StoredEvent[]): Promise<void>;
+
+  /** Keeps what a job is given, and its params as clients see them, as they are by now. */
+  settle(record: JobRecord): Promise<void>;
 
   /** The events after a sequence, in order: at most `limit`, and no more than about `maxBytes` of them. */
   events(jobId: string, after: bigint, limit: number, maxBytes: number): Promise<StoredEvent[]>;

@@ -120,6 +120,14 @@ class SqliteStore implements JobStore {
     });
   }
 
+  async settle(record: JobRecord): Promise<void> {
+    const { job } = record;
+    this.#transaction(() => {
+      this.#save(record);
+      this.#run("UPDATE jobs SET given = ?, params = ? WHERE job_id = ?", given(record), paramsOf(job), job.jobId);
+    });
+  }
+
   async events(jobId: string, after: bigint, limit: number, maxBytes: number): Promise<StoredEvent[]> {
     const found: StoredEvent[] = [];
     let bytes = 0;
@@ -240,13 +248,20 @@ function conditions(filter: JobFilter | undefined, cursor: number | undefined) {
   return { where: parts.length > 0 ? `WHERE ${parts.join(" AND ")}` : "", values };
 }
 
-function given({ given: { params, env, files } }: JobRecord): string {
-  return jsonText({ params: params.value, non_finite: params.nonFinite, env, ...(files !== undefined && { files }) });
+function given({ given: { params, env, files, unchecked } }: JobRecord): string {
+  const plain = { params: params.value, non_finite: params.nonFinite, env };
+  const { bySchema: by_schema = false } = unchecked ?? {};
+  return jsonText({ ...plain, ...(files !== undefined && { files }), ...(unchecked && { unchecked: { by_schema } }) });
 }
 
 function readGiven(written: string): Given {
-  const { params, non_finite: nonFinite = [], env, files } = JSON.parse(written);
-  return { params: { value: params, nonFinite }, env, ...(files !== undefined && { files }) };
+  const { params, non_finite: nonFinite = [], env, files, unchecked } = JSON.parse(written);
+  return {
+    params: { value: params, nonFinite },
+    env,
+    ...(files !== undefined && { files }),
+    ...(unchecked && { unchecked: { bySchema: unchecked.by_schema } }),
+  };
 }
 
 function paramsOf({ params, nonFiniteParams }: Job): Uint8Array {

@@ -17,7 +17,10 @@ const python = (await resolvePython("python3", never)).path;
 
 test("a plugin without requirements runs with the base interpreter, and nothing is written", async (t) => {
   const { environments, dir } = setup(t);
-  assert.deepEqual(await environments.prepare(plugin(undefined), unexpected, never), { python, packages: "" });
+  assert.deepEqual(await environments.prepare(plugin(undefined), { report: unexpected }, never), {
+    python,
+    packages: "",
+  });
   assert.equal(existsSync(dir), false);
 });
 
@@ -26,38 +29,44 @@ test("requirements.txt becomes a virtual environment, built once for callers at 
   const wanted = plugin(pipRequirements(folder, "tiny-greeting==1.0"));
   const details: string[] = [];
   const [one, two] = await Promise.all([
-    environments.prepare(wanted, (detail) => details.push(detail), never),
-    environments.prepare(wanted, (detail) => details.push(detail), never),
+    environments.prepare(wanted, { report: (detail) => details.push(detail) }, never),
+    environments.prepare(wanted, { report: (detail) => details.push(detail) }, never),
   ]);
   assert.deepEqual(one, two);
   assert.equal(
     execFileSync(one.python, ["-c", "import tiny_greeting; print(tiny_greeting.text)"]).toString(),
     "hello\n",
   );
-  assert.equal(
-    details.filter((detail) => detail === "setting up the environment").length,
-    2,
-    "one build, two listeners",
-  );
+  assert.equal(details.filter((detail) => detail === "building the environment").length, 2, "one build, two listeners");
   assert.deepEqual(readdirSync(dir), ["d1"]);
 
   const restarted = new Environments({ dir, python: async () => python });
-  assert.deepEqual(await restarted.prepare(wanted, unexpected, never), one, "a later service takes it as it is");
+  assert.deepEqual(
+    await restarted.prepare(wanted, { report: unexpected }, never),
+    one,
+    "a later service takes it as it is",
+  );
 });
 
 test("a failed build says what pip said, without credentials, and leaves nothing", async (t) => {
   const { environments, folder, dir } = setup(t);
   const options = ["--no-index", "--find-links", "http://me:secret@127.0.0.1:9/", "--retries", "0"];
   const wanted = plugin({ ...pipRequirements(folder, "no-such-thing-at-all==9"), options });
-  const error = await failure(environments.prepare(wanted, () => {}, never));
+  const error = await failure(environments.prepare(wanted, {}, never));
   assert.equal(error.reason, "PLUGIN_INVALID");
-  assert.match(error.message, /^The environment of plugin fixture cannot be built: pip failed \(1\)\.\n/);
+  assert.match(
+    error.message,
+    /^The environment of plugin fixture cannot be built: No matching distribution found for no-such-thing-at-all==9\npip failed \(1\)\.\n/,
+  );
   assert.match(error.metadata.output ?? "", /No matching distribution found for no-such-thing-at-all==9/);
   assert.doesNotMatch(JSON.stringify(error.metadata) + error.message, /secret/);
   assert.deepEqual(readdirSync(dir), []);
 
   writeFileSync(join(folder, "requirements.txt"), "tiny-greeting==1.0\n");
-  await environments.prepare(plugin(pipRequirements(folder, "tiny-greeting==1.0")), () => {}, never);
+  const again = await failure(environments.prepare(wanted, { report: unexpected }, never));
+  assert.equal(again.message, error.message, "what failed is remembered");
+  const mended = { ...pipRequirements(folder, "tiny-greeting==1.0"), digest: "d2" };
+  await environments.prepare(plugin(mended), {}, never);
 });
 
 test("a build goes on when those who wait for it leave, and ends with the service", async (t) => {
@@ -67,17 +76,17 @@ test("a build goes on when those who wait for it leave, and ends with the servic
   const wanted = plugin(pipRequirements(folder, "tiny-greeting==1.0"));
   const caller = new AbortController();
   const begun = Promise.withResolvers<void>();
-  const left = failure(environments.prepare(wanted, () => begun.resolve(), caller.signal));
+  const left = failure(environments.prepare(wanted, { report: () => begun.resolve() }, caller.signal));
   await begun.promise;
   caller.abort(new PluginRunnerError("CANCELLED", "left"));
   assert.equal((await left).message, "left");
-  const { python: built } = await environments.prepare(wanted, () => {}, never);
+  const { python: built } = await environments.prepare(wanted, {}, never);
   assert.equal(built, join(dir, "d1", "bin", "python"));
   assert.deepEqual(logged, ["building an environment", "environment built"]);
 
   const other = plugin({ ...pipRequirements(folder, "tiny-greeting==1.0"), digest: "d2" });
   const building = Promise.withResolvers<void>();
-  const ended = failure(environments.prepare(other, () => building.resolve(), never));
+  const ended = failure(environments.prepare(other, { report: () => building.resolve() }, never));
   await building.promise;
   await environments.close();
   const { reason, retryAfterMs } = await ended;
@@ -88,7 +97,7 @@ test("a build goes on when those who wait for it leave, and ends with the servic
 test("what a crash left unfinished is removed", async (t) => {
   const { environments, folder, dir } = setup(t);
   mkdirSync(join(dir, "abandoned", "bin"), { recursive: true });
-  await environments.prepare(plugin(pipRequirements(folder, "tiny-greeting==1.0")), () => {}, never);
+  await environments.prepare(plugin(pipRequirements(folder, "tiny-greeting==1.0")), {}, never);
   assert.deepEqual(readdirSync(dir), ["d1"]);
 });
 
@@ -100,7 +109,7 @@ test("package.json becomes a node_modules folder, with relative file: and withou
   const devDependencies = { "plugin-runner": "^0.1.0", "no-such-package-at-all": "9" };
   writeJson(file, { name: "p", dependencies: { tiny: "file:./tiny", "plugin-runner": "*" }, devDependencies });
   const wanted = plugin({ digest: "n1", manager: "npm", file, options: [], wheelsDir: "" });
-  const { packages } = await environments.prepare(wanted, () => {}, never);
+  const { packages } = await environments.prepare(wanted, {}, never);
   assert.equal(readFileSync(join(packages, "tiny", "index.js"), "utf8"), "exports.text = 'hello';\n");
   assert.equal(existsSync(join(packages, "plugin-runner")), false, "plugins get it from the service");
   assert.equal(existsSync(join(folder, "node_modules")), false, "the plugin's folder stays as it is");
@@ -112,8 +121,9 @@ test("a build sees nothing that the service itself is told: packages run code wh
   const args = ["-e", "console.log(process.env.PLUGIN_RUNNER_TOKEN, process.env.HOME)"];
   const said: string[] = [];
   const step = { name: "node", file: process.execPath, args, cwd: tmpdir() };
-  await runStep("p", step, (detail) => said.push(detail), never);
-  assert.deepEqual(said, [`node: undefined ${process.env.HOME}`]);
+  const tell = { report() {}, line: (line: string) => said.push(line), lines: said };
+  await runStep({ plugin: "p", scope: "build-of-a-test" }, step, tell, never);
+  assert.deepEqual(said, [`undefined ${process.env.HOME}`]);
 });
 
 test("resolvePython names the interpreter itself, and says so when there is none", async () => {

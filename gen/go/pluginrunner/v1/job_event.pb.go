@@ -37,6 +37,8 @@ const (
 	LogSource_LOG_SOURCE_LOGGER LogSource = 3
 	// The service itself, about the job: for example what was cut from its output.
 	LogSource_LOG_SOURCE_SERVICE LogSource = 4
+	// What installs the packages that the plugin requires, before the job starts: pip, uv or npm.
+	LogSource_LOG_SOURCE_BUILD LogSource = 5
 )
 
 // Enum value maps for LogSource.
@@ -47,6 +49,7 @@ var (
 		2: "LOG_SOURCE_STDERR",
 		3: "LOG_SOURCE_LOGGER",
 		4: "LOG_SOURCE_SERVICE",
+		5: "LOG_SOURCE_BUILD",
 	}
 	LogSource_value = map[string]int32{
 		"LOG_SOURCE_UNSPECIFIED": 0,
@@ -54,6 +57,7 @@ var (
 		"LOG_SOURCE_STDERR":      2,
 		"LOG_SOURCE_LOGGER":      3,
 		"LOG_SOURCE_SERVICE":     4,
+		"LOG_SOURCE_BUILD":       5,
 	}
 )
 
@@ -382,11 +386,11 @@ type JobLog struct {
 	// Where the line came from.
 	Source LogSource `protobuf:"varint,1,opt,name=source,proto3,enum=pluginrunner.v1.LogSource" json:"source,omitempty"`
 	// The level by name: "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL" or one of the author's own.
-	// Empty for lines of STDOUT and STDERR.
+	// Empty for lines of STDOUT, STDERR and BUILD.
 	Level string `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
 	// The text, without the end of the line. Lines above 16 KiB are cut, and say how much was.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	// What the author attached. Absent for lines of STDOUT and STDERR.
+	// What the author attached. Absent for lines of STDOUT, STDERR and BUILD.
 	Fields *structpb.Struct `protobuf:"bytes,4,opt,name=fields,proto3" json:"fields,omitempty"`
 	// JSON pointers to the texts in `fields` that stand for a number, as at `RunPluginResponse.non_finite`.
 	NonFinite     []string `protobuf:"bytes,5,rep,name=non_finite,json=nonFinite,proto3" json:"non_finite,omitempty"`
@@ -546,13 +550,14 @@ const file_pluginrunner_v1_job_event_proto_rawDesc = "" +
 	"\tJobResult\x12,\n" +
 	"\x05value\x18\x01 \x01(\v2\x16.google.protobuf.ValueR\x05value\x12\x1d\n" +
 	"\n" +
-	"non_finite\x18\x02 \x03(\tR\tnonFinite*\x84\x01\n" +
+	"non_finite\x18\x02 \x03(\tR\tnonFinite*\x9a\x01\n" +
 	"\tLogSource\x12\x1a\n" +
 	"\x16LOG_SOURCE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11LOG_SOURCE_STDOUT\x10\x01\x12\x15\n" +
 	"\x11LOG_SOURCE_STDERR\x10\x02\x12\x15\n" +
 	"\x11LOG_SOURCE_LOGGER\x10\x03\x12\x16\n" +
-	"\x12LOG_SOURCE_SERVICE\x10\x04B\xcf\x01\n" +
+	"\x12LOG_SOURCE_SERVICE\x10\x04\x12\x14\n" +
+	"\x10LOG_SOURCE_BUILD\x10\x05B\xcf\x01\n" +
 	"\x13com.pluginrunner.v1B\rJobEventProtoP\x01ZLgithub.com/plugin-runner/plugin-runner/gen/go/pluginrunner/v1;pluginrunnerv1\xa2\x02\x03PXX\xaa\x02\x0fPluginrunner.V1\xca\x02\x0fPluginrunner\\V1\xe2\x02\x1bPluginrunner\\V1\\GPBMetadata\xea\x02\x10Pluginrunner::V1b\x06proto3"
 
 var (

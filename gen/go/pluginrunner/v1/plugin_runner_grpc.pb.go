@@ -68,6 +68,9 @@ type PluginRunnerClient interface {
 	// Starts a job, or attaches to the one that was submitted with the same `job_id` and content, and then behaves as
 	// `WatchJob` from the first event. The first message is a snapshot, which has the job's id. The job goes on when the
 	// call ends. What goes wrong while the action runs is data in the job's last event, and the stream then ends OK.
+	// A job has its id at once. Where the packages that its plugin requires are still to be installed, or its code takes
+	// more than a few seconds to load, that is a part of the job: it is PENDING meanwhile and says so. What the code alone
+	// can tell, of the params for example, is then the job's error too, and `Job.params` get their defaults then.
 	// - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
 	// - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
 	// - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
@@ -106,6 +109,7 @@ type PluginRunnerClient interface {
 	// - NOT_FOUND (PLUGIN_NOT_FOUND), FAILED_PRECONDITION (PLUGIN_INVALID), PERMISSION_DENIED: as for `RunPlugin`.
 	GetPlugin(ctx context.Context, in *GetPluginRequest, opts ...grpc.CallOption) (*GetPluginResponse, error)
 	// Validates parameters as `RunPlugin` and `SubmitJob` do, without running anything. Violations are data here.
+	// Waits, within its deadline, until the packages that the plugin requires are installed.
 	// - NOT_FOUND, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
 	ValidateParams(ctx context.Context, in *ValidateParamsRequest, opts ...grpc.CallOption) (*ValidateParamsResponse, error)
 	// Returns what this server is and what it offers.
@@ -320,6 +324,9 @@ type PluginRunnerServer interface {
 	// Starts a job, or attaches to the one that was submitted with the same `job_id` and content, and then behaves as
 	// `WatchJob` from the first event. The first message is a snapshot, which has the job's id. The job goes on when the
 	// call ends. What goes wrong while the action runs is data in the job's last event, and the stream then ends OK.
+	// A job has its id at once. Where the packages that its plugin requires are still to be installed, or its code takes
+	// more than a few seconds to load, that is a part of the job: it is PENDING meanwhile and says so. What the code alone
+	// can tell, of the params for example, is then the job's error too, and `Job.params` get their defaults then.
 	// - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
 	// - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
 	// - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
@@ -358,6 +365,7 @@ type PluginRunnerServer interface {
 	// - NOT_FOUND (PLUGIN_NOT_FOUND), FAILED_PRECONDITION (PLUGIN_INVALID), PERMISSION_DENIED: as for `RunPlugin`.
 	GetPlugin(context.Context, *GetPluginRequest) (*GetPluginResponse, error)
 	// Validates parameters as `RunPlugin` and `SubmitJob` do, without running anything. Violations are data here.
+	// Waits, within its deadline, until the packages that the plugin requires are installed.
 	// - NOT_FOUND, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
 	ValidateParams(context.Context, *ValidateParamsRequest) (*ValidateParamsResponse, error)
 	// Returns what this server is and what it offers.

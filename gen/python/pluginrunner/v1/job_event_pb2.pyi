@@ -38,6 +38,8 @@ class _LogSourceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enum
     """The action's context or its language's logger."""
     LOG_SOURCE_SERVICE: _LogSource.ValueType  # 4
     """The service itself, about the job: for example what was cut from its output."""
+    LOG_SOURCE_BUILD: _LogSource.ValueType  # 5
+    """What installs the packages that the plugin requires, before the job starts: pip, uv or npm."""
 
 class LogSource(_LogSource, metaclass=_LogSourceEnumTypeWrapper):
     """Where a line of a job's log came from. Values may be added."""
@@ -52,6 +54,8 @@ LOG_SOURCE_LOGGER: LogSource.ValueType  # 3
 """The action's context or its language's logger."""
 LOG_SOURCE_SERVICE: LogSource.ValueType  # 4
 """The service itself, about the job: for example what was cut from its output."""
+LOG_SOURCE_BUILD: LogSource.ValueType  # 5
+"""What installs the packages that the plugin requires, before the job starts: pip, uv or npm."""
 global___LogSource = LogSource
 
 @typing.final
@@ -181,13 +185,13 @@ class JobLog(google.protobuf.message.Message):
     """Where the line came from."""
     level: builtins.str
     """The level by name: "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL" or one of the author's own.
-    Empty for lines of STDOUT and STDERR.
+    Empty for lines of STDOUT, STDERR and BUILD.
     """
     message: builtins.str
     """The text, without the end of the line. Lines above 16 KiB are cut, and say how much was."""
     @property
     def fields(self) -> google.protobuf.struct_pb2.Struct:
-        """What the author attached. Absent for lines of STDOUT and STDERR."""
+        """What the author attached. Absent for lines of STDOUT, STDERR and BUILD."""
 
     @property
     def non_finite(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:

@@ -136,6 +136,9 @@ class PluginRunnerServicer(object):
         """Starts a job, or attaches to the one that was submitted with the same `job_id` and content, and then behaves as
         `WatchJob` from the first event. The first message is a snapshot, which has the job's id. The job goes on when the
         call ends. What goes wrong while the action runs is data in the job's last event, and the stream then ends OK.
+        A job has its id at once. Where the packages that its plugin requires are still to be installed, or its code takes
+        more than a few seconds to load, that is a part of the job: it is PENDING meanwhile and says so. What the code alone
+        can tell, of the params for example, is then the job's error too, and `Job.params` get their defaults then.
         - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
         - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
         - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
@@ -219,6 +222,7 @@ class PluginRunnerServicer(object):
 
     def ValidateParams(self, request, context):
         """Validates parameters as `RunPlugin` and `SubmitJob` do, without running anything. Violations are data here.
+        Waits, within its deadline, until the packages that the plugin requires are installed.
         - NOT_FOUND, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

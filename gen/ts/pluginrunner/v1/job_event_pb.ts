@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file pluginrunner/v1/job_event.proto.
  */
 export const file_pluginrunner_v1_job_event: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wbHVnaW5ydW5uZXIvdjEvam9iX2V2ZW50LnByb3RvEg9wbHVnaW5ydW5uZXIudjEipwMKCEpvYkV2ZW50EhAKCHNlcXVlbmNlGAEgASgDEi4KCmV2ZW50X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjgKDXN0YXRlX2NoYW5nZWQYAyABKAsyHy5wbHVnaW5ydW5uZXIudjEuSm9iU3RhdGVDaGFuZ2VIABIwCghwcm9ncmVzcxgEIAEoCzIcLnBsdWdpbnJ1bm5lci52MS5Kb2JQcm9ncmVzc0gAEi4KB21ldHJpY3MYBSABKAsyGy5wbHVnaW5ydW5uZXIudjEuSm9iTWV0cmljc0gAEiYKA2xvZxgGIAEoCzIXLnBsdWdpbnJ1bm5lci52MS5Kb2JMb2dIABIwCghhcnRpZmFjdBgHIAEoCzIcLnBsdWdpbnJ1bm5lci52MS5Kb2JBcnRpZmFjdEgAEiwKBnJlc3VsdBgIIAEoCzIaLnBsdWdpbnJ1bm5lci52MS5Kb2JSZXN1bHRIABIqCgVlcnJvchgJIAEoCzIZLnBsdWdpbnJ1bm5lci52MS5Kb2JFcnJvckgAQgkKB3BheWxvYWQiNgoJSm9iRXZlbnRzEikKBmV2ZW50cxgBIAMoCzIZLnBsdWdpbnJ1bm5lci52MS5Kb2JFdmVudCJKCg5Kb2JTdGF0ZUNoYW5nZRIoCgVzdGF0ZRgBIAEoDjIZLnBsdWdpbnJ1bm5lci52MS5Kb2JTdGF0ZRIOCgZkZXRhaWwYAiABKAkikQEKBkpvYkxvZxIqCgZzb3VyY2UYASABKA4yGi5wbHVnaW5ydW5uZXIudjEuTG9nU291cmNlEg0KBWxldmVsGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSJwoGZmllbGRzGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBISCgpub25fZmluaXRlGAUgAygJIkYKCUpvYlJlc3VsdBIlCgV2YWx1ZRgBIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRISCgpub25fZmluaXRlGAIgAygJKoQBCglMb2dTb3VyY2USGgoWTE9HX1NPVVJDRV9VTlNQRUNJRklFRBAAEhUKEUxPR19TT1VSQ0VfU1RET1VUEAESFQoRTE9HX1NPVVJDRV9TVERFUlIQAhIVChFMT0dfU09VUkNFX0xPR0dFUhADEhYKEkxPR19TT1VSQ0VfU0VSVklDRRAEYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_pluginrunner_v1_job]);
+  fileDesc("Ch9wbHVnaW5ydW5uZXIvdjEvam9iX2V2ZW50LnByb3RvEg9wbHVnaW5ydW5uZXIudjEipwMKCEpvYkV2ZW50EhAKCHNlcXVlbmNlGAEgASgDEi4KCmV2ZW50X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjgKDXN0YXRlX2NoYW5nZWQYAyABKAsyHy5wbHVnaW5ydW5uZXIudjEuSm9iU3RhdGVDaGFuZ2VIABIwCghwcm9ncmVzcxgEIAEoCzIcLnBsdWdpbnJ1bm5lci52MS5Kb2JQcm9ncmVzc0gAEi4KB21ldHJpY3MYBSABKAsyGy5wbHVnaW5ydW5uZXIudjEuSm9iTWV0cmljc0gAEiYKA2xvZxgGIAEoCzIXLnBsdWdpbnJ1bm5lci52MS5Kb2JMb2dIABIwCghhcnRpZmFjdBgHIAEoCzIcLnBsdWdpbnJ1bm5lci52MS5Kb2JBcnRpZmFjdEgAEiwKBnJlc3VsdBgIIAEoCzIaLnBsdWdpbnJ1bm5lci52MS5Kb2JSZXN1bHRIABIqCgVlcnJvchgJIAEoCzIZLnBsdWdpbnJ1bm5lci52MS5Kb2JFcnJvckgAQgkKB3BheWxvYWQiNgoJSm9iRXZlbnRzEikKBmV2ZW50cxgBIAMoCzIZLnBsdWdpbnJ1bm5lci52MS5Kb2JFdmVudCJKCg5Kb2JTdGF0ZUNoYW5nZRIoCgVzdGF0ZRgBIAEoDjIZLnBsdWdpbnJ1bm5lci52MS5Kb2JTdGF0ZRIOCgZkZXRhaWwYAiABKAkikQEKBkpvYkxvZxIqCgZzb3VyY2UYASABKA4yGi5wbHVnaW5ydW5uZXIudjEuTG9nU291cmNlEg0KBWxldmVsGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSJwoGZmllbGRzGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBISCgpub25fZmluaXRlGAUgAygJIkYKCUpvYlJlc3VsdBIlCgV2YWx1ZRgBIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRISCgpub25fZmluaXRlGAIgAygJKpoBCglMb2dTb3VyY2USGgoWTE9HX1NPVVJDRV9VTlNQRUNJRklFRBAAEhUKEUxPR19TT1VSQ0VfU1RET1VUEAESFQoRTE9HX1NPVVJDRV9TVERFUlIQAhIVChFMT0dfU09VUkNFX0xPR0dFUhADEhYKEkxPR19TT1VSQ0VfU0VSVklDRRAEEhQKEExPR19TT1VSQ0VfQlVJTEQQBWIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp, file_pluginrunner_v1_job]);
 
 /**
  * One thing that happened to a job. Events are ordered, complete and never change. The last one of a job, and only it,
@@ -172,7 +172,7 @@ export type JobLog = Message<"pluginrunner.v1.JobLog"> & {
 
   /**
    * The level by name: "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL" or one of the author's own.
-   * Empty for lines of STDOUT and STDERR.
+   * Empty for lines of STDOUT, STDERR and BUILD.
    *
    * @generated from field: string level = 2;
    */
@@ -186,7 +186,7 @@ export type JobLog = Message<"pluginrunner.v1.JobLog"> & {
   message: string;
 
   /**
-   * What the author attached. Absent for lines of STDOUT and STDERR.
+   * What the author attached. Absent for lines of STDOUT, STDERR and BUILD.
    *
    * @generated from field: google.protobuf.Struct fields = 4;
    */
@@ -275,6 +275,13 @@ export const LogSource = {
    * @generated from enum value: LOG_SOURCE_SERVICE = 4;
    */
   SERVICE: 4,
+
+  /**
+   * What installs the packages that the plugin requires, before the job starts: pip, uv or npm.
+   *
+   * @generated from enum value: LOG_SOURCE_BUILD = 5;
+   */
+  BUILD: 5,
 } as const;
 
 /**

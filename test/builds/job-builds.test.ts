@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { LogSource } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
+import { type Job, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+import { type Client, type JobHandle, RunnerError } from "../../src/client.ts";
+import { PackageIndex } from "../support/package-index.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+test("a job has its id while its environment is built, says so, and its params get defaults then", async (t) => {
+  const { client, index } = await start(t);
+  const job = await client.submitJob("greeter", "greet", { name: "you" });
+  await index.asked;
+  const { state, stateDetail, params } = await until(client, job, (one) => one.stateDetail.startsWith("building"));
+  assert.deepEqual([state, params], [JobState.PENDING, { name: "you" }]);
+  assert.match(stateDetail, /^building the environment/);
+  const again = client.submitJob("greeter", "greet", { name: "you" }, { jobId: job.id });
+  assert.equal((await again).id, job.id, "a submission that is repeated attaches");
+  const other = client.submitJob("greeter", "greet", { name: "them" }, { jobId: job.id });
+  await assert.rejects(other, isReason("JOB_ID_CONFLICT"));
+  index.answer();
+  assert.equal(await job.result(), "hello you!");
+  assert.deepEqual((await client.getJob(job.id)).params, { name: "you", end: "!" });
+  assert.ok((await buildLines(job)).some((line) => line.includes("tiny-greeting")));
+  assert.equal(index.builds, 1);
+});
+
+test("params that only the code can judge are refused by the job, with every violation, after the build", async (t) => {
+  const { client, index } = await start(t);
+  const job = await client.submitJob("greeter", "greet", { name: 1, end: [] });
+  index.answer();
+  const error = await failureOf(job);
+  assert.equal(error.reason, "PARAMS_INVALID");
+  assert.deepEqual(error.violations.map(({ field }) => field).sort(), ["/params/end", "/params/name"]);
+  await assert.rejects(client.submitJob("greeter", "greet", { name: 1 }), isReason("PARAMS_INVALID"));
+});
+
+test("params with a schema in the configuration, and actions that are not there, are refused at once", async (t) => {
+  const { client } = await start(t);
+  await assert.rejects(client.submitJob("greeter", "configured", { name: 1 }), isReason("PARAMS_INVALID"));
+  await assert.rejects(client.submitJob("greeter", "gret", {}), isReason("ACTION_NOT_FOUND"));
+  assert.deepEqual(await all(client.listJobs()), [], "nothing was recorded");
+});
+
+test("a cancel ends the build of a job that nobody else waits for, and the next one builds again", async (t) => {
+  const { client, index, server } = await start(t);
+  const job = await client.submitJob("greeter", "greet", { name: "you" });
+  await index.asked;
+  await client.cancelJob(job.id);
+  assert.equal((await failureOf(job)).reason, "CANCELLED");
+  const next = await client.submitJob("greeter", "greet", { name: "them" });
+  const other = await client.submitJob("greeter", "greet", { name: "others" });
+  await client.cancelJob(next.id);
+  assert.equal((await failureOf(next)).reason, "CANCELLED");
+  index.answer();
+  assert.equal(await other.result(), "hello others!");
+  assert.equal(server.log().split("building an environment").length - 1, 2);
+});
+
+for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+  test(`a build that ${signal} of the service ends is made again by the next service`, async (t) => {
+    const { client, index, server } = await start(t);
+    const job = await client.submitJob("greeter", "greet", { name: "you" }, { jobId: "kept" });
+    await index.asked;
+    await server.end(signal);
+    await server.start();
+    const same = await client.submitJob("greeter", "greet", { name: "you" }, { jobId: "kept" });
+    assert.equal(same.id, job.id);
+    index.answer();
+    assert.equal(await same.result(), "hello you!");
+  });
+}
+
+test("a build that fails is the job's error, with what decided first, and is not made again", async (t) => {
+  const { client, index, server } = await start(t, "no-such-thing-at-all==9");
+  index.answer();
+  for (const name of ["one", "two"]) {
+    const job = await client.submitJob("greeter", "greet", { name });
+    const error = await failureOf(job);
+    assert.equal(error.reason, "PLUGIN_INVALID");
+    assert.match(error.message, /cannot be built: No matching distribution found for no-such-thing-at-all==9\n/);
+    assert.ok((await buildLines(job)).some((line) => line.includes("no-such-thing-at-all")));
+  }
+  assert.equal(server.log().split("building an environment").length - 1, 1);
+});
+
+test("a build that takes longer than --build-timeout is the job's error", async (t) => {
+  const { client } = await start(t, undefined, ["--build-timeout", "1s"]);
+  const error = await failureOf(await client.submitJob("greeter", "greet", { name: "you" }));
+  assert.equal(error.reason, "PLUGIN_INVALID");
+  assert.match(error.message, /longer than 1 s/);
+});
+
+/** A service with a plugin whose requirements come from an index that is held. */
+async function start(t: TestContext, requirement = "tiny-greeting==1.0", args: readonly string[] = []) {
+  const root = mkdtempSync(join(tmpdir(), "job-builds-"));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const index = await PackageIndex.start(root);
+  t.after(() => index[Symbol.asyncDispose]());
+  const options = JSON.stringify(index.options);
+  const schema = "{ type: object, properties: { name: { type: string } } }";
+  const files = {
+    "config.yaml": [
+      `name: Greeter\ncode: greeter\npackage_manager: pip\npackage_manager_options: ${options}\nactions:`,
+      "  greet: { entrypoint: plugin.main:greet }",
+      `  configured: { entrypoint: plugin.main:greet, params: ${schema} }\n`,
+    ].join("\n"),
+    "requirements.txt": `${requirement}\n`,
+    "plugin/__init__.py": "",
+    "plugin/main.py": [
+      "import tiny_greeting",
+      "",
+      "def greet(name: str, end: str = '!') -> str:",
+      "    return f'{tiny_greeting.text} {name}{end}'",
+      "",
+    ].join("\n"),
+  };
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, "greeter", name)), { recursive: true });
+    writeFileSync(join(root, "greeter", name), text);
+  }
+  const server: TestServer = await startServer({ roots: [root], args });
+  t.after(() => server[Symbol.asyncDispose]());
+  return { client: server.client, index, server };
+}
+
+/** The job as it is once it fits. */
+async function until(client: Client, job: JobHandle, fits: (job: Job) => boolean) {
+  for await (const _ of job.events()) {
+    const now = await client.getJob(job.id);
+    if (fits(now)) return now;
+  }
+  throw new Error("The job has ended.");
+}
+
+async function buildLines(job: JobHandle): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const { payload } of job.events()) {
+    if (payload.case === "log" && payload.value.source === LogSource.BUILD) lines.push(payload.value.message);
+  }
+  return lines;
+}
+
+async function failureOf(job: JobHandle): Promise<RunnerError> {
+  const error: unknown = await job.result().then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof RunnerError, String(error));
+  return error;
+}
+
+function isReason(reason: string) {
+  return (error: unknown) => error instanceof RunnerError && error.reason === reason;
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
