@@ -189,6 +189,7 @@ function composeEmbedded(options: ServeOptions, parts: Parts): Carriers {
     }),
     engine: new EmbeddedJobEngine({
       dir: join(dataDir, "jobs"),
+      aside: join(dataDir, "set-aside"),
       launcher,
       passedEnv,
       environments,

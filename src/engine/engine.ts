@@ -44,6 +44,8 @@ export interface BuildWatcher {
 /** What an engine is told of a job when it starts it. */
 export interface JobStart {
   jobId: string;
+  /** Stands for the record of the job: see `own`. Default: empty. */
+  record?: string;
   action: LoadedAction;
   params: Carried<JsonObject>;
   env: Record<string, string>;
@@ -61,6 +63,16 @@ export interface JobEngine {
 
   /** The id by which this engine knows a job, which its other methods take; always the same for the same two. */
   idOf(jobId: string, fingerprint: string): string;
+
+  /** Called first: what the engine has of jobs other than those that are known, by this engine's ids, belongs to nobody. */
+  open?(known: ReadonlySet<string>): Promise<void>;
+
+  /**
+   * Called before anything else of a job: what the engine has under its id and is not of this record, but of another
+   * submission of that id or of a copied data directory, is never taken for it. `fresh` says that the job was just
+   * submitted.
+   */
+  own?(id: string, record: string, fresh: boolean): Promise<void>;
 
   /** Throws ENGINE_UNAVAILABLE while it cannot start jobs. */
   ready?(): void;

@@ -36,7 +36,7 @@ export async function followEvents(
       if (bytes.length === 0) continue; // says nothing; on Ray it lets the dashboard see who still reads
       const line = readEventLine(bytes);
       if (line?.kind === "exit") {
-        const last = terminalEvent(log.job, outcome, line, options.maxResultBytes);
+        const last = terminalEvent(log, outcome, line, options.maxResultBytes);
         return log.append([...held, last], position);
       }
       const ends = outcomeOf(line);
@@ -48,15 +48,15 @@ export async function followEvents(
       held = [];
     }
   }
-  const told = outcome !== undefined || log.job.state === JobState.CANCELLING;
+  const told = outcome !== undefined || log.cancelling;
   const why = told ? undefined : await options.explain?.();
-  const last = why ? errorEvent(log.job, why) : terminalEvent(log.job, outcome, undefined, options.maxResultBytes);
+  const last = why ? errorEvent(log, why) : terminalEvent(log, outcome, undefined, options.maxResultBytes);
   return log.append([...held, last], position);
 }
 
 /** The last event of a job that an error kept from starting, or ended from outside its process. */
-export function errorEvent(job: Job, error: PluginRunnerError): EventDraft {
-  const cancelled = job.state === JobState.CANCELLING || error.reason === "CANCELLED";
+export function errorEvent(log: JobLog, error: PluginRunnerError): EventDraft {
+  const cancelled = log.cancelling || error.reason === "CANCELLED";
   return failure(cancelled ? JobState.CANCELLED : JobState.FAILED, toErrorRecord(error), Date.now());
 }
 
@@ -78,16 +78,16 @@ function draftsOf(line: EventLine | undefined): EventDraft[] {
 
 /** The first cause of an end wins: a cancel, then the time limit, then what the action said, then how it ended. */
 function terminalEvent(
-  job: Job,
+  log: JobLog,
   outcome: Outcome | undefined,
   exit: Exit | undefined,
   maxResultBytes: number,
 ): EventDraft {
   const timeMs = outcome?.timeMs ?? exit?.timeMs ?? Date.now();
-  if (job.state === JobState.CANCELLING) {
+  if (log.cancelling) {
     return failure(JobState.CANCELLED, { reason: "CANCELLED", message: "The job was cancelled." }, timeMs);
   }
-  if (exit?.timedOut) return failure(JobState.FAILED, timeLimit(job), timeMs);
+  if (exit?.timedOut) return failure(JobState.FAILED, timeLimit(log.job), timeMs);
   if (!outcome) return failure(JobState.FAILED, lost(exit), timeMs);
   if ("error" in outcome) {
     const state = outcome.error.reason === "CANCELLED" ? JobState.CANCELLED : JobState.FAILED;

@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { type JobEvent, JobEventSchema, JobStateChangeSchema } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
-import type { Job, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+import { type Job, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { applyEvent } from "./apply-event.ts";
 import { isTerminal, unfinishedStates } from "./job-state.ts";
 import type { Given, JobRecord, JobStore, StoredEvent } from "./store/job-store.ts";
@@ -31,6 +31,7 @@ export class JobLog {
   readonly #hub: WatchHub;
   readonly #maxEvents: number;
   #last: Promise<void> = Promise.resolve();
+  #cancelled = false;
 
   constructor(record: JobRecord, options: { store: JobStore; hub: WatchHub; maxEvents: number }) {
     this.record = record;
@@ -47,9 +48,27 @@ export class JobLog {
     return isTerminal(this.job.state);
   }
 
+  /** Whether the job was told to stop, also where that could not be kept yet. */
+  get cancelling(): boolean {
+    return this.#cancelled || this.job.state === JobState.CANCELLING;
+  }
+
+  /**
+   * Appends that the job was told to stop. Where that cannot be kept now it comes before whatever is appended next: what
+   * happens from this call on happens to a job that is being cancelled.
+   */
+  cancel(): Promise<void> {
+    this.#cancelled = true;
+    return this.append([]);
+  }
+
   /** Appends events, together with the position in the events file that they were read up to. */
   append(drafts: readonly EventDraft[], position?: number): Promise<void> {
-    return this.#enqueue(() => this.#append(drafts, position ?? this.record.position));
+    const cancelled = this.#cancelled;
+    return this.#enqueue(() => {
+      const owed = cancelled && this.job.state !== JobState.CANCELLING ? [stateChange(JobState.CANCELLING, "")] : [];
+      return this.#append([...owed, ...drafts], position ?? this.record.position);
+    });
   }
 
   /** Replaces what the job was given, and what clients see of it. */
@@ -66,8 +85,7 @@ export class JobLog {
   change(state: JobState, detail: string): Promise<void> {
     return this.#enqueue(async () => {
       if (this.job.state === state && this.job.stateDetail === detail) return;
-      const value = create(JobStateChangeSchema, { state, detail });
-      await this.#append([{ timeMs: Date.now(), payload: { case: "stateChanged", value } }], this.record.position);
+      await this.#append([stateChange(state, detail)], this.record.position);
     });
   }
 
@@ -79,7 +97,7 @@ export class JobLog {
   }
 
   async #append(drafts: readonly EventDraft[], position: number): Promise<void> {
-    if (this.ended) return;
+    if (this.ended || (drafts.length === 0 && position === this.record.position)) return;
     // A copy, so that what the store refuses has not happened here either.
     const job = copyOf(this.job);
     const stored: StoredEvent[] = [];
@@ -110,6 +128,11 @@ export class JobLog {
     await this.#store.trim({ ...this.record, job: { ...job, oldestSequence } }, oldestSequence);
     job.oldestSequence = oldestSequence;
   }
+}
+
+function stateChange(state: JobState, detail: string): EventDraft {
+  const value = create(JobStateChangeSchema, { state, detail });
+  return { timeMs: Date.now(), payload: { case: "stateChanged", value } };
 }
 
 /** Pending, running, cancelling: what was true when an event was drafted may be over at its turn. */

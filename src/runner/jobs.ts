@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Job, type JobFilter, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { JobEngine, JobStart } from "../engine/engine.ts";
 import { PluginRunnerError, shuttingDown } from "../errors.ts";
@@ -10,7 +11,10 @@ import type { JobPage, JobRecord, JobStore } from "../job/store/job-store.ts";
 import type { WatchHub } from "../job/watch-hub.ts";
 import { jobNotFound } from "../job/watch-job.ts";
 import type { Snapshots } from "../plugin/snapshots.ts";
+import { orStorageUnavailable, storageUnavailable } from "../storage-error.ts";
 import type { Log } from "../util/log.ts";
+import { storageCodeOf } from "../util/storage-code.ts";
+import { Troubles } from "../util/troubles.ts";
 
 export interface JobsOptions {
   store: JobStore;
@@ -40,11 +44,15 @@ export interface Starting {
 
 /** How long to wait before what failed here, and not in the job, is tried again. */
 const retryMs = 1000;
+/** What has not failed again for so long goes on. */
+const calmMs = 5000;
 const sweepMs = 60_000;
 const sweepBatch = 100;
 
 interface Carried {
   log: JobLog;
+  /** Whether it was submitted to this service, and not to an earlier one. */
+  fresh: boolean;
   /** Aborts a start that is under way. */
   starting: AbortController;
   /** Resolves when the job is no longer carried. */
@@ -57,15 +65,19 @@ export class Jobs {
   readonly #carried = new Map<string, Carried>();
   readonly #work = new Set<Promise<void>>();
   readonly #closing = new AbortController();
+  readonly #troubles: Troubles;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: JobsOptions) {
     this.#options = options;
+    this.#troubles = new Troubles(options.log);
   }
 
   /** Goes on with the jobs that an earlier service left, and begins to remove those past their retention. */
   async open(): Promise<void> {
-    for (const record of await this.#options.store.unfinished()) this.#carry(record, undefined, false);
+    const { store, engine } = this.#options;
+    await engine.open?.(await store.ids());
+    for (const record of await store.unfinished()) this.#carry(record, undefined, false);
     this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref();
     this.#sweep();
   }
@@ -81,7 +93,10 @@ export class Jobs {
   async submit(record: JobRecord, start: JobStart | undefined): Promise<boolean> {
     const { maxQueued, store, hub } = this.#options;
     if (this.queued >= maxQueued) throw overloaded(maxQueued);
-    if (!(await store.insert(record))) return false;
+    const inserted = await store.insert(record).catch((error: unknown) => {
+      throw orStorageUnavailable(error);
+    });
+    if (!inserted) return false;
     hub.added(record.job);
     this.#carry(record, start, true);
     return true;
@@ -102,15 +117,17 @@ export class Jobs {
     return this.#options.store.list(filter, limit, cursor);
   }
 
-  /** Tells a job to stop. One that has ended stays as it is. */
+  /** Tells a job to stop, also where that cannot be kept yet. One that has ended stays as it is. */
   async cancel(jobId: string): Promise<Job> {
     const carried = this.#carried.get(jobId);
     if (!carried) return (await this.get(jobId)).job;
     const { log, starting } = carried;
-    await log.change(JobState.CANCELLING, "");
+    const kept = log.cancel().catch((error: unknown) => {
+      if (storageCodeOf(error) === undefined) throw error;
+    });
     starting.abort(new PluginRunnerError("CANCELLED", "The job was cancelled before it started."));
-    await this.#options.engine.stop(this.#engineId(log.record));
-    return log.job;
+    await Promise.all([kept, this.#options.engine.stop(this.#engineId(log.record))]);
+    return log.ended ? log.job : { ...log.job, state: JobState.CANCELLING, stateDetail: "" };
   }
 
   /** Deletes a job that has ended, with its events and files. */
@@ -119,8 +136,12 @@ export class Jobs {
     if (!isTerminal(record.job.state)) throw notFinished(record.job);
     // Its last event is known a little before its files are let go.
     await this.#carried.get(jobId)?.done;
-    await this.#options.engine.remove(this.#engineId(record));
-    await this.#options.store.delete(jobId);
+    try {
+      await this.#options.engine.remove(this.#engineId(record));
+      await this.#options.store.delete(jobId);
+    } catch (error) {
+      throw notDeleted(jobId, error);
+    }
     this.#options.hub.deleted(jobId);
   }
 
@@ -132,12 +153,13 @@ export class Jobs {
     await this.#options.engine.close();
   }
 
-  #carry(record: JobRecord, start: JobStart | undefined, claimed: boolean): void {
+  /** @param fresh the job was just submitted, and its snapshot is claimed */
+  #carry(record: JobRecord, start: JobStart | undefined, fresh: boolean): void {
     const { store, hub, maxEvents, snapshots } = this.#options;
     const { files } = record.given; // forgotten when the job ends
-    if (files !== undefined && !claimed) snapshots?.claim(files);
+    if (files !== undefined && !fresh) snapshots?.claim(files);
     const log = new JobLog(record, { store, hub, maxEvents });
-    const carried: Carried = { log, starting: new AbortController(), done: Promise.resolve() };
+    const carried: Carried = { log, fresh, starting: new AbortController(), done: Promise.resolve() };
     this.#carried.set(record.job.jobId, carried);
     carried.done = this.#track(
       this.#carryToEnd(carried, start).finally(() => {
@@ -160,30 +182,43 @@ export class Jobs {
   /** What goes wrong here and not in the job (a full disk, say) is tried again from what is kept. */
   async #carryToEnd(carried: Carried, start: JobStart | undefined): Promise<void> {
     const { jobId } = carried.log.job;
-    const { log } = this.#options;
     const closing = this.#closing.signal;
+    let trouble: string | undefined;
     while (!closing.aborted) {
+      const over = () => trouble && this.#troubles.over(trouble, jobId, "jobs that were tried again go on");
+      const calm = setTimeout(over, calmMs).unref();
       try {
         await this.#carryOnce(carried, start);
         this.#carried.delete(jobId);
+        over();
         return;
       } catch (error) {
         if (closing.aborted) return;
-        log("error", "a job could not be carried on and is tried again", { job: jobId, error });
+        clearTimeout(calm);
+        const kind = kindOf(error);
+        if (kind !== trouble) over();
+        trouble = kind;
+        this.#troubles.met(kind, jobId, "error", "a job could not be carried on and is tried again", {
+          job: jobId,
+          error,
+        });
         await delay(retryMs, undefined, { signal: closing }).catch(() => {});
         await this.#reload(carried);
+      } finally {
+        clearTimeout(calm);
       }
     }
   }
 
-  async #carryOnce({ log, starting }: Carried, start: JobStart | undefined): Promise<void> {
+  async #carryOnce({ log, fresh, starting }: Carried, start: JobStart | undefined): Promise<void> {
     const { engine, maxResultBytes } = this.#options;
     const id = this.#engineId(log.record);
+    await engine.own?.(id, markOf(log.record), fresh);
     if (log.job.state === JobState.PENDING) {
       const failed = await this.#start(log, start, AbortSignal.any([starting.signal, this.#closing.signal]));
-      if (failed) return log.append([errorEvent(log.job, failed)]);
+      if (failed) return log.append([errorEvent(log, failed)]);
     }
-    if (log.job.state === JobState.CANCELLING) await engine.stop(id);
+    if (log.cancelling) await engine.stop(id);
     const chunks = engine.follow(id, log.record.position, this.#closing.signal);
     await followEvents(log, chunks, { maxResultBytes, explain: async () => engine.explain?.(id) });
   }
@@ -201,13 +236,16 @@ export class Jobs {
     const id = this.#engineId(log.record);
     try {
       const load = async () => {
-        const loaded = start ?? (await this.#options.restore(log.record, starting, signal));
-        return { ...loaded, buildLine: lines.add };
+        const { record } = log;
+        const loaded = start ?? (await this.#options.restore(record, starting, signal));
+        return { ...loaded, record: markOf(record), buildLine: lines.add };
       };
       await this.#options.engine.start(id, load, report, signal);
       return undefined;
     } catch (error) {
       this.#closing.signal.throwIfAborted();
+      // It starts once there is room.
+      if (!(error instanceof PluginRunnerError) && storageCodeOf(error) !== undefined) throw error;
       if (!(await this.#options.engine.giveUp(id))) return undefined;
       if (!(error instanceof PluginRunnerError)) {
         this.#options.log("error", "a job could not be started", { job: log.job.jobId, error });
@@ -251,11 +289,30 @@ export class Jobs {
   }
 }
 
+/** Stands for the record of a job: one that is submitted later under the same id has another. */
+function markOf({ job, fingerprint }: JobRecord): string {
+  return `${fingerprint} ${job.createTime ? timestampMs(job.createTime) : 0}`;
+}
+
+/** What has the same cause, whichever job meets it. */
+function kindOf(error: unknown): string {
+  const code = storageCodeOf(error) ?? (error instanceof Error && "code" in error ? String(error.code) : undefined);
+  return code ?? (error instanceof Error ? error.message : String(error));
+}
+
 function overloaded(limit: number): PluginRunnerError {
   return new PluginRunnerError("OVERLOADED", `${limit} jobs wait already; try again later.`, {
     metadata: { limit: "max_queued_jobs", value: String(limit) },
     retryAfterMs: 5000,
   });
+}
+
+/** Of its files some may be gone: another try removes the rest. */
+function notDeleted(jobId: string, error: unknown): unknown {
+  const code = storageCodeOf(error);
+  if (code === undefined) return error;
+  const message = `Job ${jobId} could not be deleted: the disk of the service's data fails (${code}). Try again later.`;
+  return storageUnavailable(code, message, { metadata: { job_id: jobId }, cause: error });
 }
 
 function notFinished(job: Job): PluginRunnerError {

@@ -21,6 +21,7 @@ import { checkParams } from "../plugin/check-params.ts";
 import type { LoadedAction, LoadedPlugin, ValidParams } from "../plugin/plugin.ts";
 import { pluginChanged } from "../plugin/plugin-source.ts";
 import type { Snapshots } from "../plugin/snapshots.ts";
+import { orStorageUnavailable } from "../storage-error.ts";
 import type { Log } from "../util/log.ts";
 import type { Carried } from "../util/non-finite.ts";
 import type { WorkerResult } from "../worker/messages.ts";
@@ -250,7 +251,9 @@ export class Runner {
     const { action, known, shown, unchecked } = await this.#decide(request, given, signal);
     const resources = this.#resources(action, request.resources);
     engine.ready?.();
-    const plugin = await snapshots.keep(action.plugin);
+    const plugin = await snapshots.keep(action.plugin).catch((error: unknown) => {
+      throw orStorageUnavailable(error);
+    });
     const start = this.#jobStart(request, { ...action, plugin }, known.params, resources);
     const record = this.#record(request, start, shown, mark);
     if (unchecked) record.given.unchecked = unchecked;

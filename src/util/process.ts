@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { hasCode } from "./has-code.ts";
 
 /** Sends a signal to a process group; what is gone already is left alone. */
@@ -70,4 +70,34 @@ function exists(pid: number): boolean {
 
 function isGone(error: unknown): boolean {
   return hasCode(error, "ESRCH");
+}
+
+/** Whether a process works in a directory, wherever that was moved. True where the system does not say. */
+export function worksIn(pid: number, dir: string): boolean {
+  return process.platform !== "linux" || isDirectoryOf(String(pid), dir);
+}
+
+/** The process that works in a directory and leads a session of its own; undefined where there is none, or no `/proc`. */
+export function leaderIn(dir: string): number | undefined {
+  if (process.platform !== "linux") return undefined;
+  const found = readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && isDirectoryOf(pid, dir) && leadsSession(pid));
+  return found === undefined ? undefined : Number(found);
+}
+
+function isDirectoryOf(pid: string, dir: string): boolean {
+  try {
+    const [own, asked] = [statSync(`/proc/${pid}/cwd`), statSync(dir)];
+    return own.dev === asked.dev && own.ino === asked.ino;
+  } catch {
+    return false;
+  }
+}
+
+function leadsSession(pid: string): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3] === pid;
+  } catch {
+    return false;
+  }
 }

@@ -68,6 +68,6 @@ test("what only the action is given is forgotten with the end of the job: it may
   const { log, store } = await openLog(t, { record });
   await log.append(lines("a"));
   assert.deepEqual((await store.get("job"))?.given.env, { TOKEN: "s3cret" });
-  await log.append([errorEvent(log.job, new PluginRunnerError("CANCELLED", "over"))]);
+  await log.append([errorEvent(log, new PluginRunnerError("CANCELLED", "over"))]);
   assert.deepEqual((await store.get("job"))?.given, { params: { value: {}, nonFinite: [] }, env: {} });
 });

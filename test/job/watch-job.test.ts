@@ -179,7 +179,7 @@ function watch(opened: Opened, options: Options = {}) {
 }
 
 async function end(log: JobLog): Promise<void> {
-  await log.append([errorEvent(log.job, new PluginRunnerError("CANCELLED", "over"))]);
+  await log.append([errorEvent(log, new PluginRunnerError("CANCELLED", "over"))]);
   assert.equal(log.job.state, JobState.CANCELLED);
 }
 

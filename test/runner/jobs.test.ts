@@ -276,6 +276,7 @@ function bound(store: JobStore): JobStore {
     trim: (...args) => store.trim(...args),
     list: (...args) => store.list(...args),
     unfinished: () => store.unfinished(),
+    ids: () => store.ids(),
     endedBefore: (...args) => store.endedBefore(...args),
     delete: (jobId) => store.delete(jobId),
     close: () => store.close(),

@@ -1,4 +1,4 @@
-import { type FSWatcher, watch } from "node:fs";
+import { constants, type FSWatcher, watch } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { hasCode } from "../../util/has-code.ts";
@@ -8,27 +8,39 @@ const chunkBytes = 256 * 1024;
 /** Notifications can fail to come, on network file systems for one; then this is how late a change is seen. */
 const pollMs = 250;
 
+/** What stands where the file should be cannot be read, now or later. */
+export class DamagedFile extends Error {
+  override readonly name = "DamagedFile";
+}
+
+const damages: Readonly<Record<string, string>> = {
+  ENOENT: "it was removed",
+  EISDIR: "it is no file",
+  EACCES: "this user may not read it",
+  EPERM: "this user may not read it",
+  ELOOP: "it is a link in a circle",
+  ENXIO: "it is no file",
+};
+
 /**
  * Yields what stands in a file from an offset on, and what is appended, as it comes. Ends when `ended` says that nobody
- * writes any more and everything was yielded. The file's folder has to exist; the file may come later.
+ * writes any more and everything was yielded. The file's directory has to exist; the file may come later. Of a file that was cut
+ * goes on what comes after the cut. Throws DamagedFile for what is no file, or is gone again.
  */
 export async function* followFile(
   file: string,
   offset: number,
-  ended: () => boolean,
+  ended: () => boolean | Promise<boolean>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const changes = new Changes(file);
   try {
-    let position = offset;
+    const at = { position: offset };
     while (true) {
       signal.throwIfAborted();
       const version = changes.version;
-      const over = ended();
-      for await (const chunk of readFrom(file, position)) {
-        position += chunk.length;
-        yield chunk;
-      }
+      const over = await ended();
+      yield* readFrom(file, at);
       if (over) return;
       await changes.since(version, signal);
     }
@@ -37,23 +49,33 @@ export async function* followFile(
   }
 }
 
-async function* readFrom(file: string, offset: number): AsyncGenerator<Uint8Array, void, undefined> {
-  const handle = await open(file, "r").catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) return undefined;
-    throw error;
-  });
+async function* readFrom(file: string, at: { position: number }): AsyncGenerator<Uint8Array, void, undefined> {
+  const handle = await openFile(file, at.position > 0);
   if (!handle) return;
   try {
-    let position = offset;
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw new DamagedFile(damages.EISDIR);
+    at.position = Math.min(at.position, stats.size);
     while (true) {
       const buffer = Buffer.allocUnsafe(chunkBytes);
-      const { bytesRead } = await handle.read(buffer, 0, chunkBytes, position);
+      const { bytesRead } = await handle.read(buffer, 0, chunkBytes, at.position);
       if (bytesRead === 0) return;
-      position += bytesRead;
+      at.position += bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
     await handle.close();
+  }
+}
+
+/** Undefined where there is no file yet. Never waits for the other end of what is none. */
+async function openFile(file: string, expected: boolean) {
+  try {
+    return await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasCode(error, "ENOENT") && !expected) return undefined;
+    const damage = Object.keys(damages).find((code) => hasCode(error, code));
+    throw damage === undefined ? error : new DamagedFile(damages[damage], { cause: error });
   }
 }
 

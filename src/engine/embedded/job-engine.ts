@@ -1,28 +1,45 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { readdirSync, statSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
-import { requestInvalid } from "../../errors.ts";
+import { type ErrorRecord, fromErrorRecord, PluginRunnerError, readErrorRecord, requestInvalid } from "../../errors.ts";
 import { hasCode } from "../../util/has-code.ts";
-import { jsonText } from "../../util/json-text.ts";
-import { killScope } from "../../util/kill-scope.ts";
 import type { Log } from "../../util/log.ts";
-import { kill, killGroup, startTime } from "../../util/process.ts";
+import { isSamePlace, type Place, placeOf } from "../../util/place.ts";
+import { kill, killGroup } from "../../util/process.ts";
 import type { Launcher } from "../../worker/launcher.ts";
 import type { JobSpec, ProcessIdentity } from "../../worker/messages.ts";
-import { scopeVariable } from "../../worker/worker-process.ts";
 import type { JobEngine, JobStart } from "../engine.ts";
 import { type JobLimits, jobSpecOf } from "../job-spec.ts";
+import { Deadline } from "./deadline.ts";
 import type { Environments } from "./environment.ts";
-import { followFile } from "./follow-file.ts";
+import { DamagedFile, followFile } from "./follow-file.ts";
+import {
+  claimForNobody,
+  createMark,
+  files,
+  forgetGiven,
+  type JobMark,
+  nobody,
+  noteLost,
+  readClaim,
+  readMark,
+  readSpec,
+  writeClaim,
+  writeSpec,
+} from "./job-directory.ts";
+import { isAlive, isInPlace, killJobIn, killScope, killScopeOf, supervisorOf } from "./job-processes.ts";
+import { ownDirectory, setAside } from "./own-directory.ts";
 import { Slots } from "./slots.ts";
 
 export interface EmbeddedJobEngineOptions extends JobLimits {
-  /** A folder with one folder for each job. */
+  /** A directory with one directory for each job. */
   dir: string;
+  /** Where directories go that belong to no job. */
+  aside: string;
   launcher: Launcher;
   /** The variables of this service that plugins are meant to see. */
   passedEnv: Readonly<Record<string, string>>;
@@ -31,28 +48,50 @@ export interface EmbeddedJobEngineOptions extends JobLimits {
   log: Log;
 }
 
-/** A process that has claimed its job writes into its folder: see docs/protocol.md. */
-const files = { spec: "spec.json", started: "started", events: "events.jsonl", work: "work" } as const;
+/** How long a supervisor may take, beyond the time limit and the grace, to say that it ended the action. */
+const deadlinePatienceMs = 3000;
 
-/** No process has this pid. */
-const nobody: ProcessIdentity = { pid: 0, start_time: "none" };
+/** What is known of a job while it is followed. */
+interface Followed {
+  dir: string;
+  mark: JobMark | undefined;
+  /** Who was last seen to carry it. */
+  supervisor: ProcessIdentity | undefined;
+  deadline: Deadline;
+}
 
 /**
  * Carries each job in a supervised process of its own, which outlives this service. What it has to be told stands in
- * the job's folder, and what it says comes back there, so that any later service can go on from it.
+ * the job's directory, and what it says comes back there, so that any later service can go on from it.
  */
 export class EmbeddedJobEngine implements JobEngine {
   readonly name = "embedded";
   readonly #options: EmbeddedJobEngineOptions;
   readonly #slots: Slots;
-  /** Jobs that hold a slot. */
-  readonly #running = new Set<string>();
   readonly #children = new Map<string, ChildProcess>();
   readonly #killTimers = new Map<string, NodeJS.Timeout>();
+  /** Where the directory of all jobs is: when that is gone, it is no fault of a job's. */
+  #place: Place | undefined;
 
   constructor(options: EmbeddedJobEngineOptions) {
     this.#options = options;
     this.#slots = new Slots(options.maxRunning);
+  }
+
+  async open(known: ReadonlySet<string>): Promise<void> {
+    const { dir, log } = this.#options;
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    this.#place = placeOf(dir);
+    const strays = (await readdir(dir)).filter((name) => !known.has(name)).map((name) => join(dir, name));
+    await setAside(strays, this.#options).catch((error: unknown) => {
+      log("error", "directories of jobs that are not known could not be set aside", { error });
+    });
+  }
+
+  async own(jobId: string, record: string, fresh: boolean): Promise<void> {
+    const dir = this.#dir(jobId);
+    this.#checkPlace();
+    await ownDirectory(dir, record, { ...this.#options, fresh });
   }
 
   idOf(jobId: string): string {
@@ -73,7 +112,8 @@ export class EmbeddedJobEngine implements JobEngine {
     signal: AbortSignal,
   ): Promise<void> {
     const dir = this.#dir(jobId);
-    if (readIdentity(dir)) return;
+    signal.throwIfAborted();
+    if (readClaim(dir)) return;
     const job = await load();
     const { environments, maxRunning } = this.#options;
     const { python, packages } = await environments.prepare(
@@ -81,51 +121,59 @@ export class EmbeddedJobEngine implements JobEngine {
       { report, line: job.buildLine, withdraws: true },
       signal,
     );
-    if (this.#slots.full) report(`waiting for one of ${maxRunning} job slots`);
-    await this.#slots.take(signal);
-    this.#running.add(job.jobId);
+    if (this.#slots.full(jobId)) report(`waiting for one of ${maxRunning} job slots`);
+    await this.#slots.take(jobId, signal);
     try {
       await mkdir(join(dir, files.work), { recursive: true, mode: 0o700 });
       await job.check?.();
+      const { scope } = readMark(dir) ?? (await this.#mark(dir, job));
       // A process that an earlier service started may be about to read the one that is there.
-      if (!existsSync(join(dir, files.spec))) await writeSpec(dir, this.#spec(job, packages));
+      if (!readSpec(dir)) await writeSpec(dir, { ...this.#spec(job, packages), scope });
       signal.throwIfAborted();
       this.#spawn(job, dir, python);
     } catch (error) {
-      this.#release(job.jobId);
+      this.#slots.release(jobId);
       throw error;
     }
   }
 
   async giveUp(jobId: string): Promise<boolean> {
-    return claimForNobody(this.#dir(jobId)) === nobody;
+    const claim = await claimForNobody(this.#dir(jobId));
+    return "pid" in claim && claim.pid === nobody.pid;
   }
 
   async *follow(jobId: string, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     const dir = this.#dir(jobId);
-    if (!this.#running.has(jobId)) {
-      this.#running.add(jobId);
-      this.#slots.force();
-    }
+    this.#slots.force(jobId);
+    const job: Followed = { dir, mark: readMark(dir), supervisor: undefined, deadline: new Deadline() };
     let over = false;
     try {
-      yield* followFile(join(dir, files.events), offset, () => this.#over(jobId), signal);
+      yield* followFile(join(dir, files.events), offset, () => this.#over(jobId, job), signal);
       over = true;
     } catch (error) {
-      if (!hasCode(error, "ENOENT")) throw error;
+      if (error instanceof DamagedFile) await this.#endDamaged(jobId, job, error);
+      else if (!hasCode(error, "ENOENT") || placeOf(dir)) throw error;
       over = true;
     } finally {
+      job.deadline.clear();
       // Whoever stops asking has seen the last record, unless this service goes away while the job goes on.
-      if (over || !signal.aborted) this.#ended(jobId);
+      if (over || !signal.aborted) await this.#ended(jobId);
     }
   }
 
+  async explain(jobId: string): Promise<PluginRunnerError | undefined> {
+    const dir = this.#dir(jobId);
+    if (!placeOf(dir)) return lostFiles(jobId);
+    const lost = readMark(dir)?.lost;
+    return lost && fromErrorRecord(readErrorRecord(lost));
+  }
+
   async stop(jobId: string): Promise<void> {
-    const pid = this.#supervisor(jobId) ?? this.#children.get(jobId)?.pid;
+    const pid = supervisorOf(this.#dir(jobId))?.pid ?? this.#children.get(jobId)?.pid;
     if (pid === undefined) return;
     kill(pid, "SIGTERM");
     // The supervisor kills the action after the grace; this is for one that cannot.
-    const timer = setTimeout(() => this.#killAll(jobId), this.#options.graceMs + 1000);
+    const timer = setTimeout(() => killJobIn(this.#dir(jobId)), this.#options.graceMs + 1000);
     clearTimeout(this.#killTimers.get(jobId));
     this.#killTimers.set(jobId, timer);
   }
@@ -167,94 +215,111 @@ export class EmbeddedJobEngine implements JobEngine {
     child.once("error", (error) =>
       log("error", "the process of a job could not be started", { job: job.jobId, error }),
     );
-    child.once("close", () => {
-      this.#children.delete(job.jobId);
-      const identity = readIdentity(dir);
-      if (identity && !isAlive(identity)) this.#clear(job.jobId);
-    });
+    child.once("close", () => this.#children.delete(job.jobId));
+  }
+
+  /** Says in a job's directory whose it is, before anything else stands there. */
+  async #mark(dir: string, { record = "", timeoutMs }: JobStart): Promise<JobMark> {
+    const place = placeOf(dir);
+    if (!place) throw new Error(`${dir} was removed while its job was started.`);
+    const timeout = timeoutMs === undefined ? null : timeoutMs / 1000;
+    return createMark(dir, { record, place, path: dir, scope: randomUUID(), timeout_seconds: timeout });
   }
 
   /** Whether nobody writes to the job's events file, now or later. */
-  #over(jobId: string): boolean {
-    const child = this.#children.get(jobId);
-    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) return false;
-    return !isAlive(readIdentity(this.#dir(jobId)) ?? claimForNobody(this.#dir(jobId)));
+  async #over(jobId: string, job: Followed): Promise<boolean> {
+    if (job.mark && !isInPlace(job.dir, job.mark)) {
+      this.#checkPlace();
+      this.#end(jobId, job);
+      return true;
+    }
+    if (job.supervisor && isAlive(job.supervisor)) return false;
+    job.supervisor = supervisorOf(job.dir);
+    if (job.supervisor) {
+      if ("fault" in (readClaim(job.dir) ?? {})) await writeClaim(job.dir, job.supervisor);
+      this.#watchDeadline(job);
+      return false;
+    }
+    if (isRunning(this.#children.get(jobId))) return false;
+    const claim = await claimForNobody(job.dir);
+    if ("fault" in claim) await this.#giveUpClaim(job.dir, claim.fault);
+    // It may have been claimed just now.
+    return supervisorOf(job.dir) === undefined;
   }
 
-  /** The pid of the job's supervisor, while it lives. */
-  #supervisor(jobId: string): number | undefined {
-    const identity = readIdentity(this.#dir(jobId));
-    return identity && isAlive(identity) ? identity.pid : undefined;
+  async #giveUpClaim(dir: string, fault: string): Promise<void> {
+    const message = `The job's claim, the file "${files.started}" of its directory, cannot be read: ${fault}. No process of it was found.`;
+    await noteLost(dir, { reason: "WORKER_LOST", message, metadata: { file: files.started } });
+    await writeClaim(dir, nobody);
+  }
+
+  /** What a job does that cannot be heard any more is of no use to anybody. */
+  async #endDamaged(jobId: string, job: Followed, { message: fault }: DamagedFile): Promise<void> {
+    this.#end(jobId, job);
+    const message = `The job's events, the file "${files.events}" of its directory, cannot be read: ${fault}. The job was ended.`;
+    await noteLost(job.dir, { reason: "WORKER_LOST", message, metadata: { file: files.events } });
+  }
+
+  /** Kills what was seen to be of this job, also where its directory says nothing any more. */
+  #end(jobId: string, { dir, mark, supervisor }: Followed): void {
+    killJobIn(dir);
+    if (supervisor && isAlive(supervisor)) killGroup(supervisor.pid, "SIGKILL");
+    const child = this.#children.get(jobId);
+    if (child?.pid !== undefined && isRunning(child)) killGroup(child.pid, "SIGKILL");
+    if (mark && supervisor) killScope(mark);
+  }
+
+  /** A supervisor that was stopped, or hangs, ends nothing in time. */
+  #watchDeadline({ dir, mark, deadline }: Followed): void {
+    const seconds = mark?.timeout_seconds ?? undefined;
+    if (seconds === undefined) return;
+    const claimed = statSync(join(dir, files.started), { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    deadline.set(claimed + seconds * 1000 + this.#options.graceMs + deadlinePatienceMs, () => {
+      noteLost(dir, overdue(seconds))
+        .catch((error: unknown) => this.#options.log("error", "why a job ended could not be kept", { job: dir, error }))
+        .finally(() => killJobIn(dir));
+    });
+  }
+
+  #checkPlace(): void {
+    const { dir } = this.#options;
+    const place = placeOf(dir);
+    if (!this.#place || (place && isSamePlace(place, this.#place))) return;
+    throw new Error(`${dir} is gone, or another directory stands there: jobs go on once it is back.`);
   }
 
   /** Leaves nothing of a job alive, and its slot to the next. */
-  #ended(jobId: string): void {
+  async #ended(jobId: string): Promise<void> {
+    const dir = this.#dir(jobId);
     clearTimeout(this.#killTimers.get(jobId));
     this.#killTimers.delete(jobId);
-    if (this.#over(jobId)) this.#clear(jobId);
-    this.#release(jobId);
-  }
-
-  /** Kills what a job left behind, and forgets what it was given: that may be secret. */
-  #clear(jobId: string): void {
-    this.#killScope(jobId);
-    rmSync(join(this.#dir(jobId), files.spec), { force: true });
-    rm(join(this.#dir(jobId), files.work), { recursive: true, force: true }).catch(() => {}); // it goes with the job's files
-  }
-
-  #killAll(jobId: string): void {
-    const pid = this.#supervisor(jobId);
-    if (pid !== undefined) killGroup(pid, "SIGKILL");
-    this.#killScope(jobId);
-  }
-
-  #killScope(jobId: string): void {
-    const scope = readScope(this.#dir(jobId));
-    if (scope) killScope(scopeVariable, scope);
-  }
-
-  #release(jobId: string): void {
-    if (this.#running.delete(jobId)) this.#slots.release();
+    try {
+      if (supervisorOf(dir)) return;
+      killScopeOf(dir);
+      await forgetGiven(dir);
+      // It goes with the job's files otherwise.
+      await rm(join(dir, files.work), { recursive: true, force: true }).catch(() => {});
+    } finally {
+      this.#slots.release(jobId);
+    }
   }
 }
 
-/** The spec may hold secrets, and must never be seen half written. */
-async function writeSpec(dir: string, spec: JobSpec): Promise<void> {
-  const draft = join(dir, `${files.spec}.${randomUUID()}`);
-  await writeFile(draft, jsonText(spec), { mode: 0o600 });
-  await rename(draft, join(dir, files.spec));
+function isRunning(child: ChildProcess | undefined): boolean {
+  return child?.pid !== undefined && child.exitCode === null && child.signalCode === null;
 }
 
-function readIdentity(dir: string): ProcessIdentity | undefined {
-  const file = join(dir, files.started);
-  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
+function overdue(seconds: number): ErrorRecord {
+  return {
+    reason: "DEADLINE",
+    message: `The action ran longer than its timeout of ${seconds} s, and was ended by the service: its supervisor did not.`,
+    metadata: { timeout_seconds: String(seconds), started: "true" },
+  };
 }
 
-function isAlive({ pid, start_time }: ProcessIdentity): boolean {
-  return startTime(pid) === start_time;
-}
-
-/** Claims a job that no process has claimed, so that none does later. Returns who has it: `nobody`, or that process. */
-function claimForNobody(dir: string): ProcessIdentity {
-  const draft = join(dir, `${files.started}.${randomUUID()}`);
-  try {
-    writeFileSync(draft, JSON.stringify(nobody), { mode: 0o600 });
-    linkSync(draft, join(dir, files.started));
-  } catch (error) {
-    // Without a folder there is nothing that a process could start from.
-    if (!hasCode(error, "ENOENT", "EEXIST")) throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
-  const found = readIdentity(dir);
-  return found && found.pid !== nobody.pid ? found : nobody;
-}
-
-function readScope(dir: string): string | undefined {
-  const file = join(dir, files.spec);
-  if (!existsSync(file)) return undefined;
-  const spec: JobSpec = JSON.parse(readFileSync(file, "utf8"));
-  return spec.scope;
+function lostFiles(jobId: string): PluginRunnerError {
+  const message = "The job's directory is gone, and with it what its process had to say: the job was ended.";
+  return new PluginRunnerError("WORKER_LOST", message, { metadata: { job_id: jobId } });
 }
 
 function deviceCount(): number {

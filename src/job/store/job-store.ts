@@ -68,6 +68,9 @@ export interface JobStore {
   /** Jobs that have not ended, oldest first. */
   unfinished(): Promise<JobRecord[]>;
 
+  /** The ids of all jobs. */
+  ids(): Promise<Set<string>>;
+
   /** The ids of jobs that ended before a time, in milliseconds since 1970. */
   endedBefore(time: number, limit: number): Promise<string[]>;
 

@@ -173,6 +173,14 @@ class SqliteStore implements JobStore {
     return this.#statement(`SELECT * FROM jobs WHERE state IN (${states}) ORDER BY number`).all().map(toRecord);
   }
 
+  async ids(): Promise<Set<string>> {
+    return new Set(
+      this.#statement("SELECT job_id FROM jobs")
+        .all()
+        .map((row) => text(row, "job_id")),
+    );
+  }
+
   async endedBefore(time: number, limit: number): Promise<string[]> {
     const rows = this.#statement("SELECT job_id FROM jobs WHERE end_time < ? ORDER BY end_time LIMIT ?").all(
       time,

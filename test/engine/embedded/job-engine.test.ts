@@ -136,6 +136,7 @@ function engineOf(t: TestContext, options: { dir?: string; maxRunning?: number }
   const environments = new Environments({ dir: join(dir, "environments"), python: async () => "", log: silentLog });
   const engine = new EmbeddedJobEngine({
     dir,
+    aside: join(dir, "set-aside"),
     launcher,
     passedEnv: {},
     environments,

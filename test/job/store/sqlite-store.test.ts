@@ -98,7 +98,7 @@ test("what has not ended is found oldest first, and what has by the time of its 
   const { log } = await openLog(t, { store, record: recordOf("ended") });
   await openLog(t, { store, record: recordOf("first") });
   await openLog(t, { store, record: recordOf("second", { state: JobState.CANCELLING }) });
-  await log.append([errorEvent(log.job, new PluginRunnerError("DEADLINE", "over"))]);
+  await log.append([errorEvent(log, new PluginRunnerError("DEADLINE", "over"))]);
   assert.deepEqual(
     (await store.unfinished()).map(({ job }) => job.jobId),
     ["first", "second"],
