@@ -48,7 +48,7 @@ export const serveOptions = [
     type: "string",
     choices: ["in-process", "worker", "off"],
     description:
-      "Where local mode runs JavaScript: in this process, which a plugin can then take down, or in a worker. Default: in-process on loopback, worker beyond.",
+      "Where local mode runs JavaScript: in this process, which an endless loop or memory without end can take down, or in a worker. Default: in-process on loopback, worker beyond.",
   },
   { name: "python", type: "string", default: "python3", value: "COMMAND", description: "Python 3.9 or newer." },
   {

@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import { shownText, wellFormed } from "../util/shown-text.ts";
 import type { EventRecord } from "../worker/messages.ts";
 import { artifactArguments, numberArgument, objectArgument, pathArgument, textArgument } from "./context-arguments.ts";
@@ -89,13 +90,15 @@ function levelName(level: string): string {
 export class RunContext implements ActionContext {
   readonly #options: ContextOptions;
   #artifacts: Promise<string>[] | undefined;
+  #signal: AbortSignal | undefined;
 
   constructor(options: ContextOptions) {
     this.#options = options;
   }
 
   get signal(): AbortSignal {
-    return this.#options.signal;
+    this.#signal ??= signalOfRun(this.#options.signal);
+    return this.#signal;
   }
 
   get cancelled(): boolean {
@@ -186,6 +189,15 @@ export class RunContext implements ActionContext {
     this.#options.sink({ time: now(), ...record });
     return record.uri;
   }
+}
+
+/** The same signal, whose listeners are called as code of this run: whatever they throw is its own. */
+function signalOfRun(outer: AbortSignal): AbortSignal {
+  if (outer.aborted) return outer;
+  const own = new AbortController();
+  const abort = AsyncResource.bind(() => own.abort(outer.reason));
+  outer.addEventListener("abort", abort, { once: true });
+  return own.signal;
 }
 
 function now(): number {

@@ -9,6 +9,7 @@ type NextResolve = Parameters<Resolve>[2];
 
 /** A plugin's code, as the hooks see it. */
 interface Scope {
+  code: string;
   rootUrl: string;
   /** Where what is linked into the root stands; the root itself where nothing is. */
   originUrl: string;
@@ -34,6 +35,7 @@ export function bindModules(binding: Binding): void {
   if (byDigest.get(binding.digest)?.packages === binding.packages) return;
   if (byDigest.size === 0) registerHooks({ resolve, load });
   const scope: Scope = {
+    code: binding.code,
     rootUrl: folderUrl(binding.root),
     originUrl: folderUrl(binding.origin ?? binding.root),
     packagesUrl: binding.packages === "" ? "" : folderUrl(binding.packages),
@@ -53,6 +55,15 @@ export function moduleUrl(file: string, digest: string): string {
 /** The file of a plugin that Node read last: the one at fault when it says of none that it cannot be parsed. */
 export function lastLoadedFile(): string | undefined {
   return lastLoaded === undefined ? undefined : fileURLToPath(lastLoaded);
+}
+
+/** The plugin that a stack leads through, by its code; undefined for none. */
+export function pluginOnStack(stack: string): string | undefined {
+  for (const [url] of stack.matchAll(/file:\/\/[^\s)]+/g)) {
+    const scope = scopeOf(url.replace(/(:\d+){1,2}$/, ""));
+    if (scope !== undefined) return scope.code;
+  }
+  return undefined;
 }
 
 const resolve: Resolve = (specifier, context, next) => {

@@ -1,50 +1,84 @@
+import { syncBuiltinESMExports } from "node:module";
 import { PluginRunnerError } from "../errors.ts";
+import { type CodeRun, currentRun } from "./code-run.ts";
 import { actionFailed } from "./plugin-failure.ts";
 
-/** What `process.exit` throws while the guard stands, to end the plugin's code there. */
+/** What a refused end of the process throws, to end the plugin's code there. */
 class ExitError extends Error {
   override readonly name = "ExitError";
 }
 
+export interface GuardOptions {
+  /** Is told of an exception or a rejection that belongs to no run. */
+  unowned(thrown: unknown): void;
+  /** The calls that are refused to code of plugins. */
+  ends: readonly EndOfProcess[];
+  /** Whether a call outside of every run comes from a plugin all the same. */
+  isPlugin(stack: string): boolean;
+}
+
+export type EndOfProcess = keyof typeof ends;
+
+/** The functions of `process` that end it or reach for that, each with how a call that does so is written. */
+const ends = {
+  exit: (code: unknown) => `process.exit(${shownCode(code)})`,
+  reallyExit: (code: unknown) => `process.reallyExit(${shownCode(code)})`,
+  abort: () => "process.abort()",
+  execve: () => "process.execve()",
+  kill: (pid: unknown, signal: unknown) => {
+    const isOwn = typeof pid === "number" && (pid === 0 || Math.abs(pid) === process.pid) && signal !== 0;
+    return isOwn ? `process.kill(${pid}, ${JSON.stringify(signal ?? "SIGTERM")})` : undefined;
+  },
+  emit: (event: unknown) => {
+    const isEnd = typeof event === "string" && /^(SIG(TERM|INT|HUP)|exit|beforeExit)$/.test(event);
+    return isEnd ? `process.emit(${JSON.stringify(event)})` : undefined;
+  },
+};
+
 /**
- * Keeps a plugin from ending the process: stray exceptions and rejections, and calls of `process.exit`, fail the run that
- * is under way. Without one they go to standard error.
+ * Keeps runs from ending the process that they share, for its life: a stray exception or rejection, and a call of what
+ * ends the process, fails the run that it comes from.
  */
-export class RunGuard {
-  #action = "";
-  #fail: ((error: PluginRunnerError) => void) | undefined;
+export function guardProcess({ unowned, ends: names, isPlugin }: GuardOptions): void {
+  const stray = (thrown: unknown) => {
+    if (thrown instanceof ExitError) return; // its run has been told already
+    const run = currentRun();
+    if (run === undefined) unowned(thrown);
+    else run.fail(actionFailed(run.action, thrown));
+  };
+  process.on("uncaughtException", stray);
+  process.on("unhandledRejection", stray);
+  for (const name of names) refuse(name, isPlugin);
+  syncBuiltinESMExports(); // for `import { exit } from "node:process"`
+}
 
-  /** Puts the guard up, for the life of the process. Returns the `process.exit` that still exits. */
-  install(): (code: number) => never {
-    const exit = process.exit.bind(process);
-    process.on("uncaughtException", (error) => this.#stray(error));
-    process.on("unhandledRejection", (error) => this.#stray(error));
-    process.on("beforeExit", () => this.#fail?.(neverSettles(this.#action)));
-    process.exit = (code) => {
-      const shown = String(code ?? process.exitCode ?? 0);
-      this.#fail?.(exitCalled(this.#action, shown));
-      throw new ExitError(`process.exit(${shown}) was called in a process that other runs share.`);
-    };
-    return exit;
-  }
+function refuse(name: EndOfProcess, isPlugin: GuardOptions["isPlugin"]): void {
+  const original: unknown = Reflect.get(process, name);
+  if (typeof original !== "function") return;
+  const guarded = (...args: unknown[]) => {
+    const [first, second] = args;
+    const call = ends[name](first, second);
+    const run = currentRun();
+    if (call === undefined || (run === undefined && !isPlugin(String(new Error().stack)))) {
+      return Reflect.apply(original, process, args);
+    }
+    run?.fail(endCalled(run, call, name === "exit" || name === "reallyExit" ? shownCode(first) : undefined));
+    throw new ExitError(`${call} was called in a process that other runs share.`);
+  };
+  Reflect.set(process, name, guarded);
+}
 
-  /** Runs one run under the guard: rejects with the first fault, whether it is the run's own or a stray one. */
-  run<T>(action: string, body: () => Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#action = action;
-      this.#fail = reject;
-      body().then(resolve, reject);
-    }).finally(() => {
-      this.#fail = undefined;
-      process.exitCode = undefined;
-    });
-  }
+function endCalled({ action }: CodeRun, call: string, code: string | undefined): PluginRunnerError {
+  if (code !== undefined && call.startsWith("process.exit(")) return exitCalled(action, code);
+  return new PluginRunnerError(
+    "ACTION_FAILED",
+    `Action ${action} called ${call}, which would end every run of its process: return or throw instead.`,
+    { metadata: { action, ...(code !== undefined && { exit_code: code }) }, exceptionType: "ProcessExit" },
+  );
+}
 
-  #stray(thrown: unknown): void {
-    if (thrown instanceof ExitError) return; // its run has failed already
-    if (this.#fail !== undefined) this.#fail(actionFailed(this.#action, thrown));
-    else process.stderr.write(`After its run, the plugin threw ${actionFailed(this.#action, thrown).pluginStack}\n`);
-  }
+function shownCode(code: unknown): string {
+  return String(code ?? process.exitCode ?? 0);
 }
 
 /** The ACTION_FAILED for an action that ended its process. */

@@ -22,15 +22,16 @@ import type {
   WorkerRequest,
 } from "../worker/messages.ts";
 import { asWritten } from "./as-written.ts";
+import { CodeRun } from "./code-run.ts";
 import { describeActions } from "./describe-actions.ts";
 import { pointersOf } from "./encode.ts";
 import { type ActionCode, loadAction } from "./load-action.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
-import { describeThrown } from "./plugin-failure.ts";
+import { actionFailed, describeThrown } from "./plugin-failure.ts";
 import { ProcessState } from "./process-state.ts";
 import { runAction } from "./run-action.ts";
 import { RunDirectory } from "./run-directory.ts";
-import { RunGuard } from "./run-guard.ts";
+import { guardProcess, neverSettles } from "./run-guard.ts";
 import { stderrSink } from "./stderr-sink.ts";
 
 /** The same as in worker/messages.ts, of which a worker loads nothing. */
@@ -38,8 +39,7 @@ const protocolVersion = 1;
 
 type Pending = WorkerRequest & { id: number };
 
-const guard = new RunGuard();
-const exit = guard.install();
+const exit = process.exit.bind(process);
 const service = new Socket({ fd: 3 });
 const queue: Pending[] = [];
 const cancellations = new Map<number, AbortController>();
@@ -52,7 +52,10 @@ let workDir = "";
 let artifacts = "";
 let busy = false;
 let spoiled = false;
+let current: CodeRun | undefined;
 
+guardProcess({ unowned, ends: ["exit"], isPlugin: () => true });
+process.on("beforeExit", () => current?.fail(neverSettles(current.action)));
 volunteerForOutOfMemory();
 service.on("data", lines(receive));
 service.on("close", () => exit(0));
@@ -124,15 +127,33 @@ async function handle(request: WorkerRequest, directory: RunDirectory, signal: A
   const bound = bindingFor(request);
   switch (request.type) {
     case "describe":
-      return carried(await guard.run("describe", () => describe(bound, request)));
+      return carried(await guarded("describe", () => describe(bound, request)));
     case "validate": // the service has validated: a schema is all that a JavaScript action says of its params
-      await guard.run("validate", () => load(bound, request));
+      await guarded("validate", () => load(bound, request));
       return { value: request.params, nonFinite: request.non_finite ?? [] };
     case "run":
-      return guard.run(request.action, () => run(bound, request, directory, signal));
+      return guarded(request.action, () => run(bound, request, directory, signal));
     default:
       throw new PluginRunnerError("INTERNAL", `A JavaScript worker does not answer ${request.type}.`);
   }
+}
+
+async function guarded<T>(action: string, body: () => Promise<T>): Promise<T> {
+  const own = new CodeRun(action);
+  current = own;
+  try {
+    return await own.during(body);
+  } finally {
+    current = undefined;
+    own.end();
+    process.exitCode = undefined;
+  }
+}
+
+/** Nobody knows what it has left undone: the run that is under way goes on, and then the service ends this worker. */
+function unowned(thrown: unknown): void {
+  spoiled = true;
+  process.stderr.write(`Outside of every run: ${actionFailed("?", thrown).pluginStack}\n`);
 }
 
 /** Each schema is held to the limits of clients for itself. */

@@ -9,8 +9,21 @@ import { jobEvents } from "./job-events.ts";
 import { jobLife } from "./job-life.ts";
 import { params } from "./params.ts";
 import { stops } from "./stops.ts";
+import { strays } from "./strays.ts";
 import { values } from "./values.ts";
 
-const groups = [values, params, failures, crashes, ...stops, environment, directories, code, jobEvents, jobLife];
+const groups = [
+  values,
+  params,
+  failures,
+  crashes,
+  strays,
+  ...stops,
+  environment,
+  directories,
+  code,
+  jobEvents,
+  jobLife,
+];
 
 conformance("embedded", groups, startEmbedded);

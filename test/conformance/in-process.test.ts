@@ -5,8 +5,9 @@ import { conformance } from "./engine.ts";
 import { environment } from "./environment.ts";
 import { failures } from "./failures.ts";
 import { params } from "./params.ts";
+import { refusedEnds, strays } from "./strays.ts";
 import { values } from "./values.ts";
 
-const groups = [values, params, failures, environment, directories, code];
+const groups = [values, params, failures, environment, directories, code, strays, refusedEnds];
 
 conformance("in process", groups, startInProcess, { only: /javascript, (local|schema)/ });

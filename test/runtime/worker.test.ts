@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { WorkerAnswer } from "../../src/worker/messages.ts";
 import { bindingOf, runOf, TestWorker } from "./support/worker.ts";
 
@@ -80,6 +81,12 @@ for (const [action, type, message] of [
     assert.deepEqual(await worker.run("echo", { still: "here" }), { id: 2, ok: true, value: { still: "here" } });
   });
 }
+
+test("a fault that no run can be named for ends the worker once the run under way is over", async () => {
+  const root = fileURLToPath(new URL("../fixtures/plugins/javascript/strays", import.meta.url));
+  await using worker = bound(bindingOf(root));
+  assert.deepEqual(await worker.run("unowned"), { id: 1, ok: true, value: "innocent", spent: true });
+});
 
 test("a result that has no JSON is answered with the pointers to its faults, and with the rest of it", async () => {
   await using worker = bound();

@@ -1,13 +1,14 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import { type CodeOutput, currentRun, outsideOfRun } from "../../runtime/code-run.ts";
 import { OutputLines } from "../../worker/output-lines.ts";
 import type { Task } from "../engine.ts";
 
 type StreamName = "stdout" | "stderr";
 
-const running = new AsyncLocalStorage<CapturedOutput>();
-
-/** What one run prints. The lines are cut only once there are any: most runs print nothing. */
-export class CapturedOutput {
+/**
+ * What one run prints, also later, out of timers and promises that it left behind. The lines are cut only once there are
+ * any: most runs print nothing.
+ */
+export class CapturedOutput implements CodeOutput {
   readonly #output: NonNullable<Task["output"]>;
   #lines: Map<StreamName, OutputLines> | undefined;
 
@@ -15,19 +16,10 @@ export class CapturedOutput {
     this.#output = output;
   }
 
-  /**
-   * Calls code of a plugin so that what it prints goes to its run, and not into the service's own output; also what it
-   * prints later, out of timers and promises that it left behind.
-   */
-  during<T>(call: () => T): T {
-    return running.run(this, call);
-  }
-
   push(name: StreamName, chunk: Uint8Array | string): void {
     this.#linesOf(name).push(Buffer.from(chunk));
   }
 
-  /** Ends the run: what it printed without the end of a line is a line. */
   flush(): void {
     for (const lines of this.#lines?.values() ?? []) lines.flush();
   }
@@ -38,16 +30,12 @@ export class CapturedOutput {
     if (known) return known;
     const source = name === "stdout" ? "STDOUT" : "STDERR";
     const lines = new OutputLines((message) => {
+      // A log of the service that writes to standard error must not come back to the run.
       outsideOfRun(() => this.#output({ timeMs: Date.now(), source, level: "", message }));
     });
     this.#lines.set(name, lines);
     return lines;
   }
-}
-
-/** Calls what belongs to the service out of a run: a log that writes to standard error must not come back to the run. */
-export function outsideOfRun(call: () => void): void {
-  running.exit(call);
 }
 
 /** Leads what plugins print to their runs, until the function that it returns is called. */
@@ -62,7 +50,7 @@ function capture(name: StreamName): () => void {
   const stream = process[name];
   const { write } = stream;
   stream.write = (chunk: Uint8Array | string, ...rest: unknown[]) => {
-    const captured = running.getStore();
+    const captured = currentRun()?.output;
     if (captured === undefined) return Reflect.apply(write, stream, [chunk, ...rest]);
     captured.push(name, chunk);
     const written = rest.at(-1);

@@ -4,15 +4,18 @@ import { PluginRunnerError } from "../../errors.ts";
 import type { LoadedAction } from "../../plugin/plugin.ts";
 import { unchangedTree } from "../../plugin/plugin-source.ts";
 import type { Trees } from "../../plugin/trees.ts";
+import { CodeRun, outsideOfRun } from "../../runtime/code-run.ts";
 import { type ActionCode, loadAction } from "../../runtime/load-action.ts";
 import { runAction } from "../../runtime/run-action.ts";
 import { RunDirectory } from "../../runtime/run-directory.ts";
+import type { Log } from "../../util/log.ts";
 import { withNumbers } from "../../util/non-finite.ts";
 import type { EventRecord, WorkerResult } from "../../worker/messages.ts";
 import type { RunArtifacts } from "../../worker/run-artifacts.ts";
 import type { Environments } from "../embedded/environment.ts";
 import type { Task, TaskPool } from "../engine.ts";
-import { CapturedOutput, captureOutput, outsideOfRun } from "./captured-output.ts";
+import { CapturedOutput, captureOutput } from "./captured-output.ts";
+import { guardService } from "./guard-service.ts";
 
 export interface InProcessOptions {
   dir: string;
@@ -21,11 +24,13 @@ export interface InProcessOptions {
   trees: Trees;
   passedEnv: Readonly<Record<string, string>>;
   maxRunning: number;
+  log: Log;
 }
 
 /**
- * Runs JavaScript in this process: the quickest way, and one in which a plugin can take the service down with it. A
- * plugin that does not heed its signal cannot be ended.
+ * Runs JavaScript in this process: the quickest way. What a run throws or calls to end the process ends that run alone; a
+ * plugin that does not heed its signal cannot be ended, and an endless loop, memory without end or a crash of native code
+ * take the service with it.
  */
 export class InProcess implements TaskPool {
   readonly #workDir: string;
@@ -46,6 +51,7 @@ export class InProcess implements TaskPool {
     this.#passedEnv = options.passedEnv;
     this.#environments = options.environments;
     this.#maxRunning = options.maxRunning;
+    guardService(options.log);
     mkdirSync(this.#workDir, { recursive: true, mode: 0o700 });
   }
 
@@ -66,9 +72,8 @@ export class InProcess implements TaskPool {
   }
 
   async #run({ action, params, env, jobId, output }: Task, signal: AbortSignal): Promise<WorkerResult> {
-    const captured = output && new CapturedOutput(output);
-    const load = () => this.#load(action, signal);
-    const code = this.#loaded.get(action) ?? (await (captured ? captured.during(load) : load()));
+    const run = new CodeRun(action.name, output && new CapturedOutput(output));
+    const code = this.#loaded.get(action) ?? (await this.#load(action, run, signal));
     const directory = this.#newDirectory();
     const call = {
       action: action.name,
@@ -80,11 +85,10 @@ export class InProcess implements TaskPool {
       signal,
     };
     try {
-      const run = () => runAction(code, call);
-      const { value, nonFinite } = await (captured ? captured.during(run) : run());
+      const { value, nonFinite } = await run.during(() => runAction(code, call));
       return nonFinite.length === 0 ? { value } : { value, non_finite: nonFinite };
     } finally {
-      captured?.flush();
+      run.end();
       if (directory.made) await directory.remove();
     }
   }
@@ -94,12 +98,17 @@ export class InProcess implements TaskPool {
     return new RunDirectory(`${this.#workDir}/${number}`, this.#artifacts === "" ? "" : `${this.#artifacts}-${number}`);
   }
 
-  async #load(action: LoadedAction, signal: AbortSignal): Promise<ActionCode> {
+  async #load(action: LoadedAction, run: CodeRun, signal: AbortSignal): Promise<ActionCode> {
     const { packages } = await this.#environments.prepare(action.plugin, {}, signal);
     await unchangedTree(action.plugin, this.#trees);
-    const code = await loadAction({ ...action.plugin.binding, packages }, action.entrypoint);
-    this.#loaded.set(action, code);
-    return code;
+    const binding = { ...action.plugin.binding, packages };
+    try {
+      const code = await run.during(() => loadAction(binding, action.entrypoint));
+      this.#loaded.set(action, code);
+      return code;
+    } finally {
+      run.end();
+    }
   }
 }
 

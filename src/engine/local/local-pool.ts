@@ -1,4 +1,5 @@
 import type { Trees } from "../../plugin/trees.ts";
+import type { Log } from "../../util/log.ts";
 import type { WorkerResult } from "../../worker/messages.ts";
 import type { RunArtifacts } from "../../worker/run-artifacts.ts";
 import type { WorkerSource } from "../../worker/worker-pool.ts";
@@ -22,6 +23,7 @@ export interface LocalPoolOptions {
   passedEnv: Readonly<Record<string, string>>;
   /** Whether JavaScript runs in this process, or in a worker as Python does. */
   inProcess: boolean;
+  log: Log;
   maxQueued: number;
   idleMs: number;
 }

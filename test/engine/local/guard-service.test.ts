@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+
+const guard = new URL("../../../src/engine/local/guard-service.ts", import.meta.url).href;
+
+for (const [what, code] of [
+  ["an exception", 'setImmediate(() => { throw new Error("own fault") })'],
+  ["a rejection", 'void Promise.reject(new Error("own fault"))'],
+] as const) {
+  test(`${what} that is no plugin's ends the service with its stack`, () => {
+    const program = `import { guardService } from ${JSON.stringify(guard)}; guardService(() => {}); ${code};
+      setInterval(() => {}, 1000);`;
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
+      encoding: "utf8",
+      timeout: 60_000,
+    });
+    assert.equal(status, 1);
+    assert.match(stderr, /Error: own fault\n +at /);
+  });
+}
