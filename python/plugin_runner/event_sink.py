@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock, start_new_thread
+from _thread import RLock, allocate_lock, start_new_thread
+from select import select
 from time import sleep, time
 
 from plugin_runner.encode import dumps, lenient_fields, record_text, shown_text
 from plugin_runner.log_level import level_name
+from plugin_runner.output import printed_frame
+from plugin_runner.output_pipes import OutputPipes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ FIELDS_LIMIT = 256 * 1024
 
 # A process that the job forked may end without a word: so much of its progress is written without waiting.
 _AT_ONCE = 256
+_FRAME_BYTES = 1 << 16
+_TURNS = 32
 _FORK_WAIT_SECONDS = 10
 
 
@@ -31,6 +36,9 @@ class EventSink:
     rarely the longer the job runs, up to once a second. So a tight loop costs next to nothing, and its progress does
     not eat up the limit of the job's output.
 
+    What Python prints comes here as well, so that it stays in its place among records. What else writes to the job's
+    `output` pipes is waited for before a record.
+
     Several processes may write to the pipe, which takes no more than 4 KiB at once: with the first fork a lock between
     the processes comes into being.
     """
@@ -38,12 +46,21 @@ class EventSink:
     keeps_artifacts = True
 
     def __init__(
-        self, fd: int, line_limit: int, started: float | None = None, shared: ProcessLock | None = None
+        self,
+        fd: int,
+        line_limit: int,
+        output: tuple[int, ...] = (),
+        started: float | None = None,
+        shared: ProcessLock | None = None,
     ) -> None:
         self._fd = fd
+        self._output = output
         self._line_limit = line_limit
         self._started = time() if started is None else started
         self._shared = shared
+        self.is_forked = False
+        self._stream = b""
+        self._turns = 0
         self._torn = False
         self._at_once = 0 if shared is None else _AT_ONCE
         self._hooked = False
@@ -51,6 +68,8 @@ class EventSink:
         self._has_flusher = False
         self._flush_is_due = False
         self._pending: dict[str, tuple[float, float, float, str]] = {}
+        self._writes = False
+        self._late: list[bytes] = []
         self._renew_locks()
         os.register_at_fork(
             before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._after_fork_in_child
@@ -62,18 +81,40 @@ class EventSink:
 
         with self._lock:
             shared = self._share()
-        return reopened_sink, (os.getpid(), self._fd, shared.fd, self._line_limit, self._started)
+        return reopened_sink, (os.getpid(), self._fd, shared.fd, self._output, self._line_limit, self._started)
+
+    def goes_on(self, stream: bytes) -> bool:
+        """Whether a program that prints, and says nothing else for a while, may as well write to the pipe of `stream`.
+
+        That is faster. The next record waits until it is read; but of forked processes it could mix with records.
+        """
+        if self._stream != stream:
+            self._stream = stream
+            self._turns = 0
+        self._turns += 1
+        return self._turns > _TURNS and self._shared is None
+
+    def printed(self, stream: bytes, text: bytes) -> None:
+        """Takes what was printed to `stream`, which is 1 or 2. Raises OSError when the plugin closed the pipe."""
+        if len(text) <= _FRAME_BYTES:
+            self._send(printed_frame(stream, text))
+            return
+        for at in range(0, len(text), _FRAME_BYTES):
+            self._send(printed_frame(stream, text[at : at + _FRAME_BYTES]))
 
     def progress(self, step: str, current: float, total: float, message: str) -> None:
         now = time()
         with self._lock:
             self._pending[step] = (now, current, total, message)
-            if self._at_once or now - self._flushed >= self._interval(now):
+            is_due = bool(self._at_once) or now - self._flushed >= self._interval(now)
+            if is_due:
                 self._at_once = max(self._at_once - 1, 0)
-                self._flush()
             elif not self._flush_is_due:
                 self._flush_is_due = True
                 self._flush_later()
+        if is_due:
+            self._stream = b""
+            self._send(b"")
 
     def metrics(self, step: str, values: dict[str, Any]) -> None:
         self._record("metrics", f'"step":{self._text(step)},{_object("values", values)}')
@@ -97,23 +138,31 @@ class EventSink:
     def flush(self) -> None:
         """Writes the progress that waits."""
         with self._lock:
-            self._flush()
+            self._write(self._waiting_progress())
 
     def _record(self, kind: str, keys: str) -> None:
         line = f'{{"time":{time():.6f},"type":"{kind}",{keys}}}\n'.encode()
-        with self._lock:
-            self._flush()
-            self._write(line)
+        self._stream = b""
+        self._send(line)
+
+    def _send(self, line: bytes) -> None:
+        """Writes the progress that waits, and a line, after all that has been printed before by whatever code."""
+        while True:
+            with self._lock:
+                if self._pipes.are_read():
+                    if self._pending:
+                        line = self._waiting_progress() + line
+                    self._write(line)
+                    return
+            self._pipes.wait()
 
     def _interval(self, now: float) -> float:
         return min(1.0, max(0.01, (now - self._started) / 1000))
 
-    def _flush(self) -> None:
-        if self._pending:
-            lines = [self._progress_line(step, *said) for step, said in self._pending.items()]
-            self._pending.clear()
-            self._flushed = time()
-            self._write("".join(lines).encode())
+    def _waiting_progress(self) -> bytes:
+        pending, self._pending = self._pending, {}
+        self._flushed = time()
+        return "".join([self._progress_line(step, *said) for step, said in pending.items()]).encode()
 
     def _progress_line(self, step: str, when: float, current: float, total: float, message: str) -> str:
         said = f'"current":{current!r},"total":{total!r},"message":{self._text(message)}'
@@ -124,22 +173,33 @@ class EventSink:
         return dumps(cut(shown_text(text).encode(), self._line_limit))
 
     def _write(self, lines: bytes) -> None:
-        if self._shared is None:
-            self._write_whole(lines)
+        if not lines:
             return
-        with self._shared:
-            # Another process may have been killed while it wrote: what is left of its line ends here.
-            self._write_whole(b"\n" + lines)
+        if self._writes:  # a signal's handler or a finalizer speaks amid a write of its own thread
+            self._late.append(lines)
+            return
+        self._writes = True
+        try:
+            if self._shared is None:
+                self._write_whole(lines)
+            else:
+                with self._shared:
+                    # Another process may have been killed while it wrote: what is left of its line ends here.
+                    self._write_whole(b"\n" + lines)
+        finally:
+            self._writes = False
+        if self._late:
+            late, self._late = self._late, []
+            self._write(b"".join(late))
 
     def _write_whole(self, lines: bytes) -> None:
-        rest = memoryview(b"\n" + lines if self._torn else lines)
+        rest: bytes | memoryview = b"\n" + lines if self._torn else lines
         self._torn = True
         while rest:
             try:
-                rest = rest[os.write(self._fd, rest) :]
+                written = os.write(self._fd, rest)
+                rest = b"" if written == len(rest) else memoryview(rest)[written:]
             except BlockingIOError:  # the plugin made the pipe non-blocking
-                from select import select
-
                 select((), (self._fd,), ())
         self._torn = False
 
@@ -157,7 +217,7 @@ class EventSink:
                 sleep(self._interval(time()))
                 with lock:
                     self._flush_is_due = False
-                    self._flush()
+                    self._write(self._waiting_progress())
         except Exception:  # the plugin closed the pipe; who writes next is told
             with lock:
                 self._has_flusher = False
@@ -173,7 +233,7 @@ class EventSink:
         """No record may be half written while the process becomes two."""
         self._holds = self._lock.acquire(True, _FORK_WAIT_SECONDS)
         self._share()
-        self._flush()
+        self._write(self._waiting_progress())
         if not self._hooked:
             from plugin_runner.process_lock import flush_at_end_of_children
 
@@ -185,11 +245,15 @@ class EventSink:
 
     def _after_fork_in_child(self) -> None:
         self._renew_locks()
+        self.is_forked = True
         self._at_once = _AT_ONCE
 
     def _renew_locks(self) -> None:
         """A forked process has neither the flusher nor whoever held a lock."""
-        self._lock = allocate_lock()
+        self._lock = RLock()
+        self._pipes = OutputPipes(self._output)
+        self._writes = False
+        self._late = []
         self._wake = allocate_lock()
         self._wake.acquire()
         self._has_flusher = False

@@ -15,24 +15,27 @@ from plugin_runner.event_sink import EventSink
 from plugin_runner.failure import as_written
 from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork
 from plugin_runner.process_tree import SCOPE_VARIABLE, mark_process
+from plugin_runner.recorded_output import out_of_the_way, printed_to
 from plugin_runner.result import encode_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, TextIO
+    from typing import Any, Callable
 
 
-def run_child(spec: dict[str, Any], stdout: int, stderr: int, records: int, lifeline: int) -> int:
+def run_child(
+    spec: dict[str, Any], stdout: tuple[int, int], stderr: tuple[int, int], records: int, lifeline: int
+) -> int:
     """Runs the action and writes its `result` or `error`. Returns the exit code."""
     os.setpgid(0, 0)
-    _take_over_output(stdout, stderr)
+    sink = EventSink(out_of_the_way(records), spec["line_limit_bytes"], (stdout[0], stderr[0]))
+    _take_over_output(stdout[1], stderr[1], sink)
     cancellation = Cancellation()
     _hear_cancel(cancellation, spec["grace_seconds"])
     start_new_thread(_end_with_supervisor, (lifeline,))
     be_first_to_be_killed()
     mark_process(spec["scope"])
     hear_interrupts()
-    sink = EventSink(records, spec["line_limit_bytes"])
     _limit_memory(spec["memory_mib"])
     own_process = os.getpid()
     code = 1
@@ -47,12 +50,14 @@ def run_child(spec: dict[str, Any], stdout: int, stderr: int, records: int, life
     except RunnerError as error:
         if os.getpid() != own_process:
             leave_fork(error)
+        flush_output()
         sink.error(as_written(error.record(), spec["binding"]))
     except BaseException as error:
         cancellation.close()
         if os.getpid() != own_process:
             leave_fork(error)
         _limit_memory(None)
+        flush_output()
         sink.error(as_written(how_it_failed(error, cancellation).record(), spec["binding"]))
     _finish()
     return code
@@ -76,18 +81,14 @@ def _run(spec: dict[str, Any], sink: EventSink, cancellation: Cancellation) -> A
     return action.run(params_of(spec), ctx)
 
 
-def _take_over_output(stdout: int, stderr: int) -> None:
+def _take_over_output(stdout: int, stderr: int, sink: EventSink) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (stdout, 1), (stderr, 2)):
         os.dup2(source, target)
         os.close(source)
     # New ones: those of the supervisor may stand on a file, where a pipe has no position.
-    sys.stdout = _line_writer(1)
-    sys.stderr = _line_writer(2)
-
-
-def _line_writer(fd: int) -> TextIO:
-    return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stdout = sys.__stdout__ = printed_to(sink, 1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = printed_to(sink, 2)  # type: ignore[misc]
 
 
 def _hear_cancel(cancellation: Cancellation, grace_seconds: float) -> None:

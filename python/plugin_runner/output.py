@@ -1,71 +1,21 @@
-"""What a job prints, as records: whole lines, of bounded length, of bounded number."""
+"""What a job's process writes, as records: whole lines, of bounded length."""
 
 from __future__ import annotations
 
 from json import JSONDecoder
-from json.encoder import encode_basestring as _quoted
-from time import monotonic, time
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, NoReturn
 
+    from plugin_runner.journal import Journal
+
 TAIL_BYTES = 4096
 
 _ENDINGS = ("result", "error")
-_LIMITED = ("log", "progress", "metrics")
-_KINDS = (*_ENDINGS, *_LIMITED, "artifact")
-
-
-def log_record(source: str, level: str, message: str) -> bytes:
-    """The line of a `log` record."""
-    keys = f'"type":"log","source":"{source}","level":"{level}","message":{_quoted(message)},"fields":{{}}'
-    return f'{{"time":{time():.6f},{keys}}}\n'.encode("utf-8", "replace")
-
-
-class Budget:
-    """The bytes that a job may still write as log, progress and metrics."""
-
-    def __init__(self, append: Callable[[bytes], None], limit: int) -> None:
-        self._append = append
-        self._limit = limit
-        self._left = limit
-        self._dropped_lines = 0
-        self._dropped_bytes = 0
-        self.spent = False
-
-    def write(self, records: list[bytes]) -> None:
-        """Appends the records that there is room for, and counts the others."""
-        if not records:
-            return
-        size = sum(map(len, records))
-        if not self.spent and size < self._left:
-            self._left -= size
-            self._append(b"".join(records))
-            return
-        kept: list[bytes] = []
-        for record in records:
-            if not self.spent and len(record) < self._left:
-                self._left -= len(record)
-                kept.append(record)
-                continue
-            if not self.spent:
-                self.spent = True
-                kept.append(log_record("SERVICE", "WARNING", f"Output beyond {self._limit} bytes is dropped."))
-            self.drop(1, len(record))
-        if kept:
-            self._append(b"".join(kept))
-
-    def drop(self, lines: int, size: int) -> None:
-        """Counts what is not written."""
-        self._dropped_lines += lines
-        self._dropped_bytes += size
-
-    def close(self) -> None:
-        """Says how much was dropped."""
-        if self._dropped_lines or self._dropped_bytes:
-            said = f"Dropped {self._dropped_lines} lines of output, {self._dropped_bytes} bytes."
-            self._append(log_record("SERVICE", "WARNING", said))
+_REPORTS = ("progress", "metrics")
+_KINDS = (*_ENDINGS, *_REPORTS, "log", "artifact")
 
 
 # A bar that is drawn hundreds of times a second becomes a line so often, in seconds, and one more for its last state.
@@ -79,11 +29,11 @@ class TextStream:
     one in `REDRAW_SECONDS`; its last state always does.
     """
 
-    def __init__(self, source: str, line_limit: int, budget: Budget, echo: Callable[[bytes], object] | None) -> None:
+    def __init__(self, source: str, line_limit: int, journal: Journal, echo: Callable[[bytes], object] | None) -> None:
         self._echo = echo
         self._source = source
         self._limit = line_limit
-        self._budget = budget
+        self._journal = journal
         self._line = b""
         self._cut = 0
         self._is_drawn = False  # whether the open line had a carriage return
@@ -94,8 +44,8 @@ class TextStream:
         self.tail = b""
 
     def feed(self, chunk: bytes) -> None:
-        self.tail = (self.tail + chunk)[-TAIL_BYTES:]
-        if self._budget.spent:
+        self.tail = chunk[-TAIL_BYTES:] if len(chunk) >= TAIL_BYTES else self.tail[len(chunk) - TAIL_BYTES :] + chunk
+        if self._journal.full:
             self._drop(chunk)
             return
         if self._echo is not None:
@@ -108,19 +58,19 @@ class TextStream:
             self._draw(line, records)
         if self._is_drawn and self._line:
             self._redraw(self._line, records)
-        self._budget.write(records)
+        self._journal.output(records)
 
     def end(self) -> None:
         """A last line without its end is a line."""
         if self._line or self._cut or self._state:
             records: list[bytes] = []
             self._end_line(records)
-            self._budget.write(records)
+            self._journal.output(records)
         elif self._drops_open_line:
-            self._budget.drop(1, 0)
+            self._journal.leave_out(1, 0)
 
     def _drop(self, chunk: bytes) -> None:
-        self._budget.drop(chunk.count(b"\n"), len(self._line) + self._cut + len(chunk))
+        self._journal.leave_out(chunk.count(b"\n"), len(self._line) + self._cut + len(chunk))
         self._line, self._cut, self._state, self._is_drawn = b"", 0, None, False
         self._drops_open_line = not chunk.endswith(b"\n")
 
@@ -158,28 +108,44 @@ class TextStream:
 
     def _record(self, line: bytes) -> bytes:
         text = line.decode("utf-8", "replace")
-        return log_record(self._source, "", f"{text}… [+{self._cut} bytes]" if self._cut else text)
+        return self._journal.line(self._source, f"{text}… [+{self._cut} bytes]" if self._cut else text)
 
 
 class EventStream:
-    """The child's own records: relays whole, well-formed lines, and at most one ending."""
+    """The child's own records: relays whole, well-formed lines, and at most one ending.
 
-    def __init__(self, append: Callable[[bytes], None], budget: Budget, line_limit: int) -> None:
-        self._append = append
-        self._budget = budget
+    What Python prints comes the same way, in lines that begin with the number of their stream: see `printed_frame`.
+    """
+
+    def __init__(self, journal: Journal, line_limit: int, stdout: TextStream, stderr: TextStream) -> None:
+        self._journal = journal
         self._limit = line_limit
+        self._printed = {b"1": stdout, b"2": stderr}
         self._rest = bytearray()
         self._overlong = False
         self.ended = False
 
     def feed(self, chunk: bytes) -> None:
         *lines, rest = chunk.split(b"\n")
+        together: list[bytes] = []
+        stream = b""
         for line in lines:
-            self._rest += line
-            if self._rest or self._overlong:  # an empty line sets off what a killed process wrote half
-                self._relay(bytes(self._rest))
-            self._rest.clear()
+            if self._rest or self._overlong:
+                self._rest += line
+                line = bytes(self._rest)
+                self._rest.clear()
+            kind = b"" if self._overlong else line[:1]
+            if together and kind != stream:
+                self._printed[stream].feed(printed_text(b"".join(together)))
+                together = []
+            stream = kind
+            if kind in self._printed:
+                together.append(line[1:])
+            elif line or self._overlong:  # an empty line sets off what a killed process wrote half
+                self._relay(line)
             self._overlong = False
+        if together:
+            self._printed[stream].feed(printed_text(b"".join(together)))
         if len(self._rest) + len(rest) > self._limit:
             self._overlong = True
             self._rest.clear()
@@ -207,14 +173,31 @@ class EventStream:
             if self.ended:
                 return self._refuse("the job had ended before")
             self.ended = True
-        if kind in _LIMITED:
-            self._budget.write([line + b"\n"])
-        else:
-            self._append(line + b"\n")
-        return None
+            for stream in self._printed.values():
+                stream.end()
+        write = self._journal.log if kind == "log" else self._journal.always
+        if kind in _REPORTS:
+            write = self._journal.report
+        return write(line + b"\n", record)
 
     def _refuse(self, why: str) -> None:
-        self._budget.write([log_record("SERVICE", "WARNING", f"Dropped a record of the job: {why}.")])
+        self._journal.warn(f"Dropped a record of the job: {why}.")
+
+
+# A frame is one line: the newlines in it travel as a byte that no UTF-8 has.
+_NEWLINE, _NO_TEXT, _ODD = b"\n", b"\xff", b"\xfe"
+_FRAMED = bytes.maketrans(_NO_TEXT + _NEWLINE, _ODD + _NO_TEXT)
+_PRINTED = bytes.maketrans(_NO_TEXT, _NEWLINE)
+
+
+def printed_frame(stream: bytes, text: bytes) -> bytes:
+    """What was printed to a stream (`1` or `2`), as a line among records."""
+    return b"%b%b\n" % (stream, text.translate(_FRAMED))
+
+
+def printed_text(framed: bytes) -> bytes:
+    """What was printed, of one frame or several of a stream."""
+    return framed.translate(_PRINTED)
 
 
 def _no_constant(word: str) -> NoReturn:

@@ -39,7 +39,9 @@ class ProcessLock:
             pass
 
 
-def reopened_sink(pid: int, records: int, lock: int, line_limit: int, started: float) -> EventSink:
+def reopened_sink(
+    pid: int, records: int, lock: int, output: tuple[int, ...], line_limit: int, started: float
+) -> EventSink:
     """The sink of another process, in a process that got the context from it. One, however often that is."""
     sink = _reopened.get((pid, records))
     if sink is not None:
@@ -48,14 +50,15 @@ def reopened_sink(pid: int, records: int, lock: int, line_limit: int, started: f
 
     from plugin_runner.event_sink import EventSink
 
+    modes = [(records, os.O_WRONLY), (lock, os.O_RDWR), *((fd, os.O_RDONLY) for fd in output)]
     try:
-        fds = [os.open(f"/proc/{pid}/fd/{fd}", mode) for fd, mode in ((records, os.O_WRONLY), (lock, os.O_RDWR))]
+        fds = [os.open(f"/proc/{pid}/fd/{fd}", mode) for fd, mode in modes]
     except OSError as error:
         raise RuntimeError(
             "The context of a job can be sent to another process on Linux, and while the job runs. Let the process "
             f"return what it has to say, or fork it: {error}"
         ) from None
-    sink = _reopened[pid, records] = EventSink(fds[0], line_limit, started, ProcessLock(fds[1]))
+    sink = _reopened[pid, records] = EventSink(fds[0], line_limit, tuple(fds[2:]), started, ProcessLock(fds[1]))
     atexit.register(sink.flush)
     return sink
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import selectors
 import signal
 import sys
+import termios
 from time import monotonic, time
 
 from plugin_runner.encode import dumps
-from plugin_runner.output import Budget, EventStream, TextStream
+from plugin_runner.journal import Journal
+from plugin_runner.output import EventStream, TextStream
 from plugin_runner.process import remove_directory
 from plugin_runner.process_tree import adopt_orphans, kill_group, kill_rest, tell_to_stop
 
@@ -39,7 +42,7 @@ def supervise(directory: str, spec: dict[str, Any]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     pid = os.fork()
     if pid == 0:
-        _become_child(spec, (stdout[1], stderr[1], records[1], lifeline[0]), (events, lifeline[1]))
+        _become_child(spec, (stdout, stderr, records[1], lifeline[0]), (events, records[0], lifeline[1]))
     for fd in (stdout[1], stderr[1], records[1], lifeline[0]):
         os.close(fd)
     supervisor = Supervisor(events, spec, pid, stdout[0], stderr[0], records[0])
@@ -57,7 +60,9 @@ def _forget(directory: str) -> None:
         pass
 
 
-def _become_child(spec: dict[str, Any], kept: tuple[int, int, int, int], closed: tuple[int, int]) -> None:
+def _become_child(
+    spec: dict[str, Any], kept: tuple[tuple[int, int], tuple[int, int], int, int], closed: tuple[int, ...]
+) -> None:
     code = 1
     try:
         for fd in closed:
@@ -79,17 +84,13 @@ class Supervisor:
         self._pid = pid
         self._scope: str = spec["scope"]
         self._grace: float = spec["grace_seconds"]
-        budget = Budget(self._append, spec["output_limit_bytes"])
+        self._journal = Journal(self._append, spec["output_limit_bytes"], spec["max_events"])
         line_limit = spec["line_limit_bytes"]
-        self._budget = budget
         echo = _echo if spec.get("echo_output") else None
-        self._stderr = TextStream("STDERR", line_limit, budget, echo)
-        self._records = EventStream(self._append, budget, spec["result_limit_bytes"] + _EVENT_ROOM_BYTES)
-        self._streams: dict[int, Stream] = {
-            records: self._records,
-            stdout: TextStream("STDOUT", line_limit, budget, echo),
-            stderr: self._stderr,
-        }
+        out = TextStream("STDOUT", line_limit, self._journal, echo)
+        self._stderr = TextStream("STDERR", line_limit, self._journal, echo)
+        self._records = EventStream(self._journal, spec["result_limit_bytes"] + _EVENT_ROOM_BYTES, out, self._stderr)
+        self._streams: dict[int, Stream] = {records: self._records, stdout: out, stderr: self._stderr}
         self._selector = selectors.DefaultSelector()
         self._status: int | None = None
         self._timed_out = False
@@ -114,18 +115,19 @@ class Supervisor:
             kill_rest(self._pid, self._scope)
         for stream in self._streams.values():
             stream.end()
-        self._budget.close()
+        self._journal.close()
 
     def _turn(self, wakeup: int) -> None:
-        deadlines = [at for at in (self._stop_at, self._kill_at, self._leave_at) if at is not None]
-        timeout = max(min(min(deadlines) - monotonic(), _LONGEST_WAIT_SECONDS), 0) if deadlines else None
+        deadlines = [self._stop_at, self._kill_at, self._leave_at, self._journal.due_at]
+        waits = [at - monotonic() for at in deadlines if at is not None]
+        timeout = max(min(*waits, _LONGEST_WAIT_SECONDS), 0) if waits else None
         ready = [key.fd for key, _ in self._selector.select(timeout)]
-        # What was printed before the result comes before it, as far as two pipes can tell.
-        for fd in sorted(ready, key=lambda fd: self._streams.get(fd) is self._records):
-            if fd == wakeup:
-                self._take_signals(os.read(wakeup, 512))
-            else:
-                self._read(fd)
+        if wakeup in ready:
+            ready.remove(wakeup)
+            self._take_signals(os.read(wakeup, 512))
+        self._read(ready)
+        if self._journal.due_at is not None and monotonic() >= self._journal.due_at:
+            self._journal.flush()
         now = monotonic()
         if self._stop_at is not None and now >= self._stop_at:
             self._timed_out = True
@@ -173,8 +175,21 @@ class Supervisor:
                 self._leave_at = monotonic() + DRAIN_SECONDS
                 kill_rest(self._pid, self._scope)
 
-    def _read(self, fd: int) -> None:
-        chunk = os.read(fd, _CHUNK_BYTES)
+    def _read(self, ready: list[int]) -> None:
+        """Reads what is in the pipes, in the order in which one thread wrote it.
+
+        Before a record the child waits until nothing is in the output's pipes any more. So what is in them now was
+        written after the records that are there now, and comes after them.
+        """
+        output = [(fd, _readable(fd)) for fd in ready if self._streams[fd] is not self._records]
+        for fd, stream in list(self._streams.items()):
+            if stream is self._records and (fd in ready or _readable(fd)):
+                self._take(fd, _readable(fd) if output else 0)
+        for fd, size in output:
+            self._take(fd, size)
+
+    def _take(self, fd: int, size: int) -> None:
+        chunk = os.read(fd, size or _CHUNK_BYTES)
         if chunk:
             self._streams[fd].feed(chunk)
             if self._records.ended and self._kill_at is None and self._status is None:
@@ -205,6 +220,11 @@ class Supervisor:
         rest = memoryview(lines)
         while rest:
             rest = rest[os.write(self._events, rest) :]
+
+
+def _readable(fd: int) -> int:
+    """How many bytes can be read."""
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"), sys.byteorder)
 
 
 def _echo(chunk: bytes) -> None:

@@ -196,6 +196,7 @@ function composeEmbedded(options: ServeOptions, parts: Parts): Carriers {
       maxRunning: options.maxRunningJobs,
       graceMs: options.grace,
       outputLimitBytes: options.jobOutputLimit,
+      maxEvents: options.maxEventsPerJob,
       resultLimitBytes: options.maxResultSize,
       log,
     }),

@@ -51,6 +51,7 @@ export function composeRay(
     watched: (jobId) => hub.isWatched(jobId),
     graceMs: options.grace,
     outputLimitBytes: options.jobOutputLimit,
+    maxEvents: options.maxEventsPerJob,
     resultLimitBytes: options.maxResultSize,
     log,
   });

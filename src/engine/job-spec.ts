@@ -7,6 +7,7 @@ import { onTheWire } from "./on-the-wire.ts";
 export interface JobLimits {
   graceMs: number;
   outputLimitBytes: number;
+  maxEvents: number;
   resultLimitBytes: number;
 }
 
@@ -25,6 +26,7 @@ export function jobSpecOf(job: JobStart, limits: JobLimits, own: Pick<JobSpec, "
     grace_seconds: limits.graceMs / 1000,
     memory_mib: job.resources?.memoryMib ?? null,
     output_limit_bytes: limits.outputLimitBytes,
+    max_events: limits.maxEvents,
     line_limit_bytes: lineLimitBytes,
     result_limit_bytes: limits.resultLimitBytes,
     scope: randomUUID(),

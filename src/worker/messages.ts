@@ -155,6 +155,8 @@ export interface JobSpec {
   grace_seconds: number;
   memory_mib: number | null;
   output_limit_bytes: number;
+  /** How many of its events the service keeps. */
+  max_events: number;
   line_limit_bytes: number;
   result_limit_bytes: number;
   work_dir: string;

@@ -140,6 +140,7 @@ class Job:
             "grace_seconds": 0.3,
             "memory_mib": None,
             "output_limit_bytes": 1 << 20,
+            "max_events": 100_000,
             "line_limit_bytes": 1000,
             "result_limit_bytes": 100_000,
             "work_dir": str(folder / "work"),

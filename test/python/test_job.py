@@ -225,9 +225,9 @@ def test_output_beyond_the_limit_is_counted(start_job: StartJob) -> None:
     job = start_job("misbehaving", "bad:flood", {"lines": 1_000_000}, output_limit_bytes=100_000)
     records = job.wait()
     limit, dropped = messages(records, "SERVICE")
-    assert limit == "Output beyond 100000 bytes is dropped."
+    assert limit == "The job's output has reached its limit of 100000 bytes: what follows is left out."
     kept = len(messages(records, "STDOUT"))
-    lines = int(dropped.split()[1])
+    lines = int(dropped.split()[2])
     assert kept > 100
     assert kept + lines == 1_000_000
     assert job.events_file.stat().st_size < 110_000
@@ -408,3 +408,47 @@ def test_a_context_can_be_sent_to_a_spawned_process(
     worker = start_worker("records")
     assert worker.value("records:said_by_a_spawned") == 0
     assert worker.close()[1].splitlines() == ["INFO parent", "INFO spawned", "INFO spawned"]
+
+
+def test_what_one_thread_says_in_whatever_way_stays_in_order(start_job: StartJob) -> None:
+    records = start_job("records", "records:told_in_order").wait()
+    kinds = ("log", "metrics", "progress")
+    said = [each.get("message") or each["type"] for each in records if each["type"] in kinds]
+    assert said == of(records, "result")[0]["value"]
+    times = [each["time"] for each in records]
+    assert times == sorted(times)
+
+
+def test_the_streams_of_a_job_are_those_of_a_program(start_job: StartJob) -> None:
+    records = start_job("records", "records:redirected").wait()
+    assert of(records, "result")[0]["value"] == "told"
+    assert messages(records, "STDOUT") == ["work"] * 100 + ["said 1 False"]
+    assert messages(records, "STDERR") == ["to stderr"] + ["rang"] * 100
+
+
+def test_lines_of_a_pool_are_whole_and_its_end_does_not_wait_for_its_work(start_job: StartJob) -> None:
+    records = start_job("records", "records:pooled", line_limit_bytes=16_384, output_limit_bytes=1 << 30).wait()
+    assert len(of(records, "result")[0]["value"]) == 90_000
+    lines = messages(records, "STDOUT")
+    assert sorted(lines) == sorted(f"{number} " + "x" * 9_000 for number in range(300))
+
+
+def test_output_crowds_out_no_reports_and_the_newest_reports_arrive_beyond_every_limit(start_job: StartJob) -> None:
+    records = start_job("records", "records:crowded", output_limit_bytes=100_000).wait()
+    assert [each["current"] for each in of(records, "progress")] == [1, 2, 3]
+    assert len(of(records, "artifact")) == 1
+    assert of(records, "metrics")[0]["values"] == {"loss": 0.5, "best": "NaN"}
+    newest = {key: value for each in of(records, "metrics") for key, value in each["values"].items()}
+    assert newest == {"loss": 4_999, "best": "NaN", "accuracy": 4_999, "recall": 4_998}
+    left_out = [message for message in messages(records, "SERVICE") if message.startswith("Left out")]
+    lines = 5_000 - len(messages(records, "STDOUT"))
+    assert left_out[-2].startswith(f"Left out {lines + 1} lines of output in all, ")
+    here = [each for each in of(records, "log") if each["message"].endswith("lines of output here.")]
+    assert sum(int(each["message"].split()[2]) for each in here) == lines + 1
+    assert records.index(here[-1]) < records.index(of(records, "artifact")[0])
+
+
+def test_a_record_fits_into_what_the_service_keeps(start_job: StartJob) -> None:
+    records = start_job("records", "records:crowded", max_events=1_000).wait()
+    assert 900 < len(records) <= 1_000
+    assert [each["current"] for each in of(records, "progress")][-1] == 3

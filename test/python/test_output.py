@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from plugin_runner import output
+from plugin_runner import journal, output
 
 
 class Printed:
@@ -16,7 +16,8 @@ class Printed:
         self.now = 100.0
         monkeypatch.setattr(output, "monotonic", lambda: self.now)
         self._written: list[bytes] = []
-        self.stream = output.TextStream("STDERR", 1000, output.Budget(self._written.append, 1 << 20), None)
+        record = journal.Journal(self._written.append, 1 << 20, 100_000)
+        self.stream = output.TextStream("STDERR", 1000, record, None)
 
     @property
     def lines(self) -> list[str]:

@@ -30,6 +30,7 @@ def test_a_job_on_ray_is_started_with_what_is_read_at_a_start(tmp_path: Path) ->
         "grace_seconds": 0.3,
         "memory_mib": None,
         "output_limit_bytes": 1 << 20,
+        "max_events": 100_000,
         "line_limit_bytes": 1000,
         "result_limit_bytes": 100_000,
         "work_dir": "",

@@ -172,6 +172,7 @@ function job(t: TestContext, action: string, more: Partial<JobSpec> = {}) {
     grace_seconds: 3,
     memory_mib: null,
     output_limit_bytes: 10 * 1024 * 1024,
+    max_events: 100_000,
     line_limit_bytes: 16_384,
     result_limit_bytes: 4_128_768,
     work_dir: join(dir, "work"),

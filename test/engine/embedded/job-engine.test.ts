@@ -143,6 +143,7 @@ function engineOf(t: TestContext, options: { dir?: string; maxRunning?: number }
     maxRunning: options.maxRunning ?? 8,
     graceMs: 3000,
     outputLimitBytes: 1e6,
+    maxEvents: 100_000,
     resultLimitBytes: 1e6,
     log: silentLog,
   });

@@ -1,6 +1,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
@@ -120,3 +122,75 @@ def half_a_line(ctx: Context):
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
     return "whole"
+
+
+@action
+def told_in_order(ctx: Context, rounds: int = 200):
+    """Says things in every way there is; returns what it said."""
+    said = []
+    for turn in range(rounds):
+        print(f"out {turn}")
+        ctx.log_message(f"log {turn}")
+        print(f"err {turn}", file=sys.stderr)
+        os.write(1, f"raw {turn}\n".encode())
+        ctx.set_metrics({"turn": turn})
+        said += [f"out {turn}", f"log {turn}", f"err {turn}", f"raw {turn}", "metrics"]
+    for turn in range(rounds):
+        print(f"run {turn}")  # the same over and over
+        said.append(f"run {turn}")
+    ctx.set_progress(1, 2)
+    subprocess.run(["echo", "program"])
+    os.write(1, b"one ")
+    print("line")
+    ctx.logger.info("end")
+    return [*said, "progress", "program", "one line", "end"]
+
+
+@action
+def redirected(ctx: Context):
+    kept = os.dup(1)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+    print("nowhere")
+    os.dup2(2, 1)
+    print("to stderr")
+    os.dup2(kept, 1)
+    os.close(kept)
+    signal.signal(signal.SIGALRM, lambda number, frame: print("rang", file=sys.stderr))
+    for _ in range(100):
+        signal.raise_signal(signal.SIGALRM)
+        print("work")
+    os.closerange(3, 100)
+    print("said", sys.stdout.fileno(), sys.stdout.isatty())
+    return "told"
+
+
+@action
+def pooled(ctx: Context):
+    """Lines beyond what a pipe takes at once, and a pool that is left with work in it."""
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        pool.map(_print_long, range(300))
+        pool.apply_async(time.sleep, (60,))
+    return "r" * 90_000
+
+
+def _print_long(number):
+    print(f"{number} " + "x" * 9_000)
+
+
+@action
+def crowded(ctx: Context, lines: int = 5_000):
+    ctx.set_progress(1, 3)
+    for line in range(lines):
+        print("a line of no interest", line)
+    ctx.set_metrics({"loss": 0.5, "best": float("nan")})
+    ctx.set_progress(2, 3)
+    for turn in range(lines):
+        ctx.set_metrics({"loss": turn}, "train")
+        ctx.set_metrics({"accuracy" if turn % 2 else "recall": turn}, "train")
+    ctx.log_message("a log of no interest")
+    with open(os.path.join(ctx.work_dir, "model"), "w") as file:
+        file.write("abc")
+    ctx.artifact("model")
+    ctx.set_progress(3, 3)
+    return "done"
