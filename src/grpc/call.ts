@@ -7,6 +7,8 @@ import { type CallStatus, toCallStatus } from "./call-status.ts";
 export interface CallContext {
   /** Aborts with CANCELLED when the caller is gone, with DEADLINE when its time is up. */
   readonly signal: AbortSignal;
+  /** When the caller's time is up, in milliseconds since 1970; absent where that is never. */
+  readonly deadline?: number | undefined;
 }
 
 /** What unary and streaming calls have in common. */
@@ -55,7 +57,7 @@ export class Calls {
     try {
       this.#admission.enter("unary", authorizationOf(call));
       try {
-        return await handler(requestOf(call), { signal: controller.signal });
+        return await handler(requestOf(call), { signal: controller.signal, deadline: deadlineOf(call) });
       } finally {
         this.#admission.leave("unary");
       }
@@ -112,8 +114,12 @@ function abortWithCall(call: Call): { signal: AbortSignal; done: () => void } {
 const deadlineSlackMs = 10;
 
 function gone(call: Call): PluginRunnerError {
+  return callerGone(deadlineOf(call) <= Date.now() + deadlineSlackMs);
+}
+
+function deadlineOf(call: Call): number {
   const deadline = call.getDeadline();
-  return callerGone((typeof deadline === "number" ? deadline : deadline.getTime()) <= Date.now() + deadlineSlackMs);
+  return typeof deadline === "number" ? deadline : deadline.getTime();
 }
 
 /** Waits until a stream takes more. Rejects with the signal's reason. */

@@ -58,19 +58,19 @@ export function pluginRunnerHandlers(options: ServiceOptions): Handlers {
 }
 
 function runs({ runner, once, limits, leaving }: ServiceOptions) {
-  const run = async (request: RunPluginRequest, signal: AbortSignal) => {
+  const run = async (request: RunPluginRequest, signal: AbortSignal, deadline: number | undefined) => {
     try {
-      return encodeResult(await runner.runPlugin(request, signal), limits.maxResultBytes);
+      return encodeResult(await runner.runPlugin(request, signal, deadline), limits.maxResultBytes);
     } catch (error) {
       throw error instanceof PluginRunnerError ? withoutLargeResult(error) : error;
     }
   };
   return {
-    runPlugin(request, { signal }) {
+    runPlugin(request, { signal, deadline }) {
       const { requestId } = request;
-      if (requestId === "") return run(request, signal);
+      if (requestId === "") return run(request, signal, deadline);
       checkRequestId(requestId);
-      return once.run(requestId, contentOf(request), (own) => run(request, own), signal);
+      return once.run(requestId, contentOf(request), (own) => run(request, own, deadline), signal);
     },
     async watchRun({ requestId }, { signal }, send) {
       if (requestId === "") throw requestInvalid("/request_id", "is required");
@@ -79,8 +79,8 @@ function runs({ runner, once, limits, leaving }: ServiceOptions) {
         await send(create(WatchRunResponseSchema, { events }));
       }
     },
-    async validateParams(request, { signal }) {
-      const verdict = await runner.validateParams(request, signal);
+    async validateParams(request, { signal, deadline }) {
+      const verdict = await runner.validateParams(request, signal, deadline);
       if ("params" in verdict) return toVerdict(verdict);
       return create(ValidateParamsResponseSchema, { valid: false, violations: [...verdict.violations] });
     },

@@ -25,10 +25,12 @@ export class ConnectCalls {
   readonly unary = <Req, Res extends DescMessage>(output: Res, handler: UnaryHandler<Req, Encodable<Res>>) => {
     return async (request: Req, context: HandlerContext): Promise<MessageShape<Res>> => {
       const caller = abortWithCaller(context);
+      const left = context.timeoutMs();
+      const deadline = left === undefined ? undefined : Date.now() + left;
       try {
         this.#admission.enter("unary", authorizationOf(context));
         try {
-          return decoded(output, await handler(request, { signal: caller.signal }));
+          return decoded(output, await handler(request, { signal: caller.signal, deadline }));
         } finally {
           this.#admission.leave("unary");
         }

@@ -7,6 +7,10 @@ const lingerMs = 2000;
 /** What a run says when nothing of it has started, so that a retry has to run it. */
 const notStarted = new Set(["OVERLOADED", "ENGINE_UNAVAILABLE", "STORAGE_UNAVAILABLE", "PLUGIN_CHANGED"]);
 
+function hasNotStarted({ reason, metadata }: PluginRunnerError): boolean {
+  return notStarted.has(reason) || (reason === "DEADLINE" && metadata.started === "false");
+}
+
 interface Run {
   fingerprint: string;
   answer: Promise<Uint8Array>;
@@ -69,7 +73,7 @@ export class RunOnce {
   #ended(id: string, run: Run, answer: Answer): void {
     clearTimeout(run.linger);
     if (this.#running.get(id) === run) this.#running.delete(id);
-    if (run.controller.signal.aborted || (answer instanceof PluginRunnerError && notStarted.has(answer.reason))) return;
+    if (run.controller.signal.aborted || (answer instanceof PluginRunnerError && hasNotStarted(answer))) return;
     this.#kept.keep(id, run.fingerprint, answer);
   }
 

@@ -41,9 +41,7 @@ import {
 } from "./request.ts";
 import { RunOutputs } from "./run-outputs.ts";
 import { mergeWarnings, type ParamsInspector, validateInCode } from "./validate-in-code.ts";
-
-/** What an action is found by. */
-type FindRequest = ActionRequest & { env: Readonly<Record<string, string>> };
+import { whileBuilding } from "./while-building.ts";
 
 /** An action with params that it takes, as far as that is known when a job is submitted. */
 interface Decision {
@@ -118,12 +116,12 @@ export class Runner {
   }
 
   /** Runs one action and returns its result, with what it did not use of the params. */
-  async runPlugin(request: RunPluginRequest, signal: AbortSignal): Promise<WorkerResult> {
+  async runPlugin(request: RunPluginRequest, signal: AbortSignal, deadline?: number): Promise<WorkerResult> {
     try {
       checkActionRequest(request);
       checkEnv(request.env);
       checkJobId(request.jobId);
-      return await this.#run(request, this.#pool(request.mode), signal);
+      return await this.#run(request, this.#pool(request.mode), signal, deadline);
     } catch (error) {
       this.#outputs.refuse(request.requestId);
       throw error;
@@ -191,14 +189,19 @@ export class Runner {
   async validateParams(
     request: ValidateParamsRequest,
     signal: AbortSignal,
+    deadline = Number.POSITIVE_INFINITY,
   ): Promise<ValidParams | { violations: readonly Violation[] }> {
     try {
       checkActionRequest(request);
       checkEnv(request.env);
       const given = paramsOf(request);
       return await this.#ofNewest(request.plugin, async () => {
-        const action = this.#peek(request) ?? (await this.#find(request, signal));
-        return validateInCode(this.#options.inspector, action, checkParams(action, given), request.env, signal);
+        const { inspector, catalog } = this.#options;
+        const plugin = this.#peek(request)?.plugin ?? (await catalog.load(request.plugin, signal));
+        return whileBuilding({ plugin, inspector }, deadline, signal, async (own) => {
+          const action = await catalog.action(plugin, request.action, request.entrypoint, own, request.env);
+          return validateInCode(inspector, action, checkParams(action, given), request.env, own);
+        });
       });
     } catch (error) {
       if (error instanceof PluginRunnerError && error.reason === "PARAMS_INVALID") {
@@ -221,11 +224,16 @@ export class Runner {
   }
 
   /** The request's timeout holds for finding the action too; that of its configuration is known only then. */
-  #run(request: RunPluginRequest, pool: TaskPool, signal: AbortSignal): Promise<WorkerResult> {
+  #run(
+    request: RunPluginRequest,
+    pool: TaskPool,
+    signal: AbortSignal,
+    deadline = Number.POSITIVE_INFINITY,
+  ): Promise<WorkerResult> {
     const asked = timeoutMs(request.timeout);
     const given = paramsOf(request);
     return withDeadline(asked, signal, (own) =>
-      this.#ofNewest(request.plugin, () => this.#runWithin(asked, request, given, pool, own)),
+      this.#ofNewest(request.plugin, () => this.#runWithin(asked, request, given, pool, own, deadline)),
     );
   }
 
@@ -294,8 +302,28 @@ export class Runner {
     given: Carried<JsonObject>,
     pool: TaskPool,
     signal: AbortSignal,
+    deadline: number,
   ): Promise<WorkerResult> {
-    const action = this.#peek(request) ?? (await this.#find(request, signal));
+    const { inspector, catalog } = this.#options;
+    const known = this.#peek(request);
+    if (known && inspector.isKnown(known.plugin)) return this.#runAction(known, asked, request, given, pool, signal);
+    const plugin = known?.plugin ?? (await catalog.load(request.plugin, signal));
+    const ms = asked ?? known?.timeoutMs;
+    const until = ms === undefined ? deadline : Math.min(deadline, Date.now() + ms);
+    return whileBuilding({ plugin, inspector }, until, signal, async (own) => {
+      const action = await catalog.action(plugin, request.action, request.entrypoint, own, request.env);
+      return this.#runAction(action, asked, request, given, pool, own);
+    });
+  }
+
+  async #runAction(
+    action: LoadedAction,
+    asked: number | undefined,
+    request: RunPluginRequest,
+    given: Carried<JsonObject>,
+    pool: TaskPool,
+    signal: AbortSignal,
+  ): Promise<WorkerResult> {
     const { params, warnings } = checkParams(action, given);
     const resources = this.#resources(action, request.resources);
     const output = this.#outputs.open(request.requestId, action.plugin.info.code, action.name);
@@ -315,12 +343,6 @@ export class Runner {
     const { catalog } = this.#options;
     const plugin = catalog.peek(request.plugin);
     return plugin && catalog.peekAction(plugin, request.action, request.entrypoint);
-  }
-
-  async #find(request: FindRequest, signal: AbortSignal): Promise<LoadedAction> {
-    const { catalog } = this.#options;
-    const plugin = await catalog.load(request.plugin, signal);
-    return catalog.action(plugin, request.action, request.entrypoint, signal, request.env);
   }
 
   #resources(action: LoadedAction, asked: Resources | undefined): Resources | undefined {

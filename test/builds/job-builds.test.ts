@@ -93,6 +93,25 @@ test("a build that takes longer than --build-timeout is the job's error", async 
   assert.match(error.message, /longer than 1 s/);
 });
 
+test("a call whose deadline passes while it waits for a build says so, and a later one finds it done", async (t) => {
+  const { client, index } = await start(t);
+  const called = [
+    client.runPlugin("greeter", "greet", { name: "you" }, { timeoutMs: 5000, requestId: "one" }),
+    client.runPlugin("greeter", "greet", { name: "you" }, { timeoutMs: 5000, mode: "task" }),
+    client.validateParams("greeter", "greet", { name: "you" }),
+  ];
+  const [local, task] = await Promise.all(called.slice(0, 2).map((call) => call.catch((error: unknown) => error)));
+  for (const error of [local, task]) {
+    assert.ok(error instanceof RunnerError, String(error));
+    assert.deepEqual([error.reason, error.metadata.started], ["DEADLINE", "false"]);
+    assert.match(error.message, /^Plugin greeter is still building the environment.* try again\.$/);
+  }
+  index.answer();
+  assert.equal(await client.runPlugin("greeter", "greet", { name: "you" }, { requestId: "one" }), "hello you!");
+  assert.deepEqual(await called[2], await client.validateParams("greeter", "greet", { name: "you" }));
+  assert.equal(index.builds, 1);
+});
+
 /** A service with a plugin whose requirements come from an index that is held. */
 async function start(t: TestContext, requirement = "tiny-greeting==1.0", args: readonly string[] = []) {
   const root = mkdtempSync(join(tmpdir(), "job-builds-"));
