@@ -19,6 +19,10 @@ const verbs: Readonly<Record<string, { summary: string; load: () => Promise<{ ve
   cancel: { summary: "stop a job", load: () => import("./cancel.ts") },
   plugins: { summary: "list or show plugins", load: () => import("./plugins.ts") },
   validate: { summary: "check params without running anything", load: () => import("./validate.ts") },
+  environments: {
+    summary: "list or remove the environments of plugins",
+    load: () => import("./environments.ts"),
+  },
   doctor: { summary: "say what works here and on Ray", load: () => import("./doctor.ts") },
   init: { summary: "make a new plugin", load: () => import("./init.ts") },
 };

@@ -75,6 +75,8 @@ export async function composeServer(
     dir: join(dataDir, "environments"),
     python,
     buildTimeoutMs: options.buildTimeout,
+    quotaBytes: options.environmentQuota,
+    neededByJobs: () => runner.neededEnvironments,
     log,
   });
   const trees = new Trees();
@@ -109,6 +111,7 @@ export async function composeServer(
     log,
   });
   await runner.open();
+  environments.tidy();
 
   const once = new RunOnce({ dir: dataDir, keptMs: options.requestMemory });
   const end = async (until: AbortSignal) => {

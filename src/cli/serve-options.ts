@@ -67,6 +67,12 @@ export const serveOptions = [
     description: "How long the packages that a plugin requires may take to be installed.",
   },
   {
+    name: "environment-quota",
+    type: "bytes",
+    default: "10GiB",
+    description: "How much the installed packages may take; those go that were not used for longest.",
+  },
+  {
     name: "max-workers",
     type: "integer",
     min: 1,

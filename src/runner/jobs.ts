@@ -89,6 +89,11 @@ export class Jobs {
     return count;
   }
 
+  /** The digests of the environments of jobs that have not ended. */
+  get environments(): Set<string> {
+    return new Set([...this.#carried.values()].flatMap(({ log }) => log.record.given.environment ?? []));
+  }
+
   /** Records a job and starts it, as `start` says, or `restore` where that is undefined. False when its id is taken. OVERLOADED when too many wait. */
   async submit(record: JobRecord, start: JobStart | undefined): Promise<boolean> {
     const { maxQueued, store, hub } = this.#options;

@@ -115,6 +115,11 @@ export class Runner {
     return this.#options.engine.name;
   }
 
+  /** The digests of the environments of jobs that have not ended. */
+  get neededEnvironments(): ReadonlySet<string> {
+    return this.#jobs.environments;
+  }
+
   /** Runs one action and returns its result, with what it did not use of the params. */
   async runPlugin(request: RunPluginRequest, signal: AbortSignal, deadline?: number): Promise<WorkerResult> {
     try {
@@ -383,7 +388,7 @@ export class Runner {
   }
 
   #record(request: SubmitJobRequest, start: JobStart, shown: ValidParams, mark: string): JobRecord {
-    const { info, kept } = start.action.plugin;
+    const { info, kept, requirements } = start.action.plugin;
     const job = create(JobSchema, {
       jobId: start.jobId,
       plugin: request.plugin,
@@ -402,7 +407,12 @@ export class Runner {
       ...(start.timeoutMs !== undefined && { timeout: durationFromMs(start.timeoutMs) }),
       ...(start.resources && { resources: start.resources }),
     });
-    const given = { params: start.params, env: start.env, ...(kept !== undefined && { files: kept }) };
+    const given = {
+      params: start.params,
+      env: start.env,
+      ...(kept !== undefined && { files: kept }),
+      ...(requirements && { environment: requirements.digest }),
+    };
     return { job, given, fingerprint: mark, position: 0 };
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PluginRunnerError, shuttingDown } from "../../errors.ts";
@@ -8,6 +8,8 @@ import { type Log, silentLog } from "../../util/log.ts";
 import { killByEnvironment } from "../../util/process.ts";
 import { scopeVariable } from "../../worker/worker-process.ts";
 import type { BuildWatcher } from "../engine.ts";
+import { keepQuota } from "./environment-quota.ts";
+import { marker, markerOf, namesIn, noteSize, noteUse } from "./environment-record.ts";
 import { type BuildTeller, SharedBuild } from "./environment-shared.ts";
 import { runStep } from "./environment-step.ts";
 import { buildSteps } from "./environment-steps.ts";
@@ -28,27 +30,39 @@ export interface EnvironmentsOptions {
   python: () => Promise<string>;
   /** How long a build may take, in milliseconds. Default: 30 minutes. */
   buildTimeoutMs?: number;
+  /** How much all of them may take; more is removed, but for what is in use. Default: no limit. */
+  quotaBytes?: number;
+  /** The digests that jobs need, which have not ended. Default: none. */
+  neededByJobs?: () => ReadonlySet<string>;
   log?: Log;
 }
 
 const defaultTimeoutMs = 30 * 60_000;
-
-/** Stands in a folder once it is complete, and says for which interpreter. */
-const marker = "plugin-runner-complete";
+const noteEachMs = 30_000;
 
 /** Builds what plugins require, once per digest of their requirements, and keeps it. */
 export class Environments {
   readonly #dir: string;
   readonly #python: () => Promise<string>;
   readonly #buildTimeoutMs: number;
+  readonly #quotaBytes: number;
+  readonly #neededByJobs: () => ReadonlySet<string>;
   readonly #log: Log;
   readonly #ready = new Map<string, Environment>();
   readonly #builds = new Map<string, SharedBuild<Environment>>();
   readonly #failed = new FailedBuilds();
   readonly #closing = new AbortController();
+  /** How many processes use an environment. */
+  readonly #held = new Map<string, number>();
+  /** When a plugin's use of an environment was written down. */
+  readonly #noted = new Map<string, number>();
+  #tidying: Promise<void> = Promise.resolve();
   #swept = false;
 
-  constructor({ dir, python, buildTimeoutMs = defaultTimeoutMs, log = silentLog }: EnvironmentsOptions) {
+  constructor(options: EnvironmentsOptions) {
+    const { dir, python, buildTimeoutMs = defaultTimeoutMs, log = silentLog } = options;
+    this.#quotaBytes = options.quotaBytes ?? Number.POSITIVE_INFINITY;
+    this.#neededByJobs = options.neededByJobs ?? (() => new Set());
     this.#dir = dir;
     this.#python = python;
     this.#buildTimeoutMs = buildTimeoutMs;
@@ -81,7 +95,7 @@ export class Environments {
     const { requirements } = plugin;
     if (requirements === undefined) return { python: await this.#pythonFor(plugin), packages: "" };
     const ready = this.#ready.get(requirements.digest);
-    if (ready !== undefined) return ready;
+    if (ready !== undefined) return this.#used(plugin, requirements, ready);
     const python = await this.#pythonFor(plugin);
     signal.throwIfAborted();
     const failed = this.#failed.find(requirements.digest, python);
@@ -95,10 +109,47 @@ export class Environments {
     return this.prepare(plugin, watcher, signal);
   }
 
+  /** Keeps a plugin's environment until the returned function is called: a process uses it. */
+  hold({ requirements }: LoadedPlugin): () => void {
+    if (!requirements) return () => {};
+    const { digest } = requirements;
+    this.#held.set(digest, (this.#held.get(digest) ?? 0) + 1);
+    return () => {
+      const left = (this.#held.get(digest) ?? 1) - 1;
+      if (left > 0) this.#held.set(digest, left);
+      else this.#held.delete(digest);
+    };
+  }
+
+  /** Removes what is too much, see `keepQuota`. */
+  tidy(): Promise<void> {
+    if (this.#quotaBytes === Number.POSITIVE_INFINITY) return Promise.resolve();
+    const forget = (digest: string) => {
+      if (this.#held.has(digest) || this.#builds.has(digest) || this.#neededByJobs().has(digest)) return false;
+      this.#ready.delete(digest);
+      return true;
+    };
+    const once = () => keepQuota(this.#dir, this.#quotaBytes, forget, this.#log);
+    this.#tidying = this.#tidying.then(once).catch((error: unknown) => {
+      this.#log("warn", "environments that are no longer used could not be removed", { error });
+    });
+    return this.#tidying;
+  }
+
   /** Ends the builds that are under way, with all that they started. */
   async close(): Promise<void> {
     this.#closing.abort(shuttingDown());
     await Promise.all([...this.#builds.values()].map((build) => build.settled));
+    await this.#tidying;
+  }
+
+  #used({ info }: LoadedPlugin, requirements: Requirements, environment: Environment): Environment {
+    const use = `${requirements.digest} ${info.code}`;
+    if (performance.now() - (this.#noted.get(use) ?? Number.NEGATIVE_INFINITY) > noteEachMs) {
+      this.#noted.set(use, performance.now());
+      noteUse(this.#folder(requirements), requirements.manager, info.code);
+    }
+    return environment;
   }
 
   #folder({ digest }: Requirements): string {
@@ -108,7 +159,10 @@ export class Environments {
   #begin(plugin: LoadedPlugin, requirements: Requirements, python: string): SharedBuild<Environment> {
     const build = new SharedBuild((tell, unwanted) => this.#build(plugin, requirements, python, tell, unwanted));
     this.#builds.set(requirements.digest, build);
-    build.settled.then(() => this.#builds.delete(requirements.digest));
+    build.settled.then(() => {
+      this.#builds.delete(requirements.digest);
+      return this.tidy();
+    });
     return build;
   }
 
@@ -127,7 +181,7 @@ export class Environments {
     }
     const environment = environmentIn(folder, requirements);
     this.#ready.set(requirements.digest, environment);
-    return environment;
+    return this.#used(plugin, requirements, environment);
   }
 
   async #buildIn(
@@ -153,6 +207,7 @@ export class Environments {
       for (const step of await buildSteps(requirements, folder, python)) {
         await runStep({ plugin: code, scope }, step, tell, signal);
       }
+      await noteSize(folder);
       await writeFile(join(folder, marker), python);
     } catch (error) {
       await rm(folder, { recursive: true, force: true });
@@ -174,7 +229,7 @@ export class Environments {
   #sweep(): void {
     if (this.#swept) return;
     this.#swept = true;
-    for (const name of foldersIn(this.#dir)) {
+    for (const name of namesIn(this.#dir)) {
       const folder = join(this.#dir, name);
       if (markerOf(folder) === undefined && !this.#builds.has(name)) rmSync(folder, { recursive: true, force: true });
     }
@@ -195,21 +250,4 @@ function tooSlow(plugin: string, ms: number): PluginRunnerError {
 function environmentIn(folder: string, { manager }: Requirements): Environment {
   if (manager === "npm") return { python: "", packages: join(folder, "node_modules") };
   return { python: join(folder, "bin", "python"), packages: "" };
-}
-
-/** The interpreter that a folder was completed for; undefined when it was not completed. */
-function markerOf(folder: string): string | undefined {
-  try {
-    return readFileSync(join(folder, marker), "utf8");
-  } catch {
-    return undefined;
-  }
-}
-
-function foldersIn(dir: string): string[] {
-  try {
-    return readdirSync(dir);
-  } catch {
-    return []; // nothing was built yet
-  }
 }

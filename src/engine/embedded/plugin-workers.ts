@@ -30,11 +30,17 @@ export class PluginWorkers implements WorkerSource<WorkerPlan> {
   async start({ plugin, env: startEnv }: WorkerPlan, signal: AbortSignal): Promise<WorkerProcess> {
     const { python, packages } = await this.#environments.prepare(plugin, {}, signal);
     const { binding } = plugin;
+    const release = this.#environments.hold(plugin);
     const env = { ...this.#passedEnv, ...binding.env, ...startEnv };
     const mustStartWith = Object.keys(startEnv).length > 0;
-    const worker = mustStartWith
-      ? await this.#launcher.start(binding.language, python, { env, root: binding.root })
-      : await this.#launcher.take(binding.language, python);
+    const starting = mustStartWith
+      ? this.#launcher.start(binding.language, python, { env, root: binding.root })
+      : this.#launcher.take(binding.language, python);
+    const worker = await starting.catch((error: unknown) => {
+      release();
+      throw error;
+    });
+    worker.exited.then(release);
     try {
       await unchangedTree(plugin, this.#trees);
       this.#launcher.bind(worker, { ...binding, packages, env });

@@ -100,6 +100,7 @@ export class InProcess implements TaskPool {
 
   async #load(action: LoadedAction, run: CodeRun, signal: AbortSignal): Promise<ActionCode> {
     const { packages } = await this.#environments.prepare(action.plugin, {}, signal);
+    this.#environments.hold(action.plugin); // loaded code stays as long as this process
     await unchangedTree(action.plugin, this.#trees);
     const binding = { ...action.plugin.binding, packages };
     try {

@@ -8,6 +8,8 @@ export interface Given {
   env: Record<string, string>;
   /** The name of the snapshot of the plugin that the job runs from; absent where it runs from the plugin itself. */
   files?: string;
+  /** The digest of the environment that the job runs in; absent where it needs none. */
+  environment?: string;
   /** Set while the action's code has not been asked for its verdict on the params. */
   unchecked?: Unchecked;
 }

@@ -256,18 +256,20 @@ function conditions(filter: JobFilter | undefined, cursor: number | undefined) {
   return { where: parts.length > 0 ? `WHERE ${parts.join(" AND ")}` : "", values };
 }
 
-function given({ given: { params, env, files, unchecked } }: JobRecord): string {
+function given({ given: { params, env, files, environment, unchecked } }: JobRecord): string {
   const plain = { params: params.value, non_finite: params.nonFinite, env };
   const { bySchema: by_schema = false } = unchecked ?? {};
-  return jsonText({ ...plain, ...(files !== undefined && { files }), ...(unchecked && { unchecked: { by_schema } }) });
+  const kept = { ...(files !== undefined && { files }), ...(environment !== undefined && { environment }) };
+  return jsonText({ ...plain, ...kept, ...(unchecked && { unchecked: { by_schema } }) });
 }
 
 function readGiven(written: string): Given {
-  const { params, non_finite: nonFinite = [], env, files, unchecked } = JSON.parse(written);
+  const { params, non_finite: nonFinite = [], env, files, environment, unchecked } = JSON.parse(written);
   return {
     params: { value: params, nonFinite },
     env,
     ...(files !== undefined && { files }),
+    ...(environment !== undefined && { environment }),
     ...(unchecked && { unchecked: { bySchema: unchecked.by_schema } }),
   };
 }
