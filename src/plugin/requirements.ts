@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { compareText } from "../util/compare-text.ts";
 import { isObject } from "../util/is-object.ts";
 import type { Language } from "../worker/messages.ts";
 import type { PluginConfig } from "./config.ts";
@@ -58,7 +59,8 @@ function withDigest(requirements: Omit<Requirements, "digest">): Requirements {
   const { manager, file, options, wheelsDir } = requirements;
   const hash = createHash("sha256").update(JSON.stringify([manager, options]));
   const { files, trees } = manager === "npm" ? readByNpm(file) : readByPip(file);
-  for (const one of files) hash.update(manager === "npm" ? readFileSync(one) : linesOf(one)).update("\0");
+  const contentOf = manager === "npm" ? npmContent : linesOf;
+  for (const one of files) hash.update(contentOf(one)).update("\0");
   for (const tree of wheelsDir === "" ? trees : [...trees, wheelsDir]) {
     hash.update(`${tree}\0`);
     for (const entry of entriesOf(tree)) hash.update(entry);
@@ -66,10 +68,36 @@ function withDigest(requirements: Omit<Requirements, "digest">): Requirements {
   return { ...requirements, digest: hash.digest("hex") };
 }
 
-/** Comments make no other environment. */
+/** Comments, spaces and the order of packages make no other environment. That of options may: the last index wins. */
 function linesOf(file: string): string {
-  const lines = readRequirementLines(file).map(({ text }) => text);
-  return lines.join("\n");
+  const lines = readRequirementLines(file).map(({ text }) => withoutSpaces(text));
+  const isOption = (line: string) => line.startsWith("-");
+  const packages = lines.filter((line) => !isOption(line)).sort();
+  return [...lines.filter(isOption), ...packages].join("\n");
+}
+
+/** Without the spaces that mean nothing: those round the operators of versions and markers. */
+function withoutSpaces(line: string): string {
+  return line.replaceAll(/\s+/g, " ").replaceAll(/ ?(===|[=!<>~]=|[<>,;]) ?/g, "$1");
+}
+
+/** What `package.json` says of the package itself, and what is not installed, makes no other environment. */
+const withoutEffect = new Set([
+  ...["name", "version", "description", "keywords", "author", "contributors", "license", "repository", "homepage"],
+  ...["bugs", "main", "module", "exports", "types", "type", "files", "private", "funding"],
+]);
+
+function npmContent(file: string): string {
+  const text = readFileSync(file, "utf8");
+  const manifest = basename(file) === "package.json" ? parseJson(text) : undefined;
+  if (!isObject(manifest)) return text;
+  const kept = Object.keys(manifest).filter((key) => !withoutEffect.has(key));
+  return JSON.stringify(kept.sort().map((key) => [key, inOrder(manifest[key])]));
+}
+
+function inOrder(value: unknown): unknown {
+  if (!isObject(value)) return value;
+  return Object.entries(value).sort(([a], [b]) => compareText(a, b));
 }
 
 /** What an installation reads: files for their content, and what belongs to this plugin alone, files and folders. */

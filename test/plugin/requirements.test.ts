@@ -98,8 +98,34 @@ test("JavaScript's dependencies count only where they are not installed already"
   assert.equal(again(), undefined);
 });
 
-test("comments and blank lines make no other environment", (t) => {
-  const plain = read(t, "python", { "requirements.txt": "six==1.16.0\n" }).requirements;
-  const told = read(t, "python", { "requirements.txt": "# what we need\n\nsix==1.16.0  # pinned\n" }).requirements;
-  assert.equal(told?.digest, plain?.digest);
+test("comments, blank lines, spaces and the order of packages make no other environment", (t) => {
+  const digestOf = (text: string) => read(t, "python", { "requirements.txt": text }).requirements?.digest;
+  const plain = digestOf("six==1.16.0\nattrs>=20,<24\n");
+  assert.equal(digestOf("# what we need\n\nattrs >= 20, < 24\n\n  six == 1.16.0  # pinned\n"), plain);
+  assert.equal(digestOf("attrs>=20,<24 \\\n\nsix==1.16.0"), plain);
+});
+
+test("options, hashes, markers and their values make another environment", (t) => {
+  const texts = [
+    "six\n",
+    "--index-url https://one.example\nsix\n",
+    "--index-url https://two.example\nsix\n",
+    "--extra-index-url https://one.example\n--extra-index-url https://two.example\nsix\n",
+    "--extra-index-url https://two.example\n--extra-index-url https://one.example\nsix\n",
+    "six --hash=sha256:1\n",
+    "six --hash=sha256:2\n",
+    "six; python_version < '3.10'\n",
+  ];
+  const digests = texts.map((text) => read(t, "python", { "requirements.txt": text }).requirements?.digest);
+  assert.equal(new Set(digests).size, texts.length);
+});
+
+test("what package.json says of the package itself makes no other environment, and what is installed does", (t) => {
+  const digestOf = (manifest: object) =>
+    read(t, "javascript", { "package.json": JSON.stringify(manifest, undefined, 2) }).requirements?.digest;
+  const plain = digestOf({ dependencies: { left: "1", right: "2" } });
+  const named = { version: "2.0.0", dependencies: { right: "2", left: "1" }, name: "plugin", type: "module" };
+  assert.equal(digestOf(named), plain);
+  assert.notEqual(digestOf({ dependencies: { left: "1", right: "3" } }), plain);
+  assert.notEqual(digestOf({ dependencies: { left: "1", right: "2" }, overrides: { left: "1.5" } }), plain);
 });
