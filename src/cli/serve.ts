@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Plugin } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { stderrLog } from "../util/log.ts";
@@ -31,6 +32,7 @@ async function run(args: readonly string[], io: Io): Promise<number> {
   server.warmUp().then(
     (plugins) => {
       if (!options.json) io.stdout.write(listed(plugins, options.root));
+      flushCompileCache(); // the next start finds it however this one ends
     },
     (error: unknown) => log("error", "the plugins could not be listed", { error }),
   );
