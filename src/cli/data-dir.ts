@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { statOf } from "../plugin/stamp.ts";
+import { hasCode } from "../util/has-code.ts";
 import { messageOf } from "../util/message-of.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -15,12 +16,19 @@ export function prepareDataDir(path: string): string {
     makeDirectory(dir);
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
     // The data is nothing to commit. A file that is there already is somebody else's.
-    const ignore = join(dir, ".gitignore");
-    if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
+    writeNew(join(dir, ".gitignore"), "*\n");
   } catch (error) {
     throw new UsageError(`--data-dir ${path} cannot be used: ${reasonOf(error)}`);
   }
   return dir;
+}
+
+function writeNew(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: "wx" });
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) throw error;
+  }
 }
 
 /** One directory after the other: `recursive` of Node tries for ever where a file system such as /proc refuses a name. */

@@ -22,6 +22,7 @@ import { Snapshots } from "../plugin/snapshots.ts";
 import { Trees } from "../plugin/trees.ts";
 import { RunOnce } from "../runner/run-once.ts";
 import { Runner } from "../runner/runner.ts";
+import { Storage } from "../runner/storage.ts";
 import type { Log } from "../util/log.ts";
 import { messageOf } from "../util/message-of.ts";
 import { Launcher } from "../worker/launcher.ts";
@@ -59,6 +60,13 @@ export async function composeServer(
   const exposure = readExposure(options);
   const dataDir = prepareDataDir(options.dataDir);
   const store = openStore(dataDir);
+  const storage = new Storage({
+    dir: dataDir,
+    directories: options.ray === undefined ? ["snapshots", "jobs"] : ["snapshots"],
+    files: ["jobs.sqlite", "jobs.sqlite-wal"],
+    reserve: options.diskReserve,
+    log,
+  });
   const python = lazyPython(options.python, signal);
 
   const passedEnv = passedVariables(env, options.passEnv);
@@ -102,6 +110,7 @@ export async function composeServer(
     tasks: carriers.tasks,
     engine: carriers.engine,
     store,
+    storage,
     hub,
     maxQueuedJobs: options.maxQueuedJobs,
     maxEventsPerJob: options.maxEventsPerJob,
@@ -112,10 +121,12 @@ export async function composeServer(
   });
   await runner.open();
   environments.tidy();
+  await storage.open();
 
   const once = new RunOnce({ dir: dataDir, keptMs: options.requestMemory });
   const end = async (until: AbortSignal) => {
     catalog.close();
+    storage.close();
     artifacts.close();
     await Promise.all([runner.close(until), inspector.close(until), environments.close()]);
     await Promise.all([launcher.close(), carriers.close(), once.close()]);
@@ -131,7 +142,8 @@ export async function composeServer(
     leaving: leaving.signal,
   });
   const health = new Health(runner.modes);
-  carriers.onAvailability((modes, available) => health.setAvailable(modes, available));
+  carriers.onAvailability((modes, available) => health.setAvailable(modes, available, "engine"));
+  storage.onChange((available) => health.setAvailable(["job"], available, "storage"));
   const servers = await listen(options, { handlers, admission, health, log, ...exposure }).catch(
     async (error: unknown) => {
       await end(AbortSignal.abort());

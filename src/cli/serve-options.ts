@@ -42,6 +42,12 @@ export const serveOptions = [
     value: "DIR",
     description: "Where jobs, their files and the plugins' environments are kept. One server at a time.",
   },
+  {
+    name: "disk-reserve",
+    type: "bytes",
+    description:
+      "How much of --data-dir's disk stays free for jobs that run: with less, new ones are refused. Default: 256MiB, or 5 % of a small disk; 0 for none.",
+  },
   ...rayOptions,
   {
     name: "local",

@@ -11,6 +11,7 @@ const service = PluginRunner.typeName;
 export class Health {
   readonly #implementation: HealthImplementation;
   readonly #names: readonly string[];
+  readonly #hindrances = new Map<string, Set<string>>();
   #leaving = false;
 
   constructor(modes: readonly string[]) {
@@ -23,10 +24,16 @@ export class Health {
     this.#implementation.addToServer(server);
   }
 
-  /** Says whether modes can be used now. */
-  setAvailable(modes: readonly string[], available: boolean): void {
-    if (this.#leaving) return;
-    for (const mode of modes) this.#implementation.setStatus(nameOf(mode), available ? "SERVING" : "NOT_SERVING");
+  /** Says whether modes can be used now, as far as one part of the service knows, which `by` names. */
+  setAvailable(modes: readonly string[], available: boolean, by: string): void {
+    for (const mode of modes) {
+      const hindrances = this.#hindrances.get(mode) ?? new Set();
+      this.#hindrances.set(mode, hindrances);
+      if (available) hindrances.delete(by);
+      else hindrances.add(by);
+      if (!this.#leaving)
+        this.#implementation.setStatus(nameOf(mode), hindrances.size === 0 ? "SERVING" : "NOT_SERVING");
+    }
   }
 
   /** Says for good that new calls should go elsewhere. */

@@ -1,4 +1,5 @@
 import { create, type MessageShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import type { Plugin } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import {
@@ -13,6 +14,8 @@ import {
   type PluginRunner,
   type RunPluginRequest,
   type ServerLimits,
+  type ServerWarning,
+  ServerWarningSchema,
   ValidateParamsResponseSchema,
   WatchRunResponseSchema,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
@@ -145,9 +148,17 @@ function plugins({ runner, limits, startTime }: ServiceOptions) {
         modes: runner.modes,
         limits,
         ...(startTime && { startTime }),
+        warnings: warningsOf(runner),
       });
     },
   } satisfies Partial<Handlers>;
+}
+
+function warningsOf({ storage }: Runner): ServerWarning[] {
+  if (!storage.trouble) return [];
+  const { message, metadata, since } = storage.trouble;
+  const told = { reason: "STORAGE_UNAVAILABLE", message, metadata: { ...metadata }, since: timestampFromDate(since) };
+  return [create(ServerWarningSchema, told)];
 }
 
 function toVerdict({ params, warnings }: ValidParams) {

@@ -15,6 +15,7 @@ import { orStorageUnavailable, storageUnavailable } from "../storage-error.ts";
 import type { Log } from "../util/log.ts";
 import { storageCodeOf } from "../util/storage-code.ts";
 import { Troubles } from "../util/troubles.ts";
+import type { Storage } from "./storage.ts";
 
 export interface JobsOptions {
   store: JobStore;
@@ -24,6 +25,8 @@ export interface JobsOptions {
   restore: (record: JobRecord, starting: Starting, signal: AbortSignal) => Promise<JobStart>;
   /** Keeps the snapshots that jobs run from. A job's own is claimed before it is submitted. */
   snapshots?: Pick<Snapshots, "claim" | "release">;
+  /** Told what goes wrong here and not in a job: it may be the disk's fault. */
+  storage?: Pick<Storage, "failed">;
   maxQueued: number;
   maxEvents: number;
   maxResultBytes: number;
@@ -199,6 +202,7 @@ export class Jobs {
         return;
       } catch (error) {
         if (closing.aborted) return;
+        this.#options.storage?.failed(error);
         clearTimeout(calm);
         const kind = kindOf(error);
         if (kind !== trouble) over();

@@ -40,6 +40,7 @@ import {
   timeoutMs,
 } from "./request.ts";
 import { RunOutputs } from "./run-outputs.ts";
+import type { Storage } from "./storage.ts";
 import { mergeWarnings, type ParamsInspector, validateInCode } from "./validate-in-code.ts";
 import { whileBuilding } from "./while-building.ts";
 
@@ -67,6 +68,8 @@ export interface RunnerOptions {
   tasks: TaskPool;
   engine: JobEngine;
   store: JobStore;
+  /** Knows whether new jobs can be kept. */
+  storage: Storage;
   hub: WatchHub;
   maxQueuedJobs: number;
   maxEventsPerJob: number;
@@ -111,6 +114,10 @@ export class Runner {
     return [...(this.#options.local ? ["local"] : []), "task", "job"];
   }
 
+  get storage(): Pick<Storage, "trouble"> {
+    return this.#options.storage;
+  }
+
   get engineName(): string {
     return this.#options.engine.name;
   }
@@ -148,7 +155,14 @@ export class Runner {
     const mark = fingerprint(content);
     if (request.jobId !== "" && (await this.#attach(request.jobId, mark))) return request.jobId;
     const given = paramsOf(request);
-    return this.#ofNewest(request.plugin, () => this.#submit(request, given, mark, signal));
+    const { storage } = this.#options;
+    await storage.ready();
+    try {
+      return await this.#ofNewest(request.plugin, () => this.#submit(request, given, mark, signal));
+    } catch (error) {
+      storage.failed(error);
+      throw orStorageUnavailable(error);
+    }
   }
 
   /** Tells the watcher of a job from an event on: see `watchJob`. */

@@ -1882,7 +1882,9 @@ type GetServerInfoResponse struct {
 	// The limits that it enforces.
 	Limits *ServerLimits `protobuf:"bytes,4,opt,name=limits,proto3" json:"limits,omitempty"`
 	// When the server started.
-	StartTime     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// What keeps this server from a part of its work now, although it answers. Empty when all is well.
+	Warnings      []*ServerWarning `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1952,6 +1954,87 @@ func (x *GetServerInfoResponse) GetStartTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetServerInfoResponse) GetWarnings() []*ServerWarning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// What is wrong with a server, without a call that failed.
+type ServerWarning struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The stable reason that calls are refused with meanwhile, of the list that the service documents, for example
+	// "STORAGE_UNAVAILABLE".
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What is wrong and what to do about it, for a person.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// When the server noticed it.
+	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	// Every variable of the message.
+	Metadata      map[string]string `protobuf:"bytes,4,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServerWarning) Reset() {
+	*x = ServerWarning{}
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerWarning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerWarning) ProtoMessage() {}
+
+func (x *ServerWarning) ProtoReflect() protoreflect.Message {
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerWarning.ProtoReflect.Descriptor instead.
+func (*ServerWarning) Descriptor() ([]byte, []int) {
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ServerWarning) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ServerWarning) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *ServerWarning) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ServerWarning) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
 // The limits that a server enforces.
 type ServerLimits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1975,7 +2058,7 @@ type ServerLimits struct {
 
 func (x *ServerLimits) Reset() {
 	*x = ServerLimits{}
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[28]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2070,7 @@ func (x *ServerLimits) String() string {
 func (*ServerLimits) ProtoMessage() {}
 
 func (x *ServerLimits) ProtoReflect() protoreflect.Message {
-	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[28]
+	mi := &file_pluginrunner_v1_plugin_runner_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2083,7 @@ func (x *ServerLimits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerLimits.ProtoReflect.Descriptor instead.
 func (*ServerLimits) Descriptor() ([]byte, []int) {
-	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{28}
+	return file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ServerLimits) GetMaxRequestBytes() int32 {
@@ -2189,14 +2272,23 @@ const file_pluginrunner_v1_plugin_runner_proto_rawDesc = "" +
 	"\bwarnings\x18\x04 \x03(\v2\x1f.pluginrunner.v1.FieldViolationR\bwarnings\x12\x1d\n" +
 	"\n" +
 	"non_finite\x18\x05 \x03(\tR\tnonFinite\"\x16\n" +
-	"\x14GetServerInfoRequest\"\xd1\x01\n" +
+	"\x14GetServerInfoRequest\"\x8d\x02\n" +
 	"\x15GetServerInfoResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
 	"\x06engine\x18\x02 \x01(\tR\x06engine\x12\x14\n" +
 	"\x05modes\x18\x03 \x03(\tR\x05modes\x125\n" +
 	"\x06limits\x18\x04 \x01(\v2\x1d.pluginrunner.v1.ServerLimitsR\x06limits\x129\n" +
 	"\n" +
-	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\"\xbf\x02\n" +
+	"start_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12:\n" +
+	"\bwarnings\x18\x06 \x03(\v2\x1e.pluginrunner.v1.ServerWarningR\bwarnings\"\xfa\x01\n" +
+	"\rServerWarning\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12H\n" +
+	"\bmetadata\x18\x04 \x03(\v2,.pluginrunner.v1.ServerWarning.MetadataEntryR\bmetadata\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbf\x02\n" +
 	"\fServerLimits\x12*\n" +
 	"\x11max_request_bytes\x18\x01 \x01(\x05R\x0fmaxRequestBytes\x12(\n" +
 	"\x10max_result_bytes\x18\x02 \x01(\x05R\x0emaxResultBytes\x12\x1f\n" +
@@ -2239,7 +2331,7 @@ func file_pluginrunner_v1_plugin_runner_proto_rawDescGZIP() []byte {
 }
 
 var file_pluginrunner_v1_plugin_runner_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_pluginrunner_v1_plugin_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_pluginrunner_v1_plugin_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_pluginrunner_v1_plugin_runner_proto_goTypes = []any{
 	(RunMode)(0),                   // 0: pluginrunner.v1.RunMode
 	(*RunPluginRequest)(nil),       // 1: pluginrunner.v1.RunPluginRequest
@@ -2270,95 +2362,100 @@ var file_pluginrunner_v1_plugin_runner_proto_goTypes = []any{
 	(*ValidateParamsResponse)(nil), // 26: pluginrunner.v1.ValidateParamsResponse
 	(*GetServerInfoRequest)(nil),   // 27: pluginrunner.v1.GetServerInfoRequest
 	(*GetServerInfoResponse)(nil),  // 28: pluginrunner.v1.GetServerInfoResponse
-	(*ServerLimits)(nil),           // 29: pluginrunner.v1.ServerLimits
-	nil,                            // 30: pluginrunner.v1.RunPluginRequest.EnvEntry
-	nil,                            // 31: pluginrunner.v1.SubmitJobRequest.EnvEntry
-	nil,                            // 32: pluginrunner.v1.SubmitJobRequest.LabelsEntry
-	nil,                            // 33: pluginrunner.v1.ValidateParamsRequest.EnvEntry
-	(*structpb.Struct)(nil),        // 34: google.protobuf.Struct
-	(*durationpb.Duration)(nil),    // 35: google.protobuf.Duration
-	(*Resources)(nil),              // 36: pluginrunner.v1.Resources
-	(*structpb.Value)(nil),         // 37: google.protobuf.Value
-	(*FieldViolation)(nil),         // 38: pluginrunner.v1.FieldViolation
-	(*JobEvent)(nil),               // 39: pluginrunner.v1.JobEvent
-	(*Job)(nil),                    // 40: pluginrunner.v1.Job
-	(*JobEvents)(nil),              // 41: pluginrunner.v1.JobEvents
-	(*JobFilter)(nil),              // 42: pluginrunner.v1.JobFilter
-	(*timestamppb.Timestamp)(nil),  // 43: google.protobuf.Timestamp
-	(*Plugin)(nil),                 // 44: pluginrunner.v1.Plugin
+	(*ServerWarning)(nil),          // 29: pluginrunner.v1.ServerWarning
+	(*ServerLimits)(nil),           // 30: pluginrunner.v1.ServerLimits
+	nil,                            // 31: pluginrunner.v1.RunPluginRequest.EnvEntry
+	nil,                            // 32: pluginrunner.v1.SubmitJobRequest.EnvEntry
+	nil,                            // 33: pluginrunner.v1.SubmitJobRequest.LabelsEntry
+	nil,                            // 34: pluginrunner.v1.ValidateParamsRequest.EnvEntry
+	nil,                            // 35: pluginrunner.v1.ServerWarning.MetadataEntry
+	(*structpb.Struct)(nil),        // 36: google.protobuf.Struct
+	(*durationpb.Duration)(nil),    // 37: google.protobuf.Duration
+	(*Resources)(nil),              // 38: pluginrunner.v1.Resources
+	(*structpb.Value)(nil),         // 39: google.protobuf.Value
+	(*FieldViolation)(nil),         // 40: pluginrunner.v1.FieldViolation
+	(*JobEvent)(nil),               // 41: pluginrunner.v1.JobEvent
+	(*Job)(nil),                    // 42: pluginrunner.v1.Job
+	(*JobEvents)(nil),              // 43: pluginrunner.v1.JobEvents
+	(*JobFilter)(nil),              // 44: pluginrunner.v1.JobFilter
+	(*timestamppb.Timestamp)(nil),  // 45: google.protobuf.Timestamp
+	(*Plugin)(nil),                 // 46: pluginrunner.v1.Plugin
 }
 var file_pluginrunner_v1_plugin_runner_proto_depIdxs = []int32{
-	34, // 0: pluginrunner.v1.RunPluginRequest.params:type_name -> google.protobuf.Struct
+	36, // 0: pluginrunner.v1.RunPluginRequest.params:type_name -> google.protobuf.Struct
 	0,  // 1: pluginrunner.v1.RunPluginRequest.mode:type_name -> pluginrunner.v1.RunMode
-	30, // 2: pluginrunner.v1.RunPluginRequest.env:type_name -> pluginrunner.v1.RunPluginRequest.EnvEntry
-	35, // 3: pluginrunner.v1.RunPluginRequest.timeout:type_name -> google.protobuf.Duration
-	36, // 4: pluginrunner.v1.RunPluginRequest.resources:type_name -> pluginrunner.v1.Resources
-	37, // 5: pluginrunner.v1.RunPluginResponse.result:type_name -> google.protobuf.Value
-	38, // 6: pluginrunner.v1.RunPluginResponse.warnings:type_name -> pluginrunner.v1.FieldViolation
-	39, // 7: pluginrunner.v1.WatchRunResponse.events:type_name -> pluginrunner.v1.JobEvent
-	34, // 8: pluginrunner.v1.SubmitJobRequest.params:type_name -> google.protobuf.Struct
-	31, // 9: pluginrunner.v1.SubmitJobRequest.env:type_name -> pluginrunner.v1.SubmitJobRequest.EnvEntry
-	32, // 10: pluginrunner.v1.SubmitJobRequest.labels:type_name -> pluginrunner.v1.SubmitJobRequest.LabelsEntry
-	35, // 11: pluginrunner.v1.SubmitJobRequest.timeout:type_name -> google.protobuf.Duration
-	36, // 12: pluginrunner.v1.SubmitJobRequest.resources:type_name -> pluginrunner.v1.Resources
-	40, // 13: pluginrunner.v1.SubmitJobResponse.snapshot:type_name -> pluginrunner.v1.Job
-	41, // 14: pluginrunner.v1.SubmitJobResponse.events:type_name -> pluginrunner.v1.JobEvents
+	31, // 2: pluginrunner.v1.RunPluginRequest.env:type_name -> pluginrunner.v1.RunPluginRequest.EnvEntry
+	37, // 3: pluginrunner.v1.RunPluginRequest.timeout:type_name -> google.protobuf.Duration
+	38, // 4: pluginrunner.v1.RunPluginRequest.resources:type_name -> pluginrunner.v1.Resources
+	39, // 5: pluginrunner.v1.RunPluginResponse.result:type_name -> google.protobuf.Value
+	40, // 6: pluginrunner.v1.RunPluginResponse.warnings:type_name -> pluginrunner.v1.FieldViolation
+	41, // 7: pluginrunner.v1.WatchRunResponse.events:type_name -> pluginrunner.v1.JobEvent
+	36, // 8: pluginrunner.v1.SubmitJobRequest.params:type_name -> google.protobuf.Struct
+	32, // 9: pluginrunner.v1.SubmitJobRequest.env:type_name -> pluginrunner.v1.SubmitJobRequest.EnvEntry
+	33, // 10: pluginrunner.v1.SubmitJobRequest.labels:type_name -> pluginrunner.v1.SubmitJobRequest.LabelsEntry
+	37, // 11: pluginrunner.v1.SubmitJobRequest.timeout:type_name -> google.protobuf.Duration
+	38, // 12: pluginrunner.v1.SubmitJobRequest.resources:type_name -> pluginrunner.v1.Resources
+	42, // 13: pluginrunner.v1.SubmitJobResponse.snapshot:type_name -> pluginrunner.v1.Job
+	43, // 14: pluginrunner.v1.SubmitJobResponse.events:type_name -> pluginrunner.v1.JobEvents
 	11, // 15: pluginrunner.v1.SubmitJobResponse.heartbeat:type_name -> pluginrunner.v1.Heartbeat
 	12, // 16: pluginrunner.v1.SubmitJobResponse.reconnect:type_name -> pluginrunner.v1.Reconnect
-	40, // 17: pluginrunner.v1.WatchJobResponse.snapshot:type_name -> pluginrunner.v1.Job
-	41, // 18: pluginrunner.v1.WatchJobResponse.events:type_name -> pluginrunner.v1.JobEvents
+	42, // 17: pluginrunner.v1.WatchJobResponse.snapshot:type_name -> pluginrunner.v1.Job
+	43, // 18: pluginrunner.v1.WatchJobResponse.events:type_name -> pluginrunner.v1.JobEvents
 	11, // 19: pluginrunner.v1.WatchJobResponse.heartbeat:type_name -> pluginrunner.v1.Heartbeat
 	12, // 20: pluginrunner.v1.WatchJobResponse.reconnect:type_name -> pluginrunner.v1.Reconnect
-	42, // 21: pluginrunner.v1.WatchJobsRequest.filter:type_name -> pluginrunner.v1.JobFilter
-	40, // 22: pluginrunner.v1.WatchJobsResponse.snapshot:type_name -> pluginrunner.v1.Job
+	44, // 21: pluginrunner.v1.WatchJobsRequest.filter:type_name -> pluginrunner.v1.JobFilter
+	42, // 22: pluginrunner.v1.WatchJobsResponse.snapshot:type_name -> pluginrunner.v1.Job
 	11, // 23: pluginrunner.v1.WatchJobsResponse.heartbeat:type_name -> pluginrunner.v1.Heartbeat
 	12, // 24: pluginrunner.v1.WatchJobsResponse.reconnect:type_name -> pluginrunner.v1.Reconnect
-	43, // 25: pluginrunner.v1.Heartbeat.server_time:type_name -> google.protobuf.Timestamp
-	40, // 26: pluginrunner.v1.GetJobResponse.job:type_name -> pluginrunner.v1.Job
-	42, // 27: pluginrunner.v1.ListJobsRequest.filter:type_name -> pluginrunner.v1.JobFilter
-	40, // 28: pluginrunner.v1.ListJobsResponse.jobs:type_name -> pluginrunner.v1.Job
-	40, // 29: pluginrunner.v1.CancelJobResponse.job:type_name -> pluginrunner.v1.Job
-	44, // 30: pluginrunner.v1.ListPluginsResponse.plugins:type_name -> pluginrunner.v1.Plugin
-	44, // 31: pluginrunner.v1.GetPluginResponse.plugin:type_name -> pluginrunner.v1.Plugin
-	34, // 32: pluginrunner.v1.ValidateParamsRequest.params:type_name -> google.protobuf.Struct
-	33, // 33: pluginrunner.v1.ValidateParamsRequest.env:type_name -> pluginrunner.v1.ValidateParamsRequest.EnvEntry
-	38, // 34: pluginrunner.v1.ValidateParamsResponse.violations:type_name -> pluginrunner.v1.FieldViolation
-	34, // 35: pluginrunner.v1.ValidateParamsResponse.params:type_name -> google.protobuf.Struct
-	38, // 36: pluginrunner.v1.ValidateParamsResponse.warnings:type_name -> pluginrunner.v1.FieldViolation
-	29, // 37: pluginrunner.v1.GetServerInfoResponse.limits:type_name -> pluginrunner.v1.ServerLimits
-	43, // 38: pluginrunner.v1.GetServerInfoResponse.start_time:type_name -> google.protobuf.Timestamp
-	35, // 39: pluginrunner.v1.ServerLimits.job_retention:type_name -> google.protobuf.Duration
-	1,  // 40: pluginrunner.v1.PluginRunner.RunPlugin:input_type -> pluginrunner.v1.RunPluginRequest
-	3,  // 41: pluginrunner.v1.PluginRunner.WatchRun:input_type -> pluginrunner.v1.WatchRunRequest
-	5,  // 42: pluginrunner.v1.PluginRunner.SubmitJob:input_type -> pluginrunner.v1.SubmitJobRequest
-	7,  // 43: pluginrunner.v1.PluginRunner.WatchJob:input_type -> pluginrunner.v1.WatchJobRequest
-	9,  // 44: pluginrunner.v1.PluginRunner.WatchJobs:input_type -> pluginrunner.v1.WatchJobsRequest
-	13, // 45: pluginrunner.v1.PluginRunner.GetJob:input_type -> pluginrunner.v1.GetJobRequest
-	15, // 46: pluginrunner.v1.PluginRunner.ListJobs:input_type -> pluginrunner.v1.ListJobsRequest
-	17, // 47: pluginrunner.v1.PluginRunner.CancelJob:input_type -> pluginrunner.v1.CancelJobRequest
-	19, // 48: pluginrunner.v1.PluginRunner.DeleteJob:input_type -> pluginrunner.v1.DeleteJobRequest
-	21, // 49: pluginrunner.v1.PluginRunner.ListPlugins:input_type -> pluginrunner.v1.ListPluginsRequest
-	23, // 50: pluginrunner.v1.PluginRunner.GetPlugin:input_type -> pluginrunner.v1.GetPluginRequest
-	25, // 51: pluginrunner.v1.PluginRunner.ValidateParams:input_type -> pluginrunner.v1.ValidateParamsRequest
-	27, // 52: pluginrunner.v1.PluginRunner.GetServerInfo:input_type -> pluginrunner.v1.GetServerInfoRequest
-	2,  // 53: pluginrunner.v1.PluginRunner.RunPlugin:output_type -> pluginrunner.v1.RunPluginResponse
-	4,  // 54: pluginrunner.v1.PluginRunner.WatchRun:output_type -> pluginrunner.v1.WatchRunResponse
-	6,  // 55: pluginrunner.v1.PluginRunner.SubmitJob:output_type -> pluginrunner.v1.SubmitJobResponse
-	8,  // 56: pluginrunner.v1.PluginRunner.WatchJob:output_type -> pluginrunner.v1.WatchJobResponse
-	10, // 57: pluginrunner.v1.PluginRunner.WatchJobs:output_type -> pluginrunner.v1.WatchJobsResponse
-	14, // 58: pluginrunner.v1.PluginRunner.GetJob:output_type -> pluginrunner.v1.GetJobResponse
-	16, // 59: pluginrunner.v1.PluginRunner.ListJobs:output_type -> pluginrunner.v1.ListJobsResponse
-	18, // 60: pluginrunner.v1.PluginRunner.CancelJob:output_type -> pluginrunner.v1.CancelJobResponse
-	20, // 61: pluginrunner.v1.PluginRunner.DeleteJob:output_type -> pluginrunner.v1.DeleteJobResponse
-	22, // 62: pluginrunner.v1.PluginRunner.ListPlugins:output_type -> pluginrunner.v1.ListPluginsResponse
-	24, // 63: pluginrunner.v1.PluginRunner.GetPlugin:output_type -> pluginrunner.v1.GetPluginResponse
-	26, // 64: pluginrunner.v1.PluginRunner.ValidateParams:output_type -> pluginrunner.v1.ValidateParamsResponse
-	28, // 65: pluginrunner.v1.PluginRunner.GetServerInfo:output_type -> pluginrunner.v1.GetServerInfoResponse
-	53, // [53:66] is the sub-list for method output_type
-	40, // [40:53] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	45, // 25: pluginrunner.v1.Heartbeat.server_time:type_name -> google.protobuf.Timestamp
+	42, // 26: pluginrunner.v1.GetJobResponse.job:type_name -> pluginrunner.v1.Job
+	44, // 27: pluginrunner.v1.ListJobsRequest.filter:type_name -> pluginrunner.v1.JobFilter
+	42, // 28: pluginrunner.v1.ListJobsResponse.jobs:type_name -> pluginrunner.v1.Job
+	42, // 29: pluginrunner.v1.CancelJobResponse.job:type_name -> pluginrunner.v1.Job
+	46, // 30: pluginrunner.v1.ListPluginsResponse.plugins:type_name -> pluginrunner.v1.Plugin
+	46, // 31: pluginrunner.v1.GetPluginResponse.plugin:type_name -> pluginrunner.v1.Plugin
+	36, // 32: pluginrunner.v1.ValidateParamsRequest.params:type_name -> google.protobuf.Struct
+	34, // 33: pluginrunner.v1.ValidateParamsRequest.env:type_name -> pluginrunner.v1.ValidateParamsRequest.EnvEntry
+	40, // 34: pluginrunner.v1.ValidateParamsResponse.violations:type_name -> pluginrunner.v1.FieldViolation
+	36, // 35: pluginrunner.v1.ValidateParamsResponse.params:type_name -> google.protobuf.Struct
+	40, // 36: pluginrunner.v1.ValidateParamsResponse.warnings:type_name -> pluginrunner.v1.FieldViolation
+	30, // 37: pluginrunner.v1.GetServerInfoResponse.limits:type_name -> pluginrunner.v1.ServerLimits
+	45, // 38: pluginrunner.v1.GetServerInfoResponse.start_time:type_name -> google.protobuf.Timestamp
+	29, // 39: pluginrunner.v1.GetServerInfoResponse.warnings:type_name -> pluginrunner.v1.ServerWarning
+	45, // 40: pluginrunner.v1.ServerWarning.since:type_name -> google.protobuf.Timestamp
+	35, // 41: pluginrunner.v1.ServerWarning.metadata:type_name -> pluginrunner.v1.ServerWarning.MetadataEntry
+	37, // 42: pluginrunner.v1.ServerLimits.job_retention:type_name -> google.protobuf.Duration
+	1,  // 43: pluginrunner.v1.PluginRunner.RunPlugin:input_type -> pluginrunner.v1.RunPluginRequest
+	3,  // 44: pluginrunner.v1.PluginRunner.WatchRun:input_type -> pluginrunner.v1.WatchRunRequest
+	5,  // 45: pluginrunner.v1.PluginRunner.SubmitJob:input_type -> pluginrunner.v1.SubmitJobRequest
+	7,  // 46: pluginrunner.v1.PluginRunner.WatchJob:input_type -> pluginrunner.v1.WatchJobRequest
+	9,  // 47: pluginrunner.v1.PluginRunner.WatchJobs:input_type -> pluginrunner.v1.WatchJobsRequest
+	13, // 48: pluginrunner.v1.PluginRunner.GetJob:input_type -> pluginrunner.v1.GetJobRequest
+	15, // 49: pluginrunner.v1.PluginRunner.ListJobs:input_type -> pluginrunner.v1.ListJobsRequest
+	17, // 50: pluginrunner.v1.PluginRunner.CancelJob:input_type -> pluginrunner.v1.CancelJobRequest
+	19, // 51: pluginrunner.v1.PluginRunner.DeleteJob:input_type -> pluginrunner.v1.DeleteJobRequest
+	21, // 52: pluginrunner.v1.PluginRunner.ListPlugins:input_type -> pluginrunner.v1.ListPluginsRequest
+	23, // 53: pluginrunner.v1.PluginRunner.GetPlugin:input_type -> pluginrunner.v1.GetPluginRequest
+	25, // 54: pluginrunner.v1.PluginRunner.ValidateParams:input_type -> pluginrunner.v1.ValidateParamsRequest
+	27, // 55: pluginrunner.v1.PluginRunner.GetServerInfo:input_type -> pluginrunner.v1.GetServerInfoRequest
+	2,  // 56: pluginrunner.v1.PluginRunner.RunPlugin:output_type -> pluginrunner.v1.RunPluginResponse
+	4,  // 57: pluginrunner.v1.PluginRunner.WatchRun:output_type -> pluginrunner.v1.WatchRunResponse
+	6,  // 58: pluginrunner.v1.PluginRunner.SubmitJob:output_type -> pluginrunner.v1.SubmitJobResponse
+	8,  // 59: pluginrunner.v1.PluginRunner.WatchJob:output_type -> pluginrunner.v1.WatchJobResponse
+	10, // 60: pluginrunner.v1.PluginRunner.WatchJobs:output_type -> pluginrunner.v1.WatchJobsResponse
+	14, // 61: pluginrunner.v1.PluginRunner.GetJob:output_type -> pluginrunner.v1.GetJobResponse
+	16, // 62: pluginrunner.v1.PluginRunner.ListJobs:output_type -> pluginrunner.v1.ListJobsResponse
+	18, // 63: pluginrunner.v1.PluginRunner.CancelJob:output_type -> pluginrunner.v1.CancelJobResponse
+	20, // 64: pluginrunner.v1.PluginRunner.DeleteJob:output_type -> pluginrunner.v1.DeleteJobResponse
+	22, // 65: pluginrunner.v1.PluginRunner.ListPlugins:output_type -> pluginrunner.v1.ListPluginsResponse
+	24, // 66: pluginrunner.v1.PluginRunner.GetPlugin:output_type -> pluginrunner.v1.GetPluginResponse
+	26, // 67: pluginrunner.v1.PluginRunner.ValidateParams:output_type -> pluginrunner.v1.ValidateParamsResponse
+	28, // 68: pluginrunner.v1.PluginRunner.GetServerInfo:output_type -> pluginrunner.v1.GetServerInfoResponse
+	56, // [56:69] is the sub-list for method output_type
+	43, // [43:56] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_pluginrunner_v1_plugin_runner_proto_init() }
@@ -2393,7 +2490,7 @@ func file_pluginrunner_v1_plugin_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_pluginrunner_v1_plugin_runner_proto_rawDesc), len(file_pluginrunner_v1_plugin_runner_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   33,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

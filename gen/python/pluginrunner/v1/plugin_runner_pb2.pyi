@@ -900,6 +900,7 @@ class GetServerInfoResponse(google.protobuf.message.Message):
     MODES_FIELD_NUMBER: builtins.int
     LIMITS_FIELD_NUMBER: builtins.int
     START_TIME_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
     version: builtins.str
     """The version of the service."""
     engine: builtins.str
@@ -916,6 +917,10 @@ class GetServerInfoResponse(google.protobuf.message.Message):
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the server started."""
 
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ServerWarning]:
+        """What keeps this server from a part of its work now, although it answers. Empty when all is well."""
+
     def __init__(
         self,
         *,
@@ -924,11 +929,65 @@ class GetServerInfoResponse(google.protobuf.message.Message):
         modes: collections.abc.Iterable[builtins.str] | None = ...,
         limits: global___ServerLimits | None = ...,
         start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        warnings: collections.abc.Iterable[global___ServerWarning] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["limits", b"limits", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["engine", b"engine", "limits", b"limits", "modes", b"modes", "start_time", b"start_time", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["engine", b"engine", "limits", b"limits", "modes", b"modes", "start_time", b"start_time", "version", b"version", "warnings", b"warnings"]) -> None: ...
 
 global___GetServerInfoResponse = GetServerInfoResponse
+
+@typing.final
+class ServerWarning(google.protobuf.message.Message):
+    """What is wrong with a server, without a call that failed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class MetadataEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    REASON_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    SINCE_FIELD_NUMBER: builtins.int
+    METADATA_FIELD_NUMBER: builtins.int
+    reason: builtins.str
+    """The stable reason that calls are refused with meanwhile, of the list that the service documents, for example
+    "STORAGE_UNAVAILABLE".
+    """
+    message: builtins.str
+    """What is wrong and what to do about it, for a person."""
+    @property
+    def since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the server noticed it."""
+
+    @property
+    def metadata(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Every variable of the message."""
+
+    def __init__(
+        self,
+        *,
+        reason: builtins.str = ...,
+        message: builtins.str = ...,
+        since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        metadata: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["since", b"since"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["message", b"message", "metadata", b"metadata", "reason", b"reason", "since", b"since"]) -> None: ...
+
+global___ServerWarning = ServerWarning
 
 @typing.final
 class ServerLimits(google.protobuf.message.Message):

@@ -141,6 +141,7 @@ class PluginRunnerServicer(object):
         can tell, of the params for example, is then the job's error too, and `Job.params` get their defaults then.
         - NOT_FOUND, INVALID_ARGUMENT, FAILED_PRECONDITION, PERMISSION_DENIED: as for `RunPlugin`.
         - ALREADY_EXISTS (JOB_ID_CONFLICT): the `job_id` was used for a submission with another content.
+        - UNAVAILABLE (STORAGE_UNAVAILABLE): the service's disk takes no new jobs now; metadata says why.
         - OUT_OF_RANGE (EVENTS_EXPIRED): after the snapshot, when the job's first events are no longer kept.
         - DATA_LOSS: as for `WatchJob`.
         """
