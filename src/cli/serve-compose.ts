@@ -14,6 +14,7 @@ import { LocalPool } from "../engine/local/local-pool.ts";
 import { Admission } from "../grpc/admission.ts";
 import { Health } from "../grpc/health.ts";
 import { pluginRunnerHandlers } from "../grpc/service.ts";
+import { isDamaged } from "../job/store/data-loss.ts";
 import type { JobStore } from "../job/store/job-store.ts";
 import { openSqliteStore } from "../job/store/sqlite-store.ts";
 import { WatchHub } from "../job/watch-hub.ts";
@@ -257,6 +258,9 @@ function openStore(dataDir: string): JobStore {
   try {
     return openSqliteStore(join(dataDir, "jobs.sqlite"));
   } catch (error) {
-    throw new UsageError(`--data-dir ${dataDir} cannot be used: ${messageOf(error)}`);
+    const remedy = isDamaged(error)
+      ? `. Its database is damaged: \`plugin-runner doctor --data-dir ${dataDir} --repair\` saves what can be read and sets the rest aside`
+      : "";
+    throw new UsageError(`--data-dir ${dataDir} cannot be used: ${messageOf(error)}${remedy}`);
   }
 }

@@ -64,8 +64,11 @@ export interface JobEngine {
   /** The id by which this engine knows a job, which its other methods take; always the same for the same two. */
   idOf(jobId: string, fingerprint: string): string;
 
-  /** Called first: what the engine has of jobs other than those that are known, by this engine's ids, belongs to nobody. */
-  open?(known: ReadonlySet<string>): Promise<void>;
+  /**
+   * Called first: what the engine has of jobs other than those that are known, by this engine's ids, belongs to nobody.
+   * Undefined where not all are known.
+   */
+  open?(known: ReadonlySet<string> | undefined): Promise<void>;
 
   /**
    * Called before anything else of a job: what the engine has under its id and is not of this record, but of another

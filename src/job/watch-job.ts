@@ -1,7 +1,7 @@
 import { PluginRunnerError } from "../errors.ts";
 import { Bell } from "../util/bell.ts";
-import { isTerminal } from "./job-state.ts";
-import type { JobRecord, JobStore } from "./store/job-store.ts";
+import { isTerminal, stateName } from "./job-state.ts";
+import type { JobRecord, JobStore, StoredEvent } from "./store/job-store.ts";
 import { encodeEvents, type WatchHub } from "./watch-hub.ts";
 
 /** What to wait for before the watcher takes more; undefined when it takes more at once. */
@@ -29,7 +29,8 @@ export interface WatchOptions {
 
 /**
  * Tells a watcher a snapshot, then every event after `after`, then those that come, until the terminal one, at the pace
- * that it sets: a slow one costs no memory. Rejects with JOB_NOT_FOUND, EVENTS_EXPIRED, or the signal's reason.
+ * that it sets: a slow one costs no memory. Rejects with JOB_NOT_FOUND, EVENTS_EXPIRED, DATA_LOSS
+ * where events are gone that should be kept, or the signal's reason.
  */
 export async function watchJob(
   jobId: string,
@@ -94,14 +95,21 @@ async function follow(
       if (batch.terminal) return;
       continue;
     }
-    const events = last < record.job.lastSequence ? await store.events(jobId, last, pageEvents, pageBytes) : [];
+    const behind = last < record.job.lastSequence;
+    const events = behind ? whole(await store.events(jobId, last, pageEvents, pageBytes), last) : [];
     const newest = events.at(-1);
     if (newest) {
-      checkKept(record, last);
       last = newest.sequence;
       silence.restart();
       await watcher.events(encodeEvents(events), last);
-    } else if (isTerminal(record.job.state) && last === record.job.lastSequence) {
+    } else if (behind) {
+      // They were trimmed or deleted meanwhile; or else they are lost, and nothing that comes can be told in order.
+      record = await find(jobId);
+      if (!record) throw jobNotFound(jobId);
+      checkKept(record, last);
+      const lost = await findLost(record, last, store);
+      if (lost) throw lost;
+    } else if (isTerminal(record.job.state)) {
       return;
     } else if (silence.isOver()) {
       record = await find(jobId);
@@ -112,6 +120,32 @@ async function follow(
       await bell.wait();
     }
   }
+}
+
+/** The events up to where one is missing. */
+function whole(events: readonly StoredEvent[], last: bigint): readonly StoredEvent[] {
+  const gap = events.findIndex(({ sequence }, at) => sequence !== last + BigInt(at) + 1n);
+  return gap < 0 ? events : events.slice(0, gap);
+}
+
+async function findLost({ job }: JobRecord, last: bigint, store: JobStore): Promise<PluginRunnerError | undefined> {
+  const { jobId, lastSequence, state } = job;
+  const found = await store.missing(jobId, last + 1n, lastSequence);
+  if (found.ranges === "" && whole(await store.events(jobId, last, 1, 1), last).length > 0) return undefined;
+  const { next } = found;
+  const ranges = found.ranges || `${last + 1n}`;
+  const rest = next === undefined ? "None after them is kept" : `Watch the job after ${next - 1n} for the others`;
+  return new PluginRunnerError(
+    "DATA_LOSS",
+    `Events ${ranges} of job ${jobId} (${stateName(state)}) are lost: the service's data was damaged. ${rest}.`,
+    {
+      metadata: {
+        ...metadata(jobId, last, job.oldestSequence, lastSequence),
+        missing_sequences: ranges,
+        ...(next !== undefined && { next_sequence: String(next) }),
+      },
+    },
+  );
 }
 
 export function jobNotFound(jobId: string): PluginRunnerError {

@@ -7,6 +7,7 @@ import { BuildLines } from "../job/build-lines.ts";
 import { errorEvent, followEvents } from "../job/follow-events.ts";
 import { JobLog } from "../job/job-log.ts";
 import { isTerminal, stateName } from "../job/job-state.ts";
+import { repairHint } from "../job/store/data-loss.ts";
 import type { JobPage, JobRecord, JobStore } from "../job/store/job-store.ts";
 import type { WatchHub } from "../job/watch-hub.ts";
 import { jobNotFound } from "../job/watch-job.ts";
@@ -15,6 +16,7 @@ import { orStorageUnavailable, storageUnavailable } from "../storage-error.ts";
 import type { Log } from "../util/log.ts";
 import { storageCodeOf } from "../util/storage-code.ts";
 import { Troubles } from "../util/troubles.ts";
+import { endLost, isDataLoss, reportFaults } from "./lost-jobs.ts";
 import type { Storage } from "./storage.ts";
 
 export interface JobsOptions {
@@ -69,6 +71,10 @@ export class Jobs {
   readonly #work = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   readonly #troubles: Troubles;
+  /** Jobs whose records cannot be read, and whoever reads the log knows it. */
+  readonly #told = new Set<string>();
+  /** Jobs whose records cannot be written any more, and why. */
+  readonly #lost = new Map<string, PluginRunnerError>();
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: JobsOptions) {
@@ -78,11 +84,21 @@ export class Jobs {
 
   /** Goes on with the jobs that an earlier service left, and begins to remove those past their retention. */
   async open(): Promise<void> {
-    const { store, engine } = this.#options;
+    const { store, engine, log } = this.#options;
     await engine.open?.(await store.ids());
-    for (const record of await store.unfinished()) this.#carry(record, undefined, false);
+    for (const unfinished of await store.unfinished()) {
+      const { record, lost } = unfinished;
+      if (lost !== "") this.#told.add(record.job.jobId);
+      if (lost === "" || (await endLost(unfinished, this.#options))) this.#carry(record, undefined, false);
+    }
+    this.#track(reportFaults(store, this.#told, log, this.#closing.signal));
     this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref();
     this.#sweep();
+  }
+
+  /** Whether the records of all jobs that had not ended could be read. */
+  get complete(): boolean {
+    return this.#told.size === 0;
   }
 
   /** How many jobs have not started yet. */
@@ -112,6 +128,8 @@ export class Jobs {
 
   /** The record of a job; that of one that has not ended changes with it. */
   async find(jobId: string): Promise<JobRecord | undefined> {
+    const lost = this.#lost.get(jobId);
+    if (lost) throw lost;
     return this.#carried.get(jobId)?.log.record ?? this.#options.store.get(jobId);
   }
 
@@ -140,8 +158,7 @@ export class Jobs {
 
   /** Deletes a job that has ended, with its events and files. */
   async delete(jobId: string): Promise<void> {
-    const record = await this.get(jobId);
-    if (!isTerminal(record.job.state)) throw notFinished(record.job);
+    const record = await this.#deletable(jobId);
     // Its last event is known a little before its files are let go.
     await this.#carried.get(jobId)?.done;
     try {
@@ -150,7 +167,23 @@ export class Jobs {
     } catch (error) {
       throw notDeleted(jobId, error);
     }
+    this.#lost.delete(jobId);
     this.#options.hub.deleted(jobId);
+  }
+
+  /** A job whose record cannot be read can be deleted whatever its state was; what runs of it is told to stop. */
+  async #deletable(jobId: string): Promise<Pick<JobRecord, "job" | "fingerprint">> {
+    try {
+      const record = await this.get(jobId);
+      if (!isTerminal(record.job.state)) throw notFinished(record.job);
+      return record;
+    } catch (error) {
+      if (!isDataLoss(error)) throw error;
+      const remains = await this.#options.store.remains(jobId);
+      if (!remains) throw jobNotFound(jobId);
+      if (!isTerminal(remains.job.state)) await this.#options.engine.stop(this.#engineId(remains));
+      return remains;
+    }
   }
 
   /** Stops to carry jobs. Their processes go on, and the next service with them. */
@@ -176,7 +209,7 @@ export class Jobs {
     );
   }
 
-  #engineId({ job, fingerprint }: JobRecord): string {
+  #engineId({ job, fingerprint }: Pick<JobRecord, "job" | "fingerprint">): string {
     return this.#options.engine.idOf(job.jobId, fingerprint);
   }
 
@@ -202,6 +235,7 @@ export class Jobs {
         return;
       } catch (error) {
         if (closing.aborted) return;
+        if (isDataLoss(error)) return this.#lose(jobId, error);
         this.#options.storage?.failed(error);
         clearTimeout(calm);
         const kind = kindOf(error);
@@ -217,6 +251,17 @@ export class Jobs {
         clearTimeout(calm);
       }
     }
+  }
+
+  /** Its process goes on: what that says stands in the job's directory, for the service that follows a repair. */
+  #lose(jobId: string, error: PluginRunnerError): void {
+    this.#options.log("error", "the record of a job cannot be written any more; it is carried on after a repair", {
+      job: jobId,
+      what: error.message,
+      do: repairHint,
+    });
+    this.#lost.set(jobId, error);
+    this.#carried.delete(jobId);
   }
 
   async #carryOnce({ log, fresh, starting }: Carried, start: JobStart | undefined): Promise<void> {

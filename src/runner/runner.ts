@@ -99,6 +99,8 @@ export class Runner {
   /** Goes on with the jobs that have not ended. */
   async open(): Promise<void> {
     await this.#jobs.open();
+    // A job whose record cannot be read may run from files that nobody has claimed.
+    if (!this.#jobs.complete) return;
     this.#options.snapshots.sweep().catch((error: unknown) => {
       this.#options.log("warn", "files that jobs ran from could not be removed", { error });
     });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
@@ -7,9 +8,10 @@ import { PluginRunnerError } from "../../src/errors.ts";
 import { errorEvent } from "../../src/job/follow-events.ts";
 import type { JobLog } from "../../src/job/job-log.ts";
 import type { JobRecord, JobStore } from "../../src/job/store/job-store.ts";
+import { openSqliteStore } from "../../src/job/store/sqlite-store.ts";
 import type { WatchHub } from "../../src/job/watch-hub.ts";
 import { type Watcher, watchJob } from "../../src/job/watch-job.ts";
-import { lines, openLog, recordOf, wordsOf } from "./fixtures.ts";
+import { lines, openLog, recordOf, storeFile, wordsOf } from "./fixtures.ts";
 
 test("a watch gets a snapshot, what was there, what comes, and ends with the last event", async (t) => {
   const opened = await openLog(t);
@@ -86,6 +88,42 @@ test("a position that is not kept, or not there yet, is refused, and says what i
   }
   await assert.rejects(watch(opened, { jobId: "other" }).done, (error) => isError(error, "JOB_NOT_FOUND"));
 });
+
+for (const [what, sql, told, ranges, next] of [
+  ["all", "DELETE FROM events", [], "1-6", undefined],
+  ["some in the middle", "DELETE FROM events WHERE sequence IN (3, 4)", ["a", "b"], "3-4", "5"],
+  ["the last ones", "DELETE FROM events WHERE sequence > 4", ["a", "b", "c", "d"], "5-6", undefined],
+  [
+    "one that cannot be read",
+    "UPDATE events SET bytes = CAST(x'00' || bytes AS BLOB) WHERE sequence = 2",
+    ["a"],
+    "2",
+    "3",
+  ],
+] as const) {
+  test(`a job that has lost events (${what}) is told up to there, and the watch ends`, async (t) => {
+    const file = storeFile(t);
+    const before = await openLog(t, { store: openSqliteStore(file) });
+    await before.log.append(lines("a", "b", "c", "d", "e"));
+    await end(before.log);
+    await before.store.close();
+    const database = new DatabaseSync(file);
+    database.exec(sql);
+    database.close();
+    const store = openSqliteStore(file);
+    t.after(() => store.close());
+    const { words, done } = watch({ ...before, store });
+    await assert.rejects(done, (error) => {
+      assert.ok(error instanceof PluginRunnerError && error.reason === "DATA_LOSS");
+      assert.deepEqual(
+        [error.metadata.job_id, error.metadata.missing_sequences, error.metadata.next_sequence],
+        ["job", ranges, next],
+      );
+      return true;
+    });
+    assert.deepEqual(words, ["snapshot", ...told]);
+  });
+}
 
 test("heartbeats come while nothing happens, with the last position, and again after an event", async (t) => {
   const opened = await openLog(t);

@@ -78,10 +78,11 @@ export class EmbeddedJobEngine implements JobEngine {
     this.#slots = new Slots(options.maxRunning);
   }
 
-  async open(known: ReadonlySet<string>): Promise<void> {
+  async open(known: ReadonlySet<string> | undefined): Promise<void> {
     const { dir, log } = this.#options;
     await mkdir(dir, { recursive: true, mode: 0o700 });
     this.#place = placeOf(dir);
+    if (!known) return;
     const strays = (await readdir(dir)).filter((name) => !known.has(name)).map((name) => join(dir, name));
     await setAside(strays, this.#options).catch((error: unknown) => {
       log("error", "directories of jobs that are not known could not be set aside", { error });

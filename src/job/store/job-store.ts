@@ -45,7 +45,26 @@ export interface JobPage {
   cursor: number | undefined;
 }
 
-/** Keeps jobs and their events. Everything of one call is kept, or nothing of it. */
+/** A job that has not ended, as far as its record can be read. */
+export interface UnfinishedJob {
+  record: JobRecord;
+  /** What of it cannot be read any more. Empty: all can. */
+  lost: string;
+  /** Whether the job can be told to the end: all can be read but for what is only needed to start it, and to show it. */
+  known: boolean;
+}
+
+/** Something that should be kept and cannot be read any more. */
+export interface StoreFault {
+  /** Empty where it is of no one job. */
+  jobId: string;
+  what: string;
+}
+
+/**
+ * Keeps jobs and their events. Everything of one call is kept, or nothing of it. What is asked of a job whose record cannot
+ * be read rejects with DATA_LOSS; the others are unharmed.
+ */
 export interface JobStore {
   /** Adds a job; false when its id is taken. */
   insert(record: JobRecord): Promise<boolean>;
@@ -58,20 +77,38 @@ export interface JobStore {
   /** Keeps what a job is given, and its params as clients see them, as they are by now. */
   settle(record: JobRecord): Promise<void>;
 
-  /** The events after a sequence, in order: at most `limit`, and no more than about `maxBytes` of them. */
+  /** The id and fingerprint of a job, whatever else of it can be read; undefined where there is no such job. */
+  remains(jobId: string): Promise<{ fingerprint: string; job: Job } | undefined>;
+
+  /**
+   * The events after a sequence, in order: at most `limit`, and no more than about `maxBytes` of them. It ends before one
+   * that cannot be read.
+   */
   events(jobId: string, after: bigint, limit: number, maxBytes: number): Promise<StoredEvent[]>;
+
+  /** Which events of a range cannot be read or are not there, at most about 20 ranges: "5-9,12". Empty: none. */
+  missing(jobId: string, first: bigint, last: bigint): Promise<{ ranges: string; next: bigint | undefined }>;
 
   /** Removes the events before a sequence. */
   trim(record: JobRecord, before: bigint): Promise<void>;
 
-  /** Jobs that match, newest first, without params and results: at most `limit`, and no more than about 1 MiB. */
+  /**
+   * Jobs that match, newest first, without params and results: at most `limit`, and no more than about 1 MiB. One whose record
+   * cannot be read has what is known of it, and an error of reason DATA_LOSS.
+   */
   list(filter: JobFilter | undefined, limit: number, cursor: number | undefined): Promise<JobPage>;
 
   /** Jobs that have not ended, oldest first. */
-  unfinished(): Promise<JobRecord[]>;
+  unfinished(): Promise<UnfinishedJob[]>;
 
-  /** The ids of all jobs. */
-  ids(): Promise<Set<string>>;
+  /** Has a job that has not ended, and whose record cannot be read, be a FAILED one. */
+  fail(jobId: string): Promise<void>;
+
+  /** Looks at everything that is kept, a small part with each step. */
+  examine(): Generator<StoreFault[], void, undefined>;
+
+  /** The ids of all jobs; undefined where not all can be read. */
+  ids(): Promise<Set<string> | undefined>;
 
   /** The ids of jobs that ended before a time, in milliseconds since 1970. */
   endedBefore(time: number, limit: number): Promise<string[]>;

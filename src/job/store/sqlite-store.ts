@@ -1,130 +1,98 @@
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { type Job, type JobFilter, JobSchema } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
-import { jsonText } from "../../util/json-text.ts";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { Job, JobFilter } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
+import { JobState } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
+import { messageOf } from "../../util/message-of.ts";
 import { isTerminal, unfinishedStates } from "../job-state.ts";
-import { summary } from "../job-summary.ts";
-import type { Given, JobPage, JobRecord, JobStore, StoredEvent } from "./job-store.ts";
-
-const schema = `
-  CREATE TABLE IF NOT EXISTS jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    job_id TEXT NOT NULL UNIQUE,
-    state INTEGER NOT NULL,
-    plugin TEXT NOT NULL,
-    action TEXT NOT NULL,
-    labels TEXT NOT NULL,
-    create_time INTEGER NOT NULL,
-    end_time INTEGER,
-    summary BLOB NOT NULL,
-    params BLOB NOT NULL,
-    result BLOB,
-    given TEXT NOT NULL,
-    fingerprint TEXT NOT NULL,
-    position INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number);
-  CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (end_time);
-  CREATE TABLE IF NOT EXISTS events (
-    job_id TEXT NOT NULL,
-    sequence INTEGER NOT NULL,
-    bytes BLOB NOT NULL,
-    PRIMARY KEY (job_id, sequence)
-  ) STRICT, WITHOUT ROWID;
-`;
-const schemaVersion = 1;
+import { dataLoss, isBroken } from "./data-loss.ts";
+import { type OwnDatabase, openDatabase } from "./database.ts";
+import { examine } from "./examine.ts";
+import {
+  columnsOf,
+  endTimeOf,
+  givenOf,
+  lostJob,
+  number,
+  paramsOf,
+  type Row,
+  readRow,
+  resultOf,
+  summaryColumns,
+  summaryOf,
+  text,
+  toRecord,
+  toSummary,
+} from "./job-row.ts";
+import type { JobPage, JobRecord, JobStore, StoredEvent, StoreFault, UnfinishedJob } from "./job-store.ts";
+import { conditions } from "./list-conditions.ts";
+import { listOneByOne } from "./list-one-by-one.ts";
+import { missingEvents } from "./missing-events.ts";
+import { keyOf, seal } from "./sealed.ts";
+import { readEvent } from "./stored-event.ts";
 
 /** A page of jobs has to fit into a message: it may have fewer than were asked for. */
 const maxPageBytes = 1024 * 1024;
 
 /**
  * Keeps jobs in one SQLite file, which it locks: one server to a file. Throws when another one has it, or when the file
- * is of a later version. The times are in milliseconds since 1970.
+ * is of a later version, or none that can be read. The times are in milliseconds since 1970.
  */
 export function openSqliteStore(file: string): JobStore {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   return new SqliteStore(openDatabase(file));
 }
 
-function openDatabase(file: string): DatabaseSync {
-  const database = new DatabaseSync(file, { timeout: 5000 });
-  try {
-    // In exclusive mode the lock is held for good from the first write on, and no shared memory is needed.
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-    database.exec("BEGIN IMMEDIATE");
-    const row = database.prepare("PRAGMA user_version").get();
-    const version = Number(row?.user_version ?? 0);
-    if (version > schemaVersion) throw new Error(`${file} is of a later version of this program (${version}).`);
-    database.exec(`${schema} PRAGMA user_version = ${schemaVersion}; COMMIT;`);
-    return database;
-  } catch (error) {
-    database.close();
-    if (!isLocked(error)) throw error;
-    throw new Error(`Another server uses ${file}: end that one, or take another folder.`, { cause: error });
-  }
-}
-
-/** SQLITE_BUSY: https://sqlite.org/rescode.html#busy. */
-function isLocked(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && error.errcode === 5;
-}
-
 class SqliteStore implements JobStore {
+  readonly #own: OwnDatabase;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(database: DatabaseSync) {
-    this.#database = database;
+  constructor(own: OwnDatabase) {
+    this.#own = own;
+    this.#database = own.database;
   }
 
   async insert(record: JobRecord): Promise<boolean> {
-    const { job } = record;
+    const columns = columnsOf(record);
+    const names = Object.keys(columns);
     const { changes } = this.#run(
-      `INSERT INTO jobs (job_id, state, plugin, action, labels, create_time, end_time, summary, params, result, given,
-        fingerprint, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-      job.jobId,
-      job.state,
-      job.plugin,
-      job.action,
-      JSON.stringify(job.labels),
-      job.createTime ? timestampMs(job.createTime) : 0,
-      job.endTime ? timestampMs(job.endTime) : null,
-      toBinary(JobSchema, summary(job)),
-      paramsOf(job),
-      resultOf(job) ?? null,
-      given(record),
-      record.fingerprint,
-      record.position,
+      `INSERT INTO jobs (${names}) VALUES (${names.map(() => "?")}) ON CONFLICT DO NOTHING`,
+      ...Object.values(columns),
     );
-    return changes === 1;
+    return Number(changes) === 1;
   }
 
   async get(jobId: string): Promise<JobRecord | undefined> {
-    const row = this.#statement("SELECT * FROM jobs WHERE job_id = ?").get(jobId);
-    return row && toRecord(row);
+    return orLost(jobId, () => {
+      const row = this.#row(jobId);
+      return row && toRecord(row);
+    });
+  }
+
+  async remains(jobId: string): Promise<{ fingerprint: string; job: Job } | undefined> {
+    const row = orLost(jobId, () => this.#row(jobId));
+    if (!row) return undefined;
+    return { job: lostJob(row, ""), fingerprint: typeof row.fingerprint === "string" ? row.fingerprint : "" };
   }
 
   async append(record: JobRecord, events: readonly StoredEvent[]): Promise<void> {
-    this.#transaction(() => {
-      const { job } = record;
-      for (const event of events) {
-        this.#run("INSERT INTO events VALUES (?, ?, ?)", job.jobId, event.sequence, event.bytes);
+    const { job } = record;
+    const { jobId } = job;
+    const key = keyOf(jobId);
+    this.#transaction(jobId, () => {
+      for (const { sequence, bytes } of events) {
+        this.#run("INSERT INTO events VALUES (?, ?, ?)", jobId, sequence, seal(bytes, key + Number(sequence)));
       }
       this.#save(record);
-      if (isTerminal(job.state)) this.#run("UPDATE jobs SET given = ? WHERE job_id = ?", given(record), job.jobId);
+      if (isTerminal(job.state)) this.#run("UPDATE jobs SET given = ? WHERE job_id = ?", givenOf(record), jobId);
       const result = resultOf(job);
-      if (result) this.#run("UPDATE jobs SET result = ? WHERE job_id = ?", result, job.jobId);
+      if (result) this.#run("UPDATE jobs SET result = ? WHERE job_id = ?", result, jobId);
     });
   }
 
   async settle(record: JobRecord): Promise<void> {
-    const { job } = record;
-    this.#transaction(() => {
+    const { jobId } = record.job;
+    this.#transaction(jobId, () => {
       this.#save(record);
-      this.#run("UPDATE jobs SET given = ?, params = ? WHERE job_id = ?", given(record), paramsOf(job), job.jobId);
+      this.#run("UPDATE jobs SET given = ?, params = ? WHERE job_id = ?", givenOf(record), paramsOf(record), jobId);
     });
   }
 
@@ -133,52 +101,88 @@ class SqliteStore implements JobStore {
     let bytes = 0;
     const rows = this.#statement(
       "SELECT sequence, bytes FROM events WHERE job_id = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-    ).iterate(jobId, after, limit);
-    for (const row of rows) {
-      const event = { sequence: BigInt(number(row, "sequence")), bytes: blob(row, "bytes") };
-      bytes += event.bytes.length;
-      if (found.length > 0 && bytes > maxBytes) break;
-      found.push(event);
+    );
+    try {
+      for (const row of rows.iterate(jobId, after, limit)) {
+        const event = readEvent(row, jobId);
+        bytes += event?.bytes.length ?? 0;
+        if (!event || (found.length > 0 && bytes > maxBytes)) break;
+        found.push(event);
+      }
+    } catch (error) {
+      if (!isBroken(error)) throw error;
     }
     return found;
   }
 
+  async missing(jobId: string, first: bigint, last: bigint) {
+    return missingEvents(this.#database, jobId, first, last);
+  }
+
   async trim(record: JobRecord, before: bigint): Promise<void> {
-    this.#transaction(() => {
+    this.#transaction(record.job.jobId, () => {
       this.#run("DELETE FROM events WHERE job_id = ? AND sequence < ?", record.job.jobId, before);
       this.#save(record);
     });
   }
 
   async list(filter: JobFilter | undefined, limit: number, cursor: number | undefined): Promise<JobPage> {
-    const { where, values } = conditions(filter, cursor);
-    const rows = this.#database
-      .prepare(`SELECT number, summary FROM jobs ${where} ORDER BY number DESC LIMIT ?`)
-      .iterate(...values, limit + 1);
-    const jobs: Job[] = [];
-    let bytes = 0;
-    let last: number | undefined;
-    for (const row of rows) {
-      const encoded = blob(row, "summary");
-      bytes += encoded.length;
-      if (jobs.length === limit || (jobs.length > 0 && bytes > maxPageBytes)) return { jobs, cursor: last };
-      jobs.push(fromBinary(JobSchema, encoded));
-      last = number(row, "number");
+    try {
+      const { where, values } = conditions(filter, cursor);
+      const statement = this.#database.prepare(
+        `SELECT ${summaryColumns} FROM jobs ${where} ORDER BY number DESC LIMIT ?`,
+      );
+      statement.setReadBigInts(true);
+      return pageOf(statement.iterate(...values, limit + 1), limit);
+    } catch {
+      // One row may keep SQLite from reading on: a page of the file that is broken, or labels that are no JSON.
+      return pageOf(listOneByOne(this.#database, filter, cursor), limit);
     }
-    return { jobs, cursor: undefined };
   }
 
-  async unfinished(): Promise<JobRecord[]> {
+  async unfinished(): Promise<UnfinishedJob[]> {
     const states = unfinishedStates.join(",");
-    return this.#statement(`SELECT * FROM jobs WHERE state IN (${states}) ORDER BY number`).all().map(toRecord);
+    const [first, last] = [JobState.PENDING, JobState.CANCELLED];
+    // One whose state is none at all may be running.
+    const ids = this.#statement(
+      `SELECT job_id FROM jobs WHERE state IN (${states}) OR state < ${first} OR state > ${last} ORDER BY number`,
+    );
+    return ids.all().flatMap((row) => (typeof row.job_id === "string" ? this.#unfinished(row.job_id) : []));
   }
 
-  async ids(): Promise<Set<string>> {
-    return new Set(
-      this.#statement("SELECT job_id FROM jobs")
-        .all()
-        .map((row) => text(row, "job_id")),
+  #unfinished(jobId: string): UnfinishedJob[] {
+    let row: Row | undefined;
+    try {
+      row = this.#row(jobId);
+      if (!row) return [];
+      const { lost, ...record } = readRow(row);
+      const isKnown = lost.every((part) => part.startsWith("given:") || part.startsWith("params:"));
+      return [{ record, lost: lost.join("; "), known: isKnown }];
+    } catch (error) {
+      const what = messageOf(error);
+      const job = lostJob(row ?? { job_id: jobId }, what);
+      const given = { params: { value: {}, nonFinite: [] }, env: {} };
+      const fingerprint = typeof row?.fingerprint === "string" ? row.fingerprint : "";
+      return [{ record: { job, given, fingerprint, position: 0 }, lost: what, known: false }];
+    }
+  }
+
+  async fail(jobId: string): Promise<void> {
+    orLost(jobId, () =>
+      this.#run("UPDATE jobs SET state = ?, end_time = ? WHERE job_id = ?", JobState.FAILED, Date.now(), jobId),
     );
+  }
+
+  async ids(): Promise<Set<string> | undefined> {
+    try {
+      return new Set(
+        this.#statement("SELECT job_id FROM jobs")
+          .all()
+          .map((row) => text(row, "job_id")),
+      );
+    } catch {
+      return undefined;
+    }
   }
 
   async endedBefore(time: number, limit: number): Promise<string[]> {
@@ -190,29 +194,44 @@ class SqliteStore implements JobStore {
   }
 
   async delete(jobId: string): Promise<void> {
-    this.#transaction(() => {
+    this.#transaction(jobId, () => {
       this.#run("DELETE FROM events WHERE job_id = ?", jobId);
       this.#run("DELETE FROM jobs WHERE job_id = ?", jobId);
     });
   }
 
+  examine(): Generator<StoreFault[], void, undefined> {
+    return examine(this.#database);
+  }
+
   async close(): Promise<void> {
-    this.#database.close();
+    this.#own.close();
+  }
+
+  /** By its id, without the index where that is broken. */
+  #row(jobId: string): Row | undefined {
+    try {
+      return this.#statement("SELECT * FROM jobs WHERE job_id = ?").get(jobId);
+    } catch (error) {
+      if (!isBroken(error)) throw error;
+      return this.#statement("SELECT * FROM jobs NOT INDEXED WHERE job_id = ?").get(jobId);
+    }
   }
 
   /** Without what is given, which may be large and changes with the last event alone. */
-  #save({ job, position }: JobRecord): void {
+  #save(record: JobRecord): void {
+    const { job, position } = record;
     this.#run(
       "UPDATE jobs SET state = ?, end_time = ?, summary = ?, position = ? WHERE job_id = ?",
       job.state,
-      job.endTime ? timestampMs(job.endTime) : null,
-      toBinary(JobSchema, summary(job)),
+      endTimeOf(job),
+      summaryOf(record),
       position,
       job.jobId,
     );
   }
 
-  #transaction(work: () => void): void {
+  #transaction(jobId: string, work: () => void): void {
     this.#run("BEGIN IMMEDIATE");
     try {
       work();
@@ -220,7 +239,7 @@ class SqliteStore implements JobStore {
     } catch (error) {
       // A commit that fails, on a full disk for one, may have ended the transaction itself.
       if (this.#database.isTransaction) this.#run("ROLLBACK");
-      throw error;
+      throw isBroken(error) ? dataLoss(jobId, messageOf(error)) : error;
     }
   }
 
@@ -232,81 +251,40 @@ class SqliteStore implements JobStore {
     const known = this.#statements.get(sql);
     if (known) return known;
     const statement = this.#database.prepare(sql);
+    statement.setReadBigInts(true);
     this.#statements.set(sql, statement);
     return statement;
   }
 }
 
-function conditions(filter: JobFilter | undefined, cursor: number | undefined) {
-  const parts: string[] = [];
-  const values: SQLInputValue[] = [];
-  const add = (part: string, ...more: SQLInputValue[]) => {
-    parts.push(part);
-    values.push(...more);
-  };
-  if (cursor !== undefined) add("number < ?", cursor);
-  if (filter?.states.length) add(`state IN (${filter.states.map(() => "?").join(",")})`, ...filter.states);
-  if (filter?.plugin) add("plugin = ?", filter.plugin);
-  if (filter?.action) add("action = ?", filter.action);
-  for (const [name, value] of Object.entries(filter?.labels ?? {})) {
-    add("EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ? AND value = ?)", name, value);
+/** The first jobs of rows that come newest first. */
+function pageOf(rows: Iterable<Row>, limit: number): JobPage {
+  const jobs: Job[] = [];
+  let bytes = 0;
+  let last: number | undefined;
+  for (const row of rows) {
+    bytes += row.summary instanceof Uint8Array ? row.summary.length : 0;
+    if (jobs.length === limit || (jobs.length > 0 && bytes > maxPageBytes)) return { jobs, cursor: last };
+    jobs.push(shown(row));
+    last = number(row, "number");
   }
-  if (filter?.createdAfter) add("create_time >= ?", timestampMs(filter.createdAfter));
-  if (filter?.createdBefore) add("create_time < ?", timestampMs(filter.createdBefore));
-  return { where: parts.length > 0 ? `WHERE ${parts.join(" AND ")}` : "", values };
+  return { jobs, cursor: undefined };
 }
 
-function given({ given: { params, env, files, environment, unchecked } }: JobRecord): string {
-  const plain = { params: params.value, non_finite: params.nonFinite, env };
-  const { bySchema: by_schema = false } = unchecked ?? {};
-  const kept = { ...(files !== undefined && { files }), ...(environment !== undefined && { environment }) };
-  return jsonText({ ...plain, ...kept, ...(unchecked && { unchecked: { by_schema } }) });
+function shown(row: Row): Job {
+  try {
+    return toSummary(row);
+  } catch (error) {
+    return lostJob(row, messageOf(error));
+  }
 }
 
-function readGiven(written: string): Given {
-  const { params, non_finite: nonFinite = [], env, files, environment, unchecked } = JSON.parse(written);
-  return {
-    params: { value: params, nonFinite },
-    env,
-    ...(files !== undefined && { files }),
-    ...(environment !== undefined && { environment }),
-    ...(unchecked && { unchecked: { bySchema: unchecked.by_schema } }),
-  };
-}
-
-function paramsOf({ params, nonFiniteParams }: Job): Uint8Array {
-  return toBinary(JobSchema, create(JobSchema, { ...(params && { params }), nonFiniteParams }));
-}
-
-/** What the job gave, all of it or what can be carried. Undefined where it gave nothing. */
-function resultOf({ result, nonFiniteResult, error }: Job): Uint8Array | undefined {
-  if (result) return toBinary(JobSchema, create(JobSchema, { result, nonFiniteResult }));
-  const { partialResult, nonFinite } = error ?? {};
-  if (!partialResult || !nonFinite) return undefined;
-  return toBinary(JobSchema, create(JobSchema, { error: { partialResult, nonFinite } }));
-}
-
-/** Fields of one message may be divided over several encodings: read one after another they make the whole. */
-function toRecord(row: Record<string, SQLOutputValue>): JobRecord {
-  const parts = [blob(row, "summary"), blob(row, "params"), ...(row.result === null ? [] : [blob(row, "result")])];
-  return {
-    job: fromBinary(JobSchema, Buffer.concat(parts)),
-    given: readGiven(text(row, "given")),
-    fingerprint: text(row, "fingerprint"),
-    position: number(row, "position"),
-  };
-}
-
-function text(row: Record<string, SQLOutputValue>, name: string): string {
-  return String(row[name]);
-}
-
-function number(row: Record<string, SQLOutputValue>, name: string): number {
-  return Number(row[name]);
-}
-
-function blob(row: Record<string, SQLOutputValue>, name: string): Uint8Array {
-  const value = row[name];
-  if (value instanceof Uint8Array) return value;
-  throw new Error(`The column ${name} is not binary.`);
+/** What keeps a record from being read is DATA_LOSS of its job, but for what may pass, such as a disk that does not answer. */
+function orLost<T>(jobId: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const passes = error instanceof Error && "errcode" in error && !isBroken(error);
+    throw passes ? error : dataLoss(jobId, messageOf(error));
+  }
 }

@@ -100,7 +100,7 @@ test("what has not ended is found oldest first, and what has by the time of its 
   await openLog(t, { store, record: recordOf("second", { state: JobState.CANCELLING }) });
   await log.append([errorEvent(log, new PluginRunnerError("DEADLINE", "over"))]);
   assert.deepEqual(
-    (await store.unfinished()).map(({ job }) => job.jobId),
+    (await store.unfinished()).map(({ record }) => record.job.jobId),
     ["first", "second"],
   );
   assert.deepEqual(await store.endedBefore(Date.now() + 1000, 10), ["ended"]);
