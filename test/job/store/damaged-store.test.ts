@@ -107,7 +107,7 @@ test("a store of the first version is read, goes on, and what is added has check
   assert.deepEqual(waiting?.record.given, { params: { value: { x: 1 }, nonFinite: [] }, env: { TOKEN: "t" } });
   assert.equal(waiting?.lost, "");
   const log = new JobLog(waiting?.record ?? recordOf("none"), { store, hub: new WatchHub(), maxEvents: 100 });
-  await log.append([...lines("a"), errorEvent(log.job, new PluginRunnerError("DEADLINE", "over"))]);
+  await log.append([...lines("a"), errorEvent(log, new PluginRunnerError("DEADLINE", "over"))]);
   assert.equal((await store.get("waiting"))?.job.state, JobState.FAILED);
   await store.close();
   change(
