@@ -98,7 +98,7 @@ async function neededIn(dataDir: string): Promise<Set<string>> {
   try {
     const store = openSqliteStore(file);
     try {
-      return new Set((await store.unfinished()).flatMap(({ given }) => given.environment ?? []));
+      return new Set((await store.unfinished()).flatMap(({ record }) => record.given.environment ?? []));
     } finally {
       await store.close();
     }
