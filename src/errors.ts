@@ -186,6 +186,13 @@ export function shuttingDown(): PluginRunnerError {
   return new PluginRunnerError("ENGINE_UNAVAILABLE", "The server is shutting down.", { retryAfterMs: 1000 });
 }
 
+/** What a run says that had begun when its service ended: it may have done all that it does. */
+export function endedWithServer(): PluginRunnerError {
+  return new PluginRunnerError("WORKER_LOST", "The server ended before the run did.", {
+    metadata: { started: "true" },
+  });
+}
+
 function isReason(word: string): word is Reason {
   return (reasons as readonly string[]).includes(word);
 }

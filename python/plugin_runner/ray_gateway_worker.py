@@ -89,12 +89,12 @@ class HostedWorker:
         end = self._end.result() if self._end.done() else "its connection was lost"
         if isinstance(end, str):
             said = f"The worker was lost while it ran the action: {end}"
-            return RunnerError("WORKER_LOST", said, {"cause": end})
+            return RunnerError("WORKER_LOST", said, {"started": "true", "cause": end})
         if end["signal"] is not None:
             how, metadata = f"was ended by {end['signal']}", {"signal": end["signal"]}
         else:
             how, metadata = f"exited with code {end['code']}", {"exit_code": str(end["code"])}
-        metadata["stderr_tail"] = end["stderr_tail"]
+        metadata |= {"started": "true", "stderr_tail": end["stderr_tail"]}
         return RunnerError("WORKER_LOST", f"The worker {how} while it ran the action.", metadata)
 
 

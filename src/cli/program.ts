@@ -6,10 +6,14 @@ import { dispatch } from "./dispatch.ts";
 process.noDeprecation = process.argv[2] !== "serve";
 
 const interrupt = new AbortController();
+const urgent = new AbortController();
+/** Enough for words that are on the way, and nothing that anybody would wait for. */
+const urgentMs = 50;
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {
     // Whoever asks twice does not want to wait for an orderly end.
-    if (interrupt.signal.aborted) process.exit(130);
+    if (interrupt.signal.aborted) setTimeout(() => process.exit(130), urgentMs);
+    if (interrupt.signal.aborted) urgent.abort();
     interrupt.abort(new Error(`Interrupted by ${name}.`));
   });
 }
@@ -21,6 +25,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 const { env, stdin, stdout, stderr } = process;
-process.exitCode = await dispatch(process.argv.slice(2), { env, stdin, stdout, stderr, signal: interrupt.signal });
+const signals = { signal: interrupt.signal, urgent: urgent.signal };
+process.exitCode = await dispatch(process.argv.slice(2), { env, stdin, stdout, stderr, ...signals });
 // What a plugin left running in this process does not keep it.
 setTimeout(() => process.exit(), 1000).unref();

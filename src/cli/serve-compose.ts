@@ -13,6 +13,7 @@ import type { TaskPool } from "../engine/engine.ts";
 import { LocalPool } from "../engine/local/local-pool.ts";
 import { Admission } from "../grpc/admission.ts";
 import { Health } from "../grpc/health.ts";
+import { OpenCalls } from "../grpc/open-calls.ts";
 import { pluginRunnerHandlers } from "../grpc/service.ts";
 import { isDamaged } from "../job/store/data-loss.ts";
 import type { JobStore } from "../job/store/job-store.ts";
@@ -31,6 +32,7 @@ import { RunArtifacts } from "../worker/run-artifacts.ts";
 import { passedVariables, workerEnvironment } from "../worker/worker-environment.ts";
 import { prepareDataDir } from "./data-dir.ts";
 import { isLoopback, readExposure } from "./serve-exposure.ts";
+import { leave } from "./serve-leave.ts";
 import { listen } from "./serve-listen.ts";
 import type { ServeOptions } from "./serve-options.ts";
 import { type Carriers, composeRay } from "./serve-ray.ts";
@@ -49,6 +51,8 @@ export interface RunningServer {
   announceLeaving(): void;
   /** Ends it: calls under way have until the signal aborts, and jobs go on without it. */
   close(signal: AbortSignal): Promise<void>;
+  /** Answers every call at once, before this process ends without waiting for anything. */
+  answerAll(): void;
 }
 
 /** Puts the parts of the service together and listens: the only place that knows them all. */
@@ -125,12 +129,14 @@ export async function composeServer(
   await storage.open();
 
   const once = new RunOnce({ dir: dataDir, keptMs: options.requestMemory });
-  const end = async (until: AbortSignal) => {
+  const endWork = async (until: AbortSignal) => {
+    await Promise.all([runner.close(until), inspector.close(until), environments.close()]);
+  };
+  const end = async () => {
     catalog.close();
     storage.close();
     artifacts.close();
-    await Promise.all([runner.close(until), inspector.close(until), environments.close()]);
-    await Promise.all([launcher.close(), carriers.close(), once.close()]);
+    await Promise.all([store.close(), launcher.close(), carriers.close(), once.close()]);
   };
 
   const leaving = new AbortController();
@@ -142,12 +148,14 @@ export async function composeServer(
     startTime: timestampNow(),
     leaving: leaving.signal,
   });
+  const openCalls = new OpenCalls();
   const health = new Health(runner.modes);
   carriers.onAvailability((modes, available) => health.setAvailable(modes, available, "engine"));
   storage.onChange((available) => health.setAvailable(["job"], available, "storage"));
-  const servers = await listen(options, { handlers, admission, health, log, ...exposure }).catch(
+  const servers = await listen(options, { handlers, admission, openCalls, health, log, ...exposure }).catch(
     async (error: unknown) => {
-      await end(AbortSignal.abort());
+      await endWork(AbortSignal.abort());
+      await end();
       throw error;
     },
   );
@@ -175,9 +183,13 @@ export async function composeServer(
       leaving.abort();
     },
     async close(until) {
-      await Promise.all([servers.grpc.close(until), servers.http?.close(until)]);
-      await end(until);
+      const closePorts = async (cut: AbortSignal) => {
+        await Promise.all([servers.grpc.close(cut), servers.http?.close(cut)]);
+      };
+      await leave({ closePorts, endWork, openCalls }, until);
+      await end();
     },
+    answerAll: () => openCalls.end(),
   };
 }
 

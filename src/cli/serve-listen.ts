@@ -3,6 +3,7 @@ import type { Admission } from "../grpc/admission.ts";
 import { Calls } from "../grpc/call.ts";
 import type { Health } from "../grpc/health.ts";
 import { grpcImplementation } from "../grpc/implementation.ts";
+import type { OpenCalls } from "../grpc/open-calls.ts";
 import { GrpcServer } from "../grpc/server.ts";
 import type { Handlers } from "../grpc/service.ts";
 import type { HttpServer, ServerTls } from "../http/server.ts";
@@ -16,19 +17,21 @@ import { UsageError } from "./usage-error.ts";
 export interface Served extends Exposure {
   handlers: Handlers;
   admission: Admission;
+  openCalls: OpenCalls;
   health: Health;
   log: Log;
 }
 
 /** Opens the port of gRPC, and the one for browsers where there is to be one. */
 export async function listen(options: ServeOptions, served: Served): Promise<{ grpc: GrpcServer; http?: HttpServer }> {
-  const { handlers, admission, health, tls } = served;
+  const { handlers, admission, openCalls, health, tls } = served;
   const grpc = await had("listen", options.listen, (address) =>
     GrpcServer.listen({
       address,
       credentials: serverCredentials(tls),
       implementation: grpcImplementation(handlers, new Calls(admission)),
       health,
+      openCalls,
       maxRequestBytes: options.maxRequestSize,
       maxConcurrentStreams: options.maxCalls,
     }),
@@ -57,7 +60,7 @@ async function had<Server>(name: string, address: string, open: (address: string
 async function listenForBrowsers(
   options: ServeOptions,
   address: string,
-  { handlers, admission, tls, token, log }: Served,
+  { handlers, admission, openCalls, tls, token, log }: Served,
 ): Promise<HttpServer> {
   const { HttpServer } = await import("../http/server.ts");
   return HttpServer.listen({
@@ -65,6 +68,7 @@ async function listenForBrowsers(
     tls,
     handlers,
     admission,
+    openCalls,
     allowedOrigins: options.httpAllowOrigin,
     wantsToken: token !== undefined,
     maxRequestBytes: options.maxRequestSize,

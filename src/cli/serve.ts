@@ -38,6 +38,7 @@ async function run(args: readonly string[], io: Io): Promise<number> {
   );
   await aborted(io.signal);
   log("info", "leaving: calls under way may finish, jobs go on", { drain_ms: options.drain });
+  io.urgent.addEventListener("abort", () => server.answerAll(), { once: true });
   await leave(server, options);
   process.off("SIGHUP", hear);
   return 0;

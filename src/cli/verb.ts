@@ -11,6 +11,8 @@ export interface Io {
   readonly stderr: Writable;
   /** Aborts on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
+  /** Aborts on the second one: the process ends in a moment, whatever is under way. */
+  readonly urgent: AbortSignal;
 }
 
 /** One verb of the command line. */

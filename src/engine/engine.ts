@@ -27,7 +27,10 @@ export interface TaskPool {
    * signal's reason. Rejects with OVERLOADED at once when too many wait.
    */
   run(task: Task, signal: AbortSignal): Promise<WorkerResult>;
-  /** Waits for what is under way until the signal aborts, then ends every worker. */
+  /**
+   * Waits for what is under way until the signal aborts, then ends every worker: what had begun rejects with WORKER_LOST,
+   * what had not with ENGINE_UNAVAILABLE.
+   */
   close(signal: AbortSignal): Promise<void>;
 }
 

@@ -3,8 +3,9 @@ import { Health } from "../../gen/ts/health/v1/health_pb.ts";
 import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { serviceDefinition } from "./definition.ts";
 import type { Health as HealthChecks } from "./health.ts";
+import { callInterceptor } from "./interceptor.ts";
+import type { OpenCalls } from "./open-calls.ts";
 import { addReflection } from "./reflection.ts";
-import { requestSizeInterceptor } from "./request-size.ts";
 
 export interface GrpcServerOptions {
   /** Host and port; port 0 takes a free one. */
@@ -12,6 +13,7 @@ export interface GrpcServerOptions {
   credentials: ServerCredentials;
   implementation: UntypedServiceImplementation;
   health: HealthChecks;
+  openCalls: OpenCalls;
   maxRequestBytes: number;
   /** For each connection. */
   maxConcurrentStreams: number;
@@ -21,10 +23,12 @@ export interface GrpcServerOptions {
 export class GrpcServer {
   readonly address: string;
   readonly #server: Server;
+  readonly #openCalls: OpenCalls;
 
-  private constructor(address: string, server: Server) {
+  private constructor(address: string, server: Server, openCalls: OpenCalls) {
     this.address = address;
     this.#server = server;
+    this.#openCalls = openCalls;
   }
 
   /** Listens; rejects when the address cannot be had. */
@@ -35,19 +39,27 @@ export class GrpcServer {
       "grpc.max_concurrent_streams": options.maxConcurrentStreams,
       "grpc.keepalive_time_ms": 20_000,
       "grpc.keepalive_timeout_ms": 20_000,
-      interceptors: [requestSizeInterceptor(options.maxRequestBytes)],
+      interceptors: [callInterceptor(options.openCalls, options.maxRequestBytes)],
     });
     server.addService(serviceDefinition(PluginRunner), options.implementation);
     options.health.addTo(server);
     addReflection(server, [PluginRunner, Health]);
     const port = await bind(server, options);
-    return new GrpcServer(options.address.replace(/:\d+$/, `:${port}`), server);
+    return new GrpcServer(options.address.replace(/:\d+$/, `:${port}`), server, options.openCalls);
   }
 
-  /** Takes no new calls and waits for those under way until the signal aborts; then ends them. */
+  /**
+   * Takes no new calls and waits until those under way were answered, or the signal aborts: connections that are left are
+   * cut then. Those who watch health, or hold a stream of reflection, are not waited for.
+   */
   close(signal: AbortSignal): Promise<void> {
+    this.#openCalls.end((path) => !path.startsWith(`/${PluginRunner.typeName}/`));
     return new Promise((resolve) => {
-      const force = () => this.#server.forceShutdown();
+      // A connection that is still being made is not among those that are cut, and would be waited for.
+      const force = () => {
+        this.#server.forceShutdown();
+        resolve();
+      };
       signal.addEventListener("abort", force, { once: true });
       this.#server.tryShutdown(() => {
         signal.removeEventListener("abort", force);

@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse, type Http2Session } from "node:http2";
 import type { Socket } from "node:net";
 import { errorToJson } from "@connectrpc/connect/protocol-connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import type { Admission } from "../grpc/admission.ts";
+import type { OpenCalls } from "../grpc/open-calls.ts";
 import { requestTooLarge } from "../grpc/request-size.ts";
 import type { Handlers } from "../grpc/service.ts";
 import type { Log } from "../util/log.ts";
@@ -27,6 +28,7 @@ export interface HttpServerOptions extends GuardOptions {
   tls: ServerTls | undefined;
   handlers: Handlers;
   admission: Admission;
+  openCalls: OpenCalls;
   maxRequestBytes: number;
   log: Log;
 }
@@ -38,37 +40,41 @@ type Response = ServerResponse | Http2ServerResponse;
 export class HttpServer {
   readonly address: string;
   readonly #server: ReturnType<typeof createHttpServer>;
-  readonly #sockets: ReadonlySet<Socket>;
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<Http2Session>();
+  #closing = false;
 
-  private constructor(address: string, server: ReturnType<typeof createHttpServer>, sockets: ReadonlySet<Socket>) {
+  private constructor(address: string, server: ReturnType<typeof createHttpServer>) {
     this.address = address;
     this.#server = server;
-    this.#sockets = sockets;
+    server.on("connection", (socket: Socket) => keep(this.#sockets, socket));
+    server.on("session", (session: Http2Session) => keep(this.#sessions, session));
+    server.on("request", ({ socket, httpVersionMajor }: Request, response: Response) => {
+      // A connection of HTTP/1.1 stays for further requests, and would be waited for.
+      if (httpVersionMajor === 1) response.once("close", () => this.#closing && socket.end());
+    });
   }
 
   /** Listens; rejects when the address cannot be had. */
   static async listen(options: HttpServerOptions): Promise<HttpServer> {
     const server = createHttpServer(options.tls, listener(options));
-    const sockets = new Set<Socket>();
-    server.on("connection", (socket: Socket) => {
-      sockets.add(socket);
-      socket.once("close", () => sockets.delete(socket));
-    });
     const { hostname, port } = new URL(`http://${options.address}`);
     server.listen(Number(port || 80), hostname.replace(/^\[(.*)\]$/, "$1"));
     await once(server, "listening");
     const bound = server.address();
     if (bound === null || typeof bound === "string") throw new Error(`${options.address} has no port.`);
-    return new HttpServer(options.address.replace(/:\d+$/, `:${bound.port}`), server, sockets);
+    return new HttpServer(options.address.replace(/:\d+$/, `:${bound.port}`), server);
   }
 
-  /** Takes no new calls and waits for those under way until the signal aborts; then cuts them. */
+  /** Takes no new calls and waits until those under way were answered, or the signal aborts: it cuts what is left then. */
   async close(signal: AbortSignal): Promise<void> {
     const force = () => {
       for (const socket of this.#sockets) socket.destroy();
     };
     const closed = once(this.#server, "close");
+    this.#closing = true;
     this.#server.close();
+    for (const session of this.#sessions) session.close();
     signal.addEventListener("abort", force, { once: true });
     if (signal.aborted) force();
     await closed;
@@ -76,12 +82,18 @@ export class HttpServer {
   }
 }
 
+/** Keeps what lives until its `close`. */
+function keep<T extends Socket | Http2Session>(all: Set<T>, one: T): void {
+  all.add(one);
+  one.once("close", () => all.delete(one));
+}
+
 function listener(options: HttpServerOptions): (request: Request, response: Response) => void {
-  const { handlers, admission, maxRequestBytes } = options;
+  const { handlers, admission, openCalls, maxRequestBytes } = options;
   const logRarely = rarely(options.log);
   const guard = originGuard(options);
   const answer = connectNodeAdapter({
-    routes: connectRoutes(handlers, new ConnectCalls(admission)),
+    routes: connectRoutes(handlers, new ConnectCalls(admission, openCalls)),
     // gRPC has a port of its own.
     grpc: false,
     readMaxBytes: maxRequestBytes,

@@ -113,9 +113,10 @@ export class Jobs {
     return new Set([...this.#carried.values()].flatMap(({ log }) => log.record.given.environment ?? []));
   }
 
-  /** Records a job and starts it, as `start` says, or `restore` where that is undefined. False when its id is taken. OVERLOADED when too many wait. */
+  /** Records a job and starts it, as `start` says, or `restore` where that is undefined. False when its id is taken. OVERLOADED when too many wait, ENGINE_UNAVAILABLE once closed. */
   async submit(record: JobRecord, start: JobStart | undefined): Promise<boolean> {
     const { maxQueued, store, hub } = this.#options;
+    this.#closing.signal.throwIfAborted();
     if (this.queued >= maxQueued) throw overloaded(maxQueued);
     const inserted = await store.insert(record).catch((error: unknown) => {
       throw orStorageUnavailable(error);

@@ -106,10 +106,9 @@ export class Runner {
     });
   }
 
-  /** Lets runs finish until the signal aborts, and leaves jobs to the next service. */
+  /** Lets runs finish until the signal aborts, and leaves jobs to the next service. What the store has can still be read. */
   async close(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#options.local?.close(signal), this.#options.tasks.close(signal), this.#jobs.close()]);
-    await this.#options.store.close();
   }
 
   get modes(): string[] {

@@ -1,4 +1,4 @@
-import { PluginRunnerError, shuttingDown } from "../errors.ts";
+import { endedWithServer, PluginRunnerError, shuttingDown } from "../errors.ts";
 import type { WorkerRequest, WorkerResult } from "./messages.ts";
 import { NotStarted, type TakeLine, type WorkerProcess } from "./worker-process.ts";
 
@@ -68,6 +68,8 @@ export class WorkerPool<Key extends object> {
   readonly #groups = new Map<Key, Group<Key>>();
   readonly #closing = new AbortController();
   readonly #sweep: NodeJS.Timeout;
+  /** Whether the workers were killed that had not ended in time. */
+  #killed = false;
   #workers = 0;
   #queued = 0;
 
@@ -80,6 +82,7 @@ export class WorkerPool<Key extends object> {
   /** Runs one request on a worker of `key`. As `WorkerProcess.request`; OVERLOADED at once when too many wait. */
   request(key: Key, request: WorkerRequest, signal: AbortSignal, output?: TakeLine): Promise<WorkerResult> {
     if (signal.aborted) return Promise.reject(signal.reason);
+    if (this.#killed) return Promise.reject(this.#closing.signal.reason);
     const group = this.#group(key);
     const member = group.queue.length === 0 ? this.#free(group) : undefined;
     if (member) return this.#send(group, member, request, signal, output);
@@ -88,8 +91,11 @@ export class WorkerPool<Key extends object> {
     return this.#enqueue(group, request, signal, output);
   }
 
-  /** Refuses what waits, lets what runs finish until the signal aborts, then ends every worker. */
-  async close(signal: AbortSignal): Promise<void> {
+  /**
+   * Refuses what waits, lets what runs finish until the signal aborts, then ends every worker: what still runs rejects with
+   * `lost`.
+   */
+  async close(signal: AbortSignal, lost = endedWithServer()): Promise<void> {
     clearInterval(this.#sweep);
     this.#closing.abort(shuttingDown());
     const groups = [...this.#groups.values()];
@@ -97,7 +103,8 @@ export class WorkerPool<Key extends object> {
     this.#queued = 0;
     const workers = groups.flatMap((group) => [...group.members].map((member) => member.worker));
     const kill = () => {
-      for (const worker of workers) worker.kill();
+      this.#killed = true;
+      for (const worker of workers) worker.kill(lost);
     };
     for (const worker of workers) if (worker.load === 0) worker.end();
     signal.addEventListener("abort", kill, { once: true });

@@ -72,6 +72,8 @@ export class WorkerProcess {
   #spent = false;
   #graceTimer: NodeJS.Timeout | undefined;
   #ready = Promise.withResolvers<void>();
+  /** What the request that it is at says when the worker is killed: how the process ended, where this is undefined. */
+  #cause: PluginRunnerError | undefined;
 
   constructor(command: WorkerCommand, options: { cwd: string; graceMs: number; log: Log }) {
     this.language = command.language;
@@ -144,8 +146,9 @@ export class WorkerProcess {
     this.#graceTimer ??= setTimeout(() => this.kill(), this.#graceMs);
   }
 
-  /** Kills the worker and, on Linux, all that it started. */
-  kill(): void {
+  /** Kills the worker and, on Linux, all that it started. The request that it is at rejects with `cause`, if that is given. */
+  kill(cause?: PluginRunnerError): void {
+    this.#cause ??= cause;
     if (this.#child.pid === undefined || this.#gone) return;
     killGroup(this.#child.pid, "SIGKILL");
     kill(this.#child.pid, "SIGKILL");
@@ -196,7 +199,7 @@ export class WorkerProcess {
       child.once("close", () => {
         clearTimeout(timer);
         for (const lines of Object.values(this.#lines)) lines.flush();
-        this.#lost(this.#lostError(code, signal));
+        this.#lost(this.#cause ?? this.#lostError(code, signal));
         resolve();
       });
     });
@@ -266,6 +269,7 @@ export class WorkerProcess {
     const when = this.#isReady ? "while it ran the action" : "before it was ready";
     return new PluginRunnerError("WORKER_LOST", `The worker ${how} ${when}.`, {
       metadata: {
+        started: String(this.#isReady),
         ...(signal ? { signal } : { exit_code: String(code) }),
         stderr_tail: this.#stderrTail.toString("utf8").trimEnd(),
       },

@@ -37,7 +37,8 @@ export async function command(args: readonly string[], surroundings: Surrounding
   if (onOut) stdout.on("data", (chunk) => onOut(String(chunk)));
   if (onErr) stderr.on("data", (chunk) => onErr(String(chunk)));
   const env = { PLUGIN_RUNNER_ADDRESS: address, PLUGIN_RUNNER_TOKEN: token };
-  const io: Io = { env, stdin: Readable.from([stdin]), stdout, stderr, signal };
+  const urgent = new AbortController().signal;
+  const io: Io = { env, stdin: Readable.from([stdin]), stdout, stderr, signal, urgent };
   const printed = Promise.all([text(stdout), text(stderr)]);
   const code = await dispatch(args, io);
   stdout.end();

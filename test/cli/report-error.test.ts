@@ -13,7 +13,8 @@ test("a fault of a file is told once: its violation repeats the message for prog
     { field: "/actions/other", description: "is another fault", rule: "type" },
   ];
   const error = new ExecutionError({ reason: "PLUGIN_INVALID", code: 9, message, violations });
-  reportError(error, { stderr, stdin: stderr, stdout: stderr, env: {}, signal: AbortSignal.abort() });
+  const signals = { signal: AbortSignal.abort(), urgent: AbortSignal.abort() };
+  reportError(error, { stderr, stdin: stderr, stdout: stderr, env: {}, ...signals });
   stderr.end();
   assert.equal(await text(stderr), `error: ${message} [PLUGIN_INVALID]\n  /actions/other: is another fault\n`);
 });

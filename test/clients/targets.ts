@@ -9,6 +9,7 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { type ErrorDetails, PluginRunnerError, type Reason, reasons } from "../../src/errors.ts";
 import { Admission } from "../../src/grpc/admission.ts";
+import { OpenCalls } from "../../src/grpc/open-calls.ts";
 import { ConnectCalls } from "../../src/http/connect-calls.ts";
 import { silentLog } from "../../src/util/log.ts";
 import { fakeServer, unary } from "../grpc/fake-server.ts";
@@ -111,7 +112,10 @@ async function fail({ action }: { action: string }): Promise<never> {
 
 /** The scripted service as a browser sees it. */
 function scriptedForBrowsers(): Promise<Listening> {
-  const { unary } = new ConnectCalls(new Admission({ token: undefined, maxCalls: 100, log: silentLog }));
+  const { unary } = new ConnectCalls(
+    new Admission({ token: undefined, maxCalls: 100, log: silentLog }),
+    new OpenCalls(),
+  );
   const { runPlugin } = PluginRunner.method;
   const adapter = connectNodeAdapter({ routes: (router) => router.rpc(runPlugin, unary(runPlugin.output, fail)) });
   return listening(createHttpServer(adapter));

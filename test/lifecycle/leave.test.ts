@@ -44,16 +44,6 @@ test("on SIGTERM the server ends, whatever an action has left running in it", as
   assert.equal(await server.end("SIGTERM"), 0);
 });
 
-test("a run that takes longer than the drain is ended with the server", async (t) => {
-  const files = scratch(t);
-  await using server = await startServer({ roots, args: ["--drain", "100ms", "--grace", "50ms"] });
-  const run = server.client.runPlugin("counted", "hold", files.params, { mode: "task" });
-  await begun(files);
-  const failed = assert.rejects(run);
-  assert.equal(await server.end("SIGTERM"), 0);
-  await failed;
-});
-
 test("on SIGTERM watchers are told to come back, the job goes on, and the next server tells its end", async (t) => {
   const files = scratch(t);
   await using server = await startServer({ roots });

@@ -29,7 +29,7 @@ test("an exit loses the request that ran, with the last words, and gives back th
   await assert.rejects(waiting, NotStarted);
   await assert.rejects(lost, (error) => {
     assert.ok(isError(error, "WORKER_LOST"));
-    assert.deepEqual(error.metadata, { exit_code: "3", stderr_tail: "last words" });
+    assert.deepEqual(error.metadata, { started: "true", exit_code: "3", stderr_tail: "last words" });
     return true;
   });
   assert.equal(worker.alive, false);

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import { readErrorRecord } from "../../errors.ts";
+import { readErrorRecord, shuttingDown } from "../../errors.ts";
 import type { Inspector, LoadedAction, LoadedPlugin, ValidParams } from "../../plugin/plugin.ts";
 import { isJsonObject } from "../../util/json.ts";
 import { type Carried, withNumbers } from "../../util/non-finite.ts";
@@ -98,7 +98,8 @@ export class EmbeddedInspector implements Inspector {
   }
 
   async close(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#scanners.close(signal), this.#pool.close(signal)]);
+    const lost = shuttingDown(); // no action has begun
+    await Promise.all([this.#scanners.close(signal, lost), this.#pool.close(signal, lost)]);
   }
 }
 

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { PluginRunnerError } from "../../errors.ts";
+import { endedWithServer, PluginRunnerError, shuttingDown } from "../../errors.ts";
 import type { LoadedAction } from "../../plugin/plugin.ts";
 import { unchangedTree } from "../../plugin/plugin-source.ts";
 import type { Trees } from "../../plugin/trees.ts";
@@ -8,6 +8,7 @@ import { CodeRun, outsideOfRun } from "../../runtime/code-run.ts";
 import { type ActionCode, loadAction } from "../../runtime/load-action.ts";
 import { runAction } from "../../runtime/run-action.ts";
 import { RunDirectory } from "../../runtime/run-directory.ts";
+import { abortable } from "../../util/abortable.ts";
 import type { Log } from "../../util/log.ts";
 import { withNumbers } from "../../util/non-finite.ts";
 import type { EventRecord, WorkerResult } from "../../worker/messages.ts";
@@ -27,6 +28,16 @@ export interface InProcessOptions {
   log: Log;
 }
 
+/** A run that is under way. */
+interface Running {
+  /** Aborts with the caller's, and when this process is to end. */
+  readonly signal: AbortSignal;
+  /** Whether the action's own code was called. */
+  begun: boolean;
+  /** Tells the action to stop, and its caller at once, since the action may not heed it. */
+  end(error: PluginRunnerError): void;
+}
+
 /**
  * Runs JavaScript in this process: the quickest way. What a run throws or calls to end the process ends that run alone; a
  * plugin that does not heed its signal cannot be ended, and an endless loop, memory without end or a crash of native code
@@ -41,7 +52,10 @@ export class InProcess implements TaskPool {
   readonly #maxRunning: number;
   readonly #loaded = new WeakMap<LoadedAction, ActionCode>();
   readonly #release = captureOutput();
-  #running = 0;
+  readonly #running = new Set<Running>();
+  /** Resolves once nothing is under way while this closes. */
+  readonly #idle = Promise.withResolvers<void>();
+  #closing = false;
   #runs = 0;
 
   constructor(options: InProcessOptions) {
@@ -58,20 +72,37 @@ export class InProcess implements TaskPool {
   /** Settles as the action does: one that does not heed the signal cannot be left behind unseen. */
   async run(task: Task, signal: AbortSignal): Promise<WorkerResult> {
     signal.throwIfAborted();
-    if (this.#running >= this.#maxRunning) throw overloaded(this.#maxRunning);
-    this.#running++;
+    if (this.#closing) throw shuttingDown();
+    if (this.#running.size >= this.#maxRunning) throw overloaded(this.#maxRunning);
+    const { promise, resolve, reject } = Promise.withResolvers<WorkerResult>();
+    const controller = new AbortController();
+    const end = (error: unknown) => {
+      controller.abort(error);
+      reject(error);
+    };
+    const run = { signal: controller.signal, begun: false, end };
+    const abort = () => controller.abort(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    this.#running.add(run);
+    this.#run(task, run).then(resolve, reject);
     try {
-      return await this.#run(task, signal);
+      return await promise;
     } finally {
-      this.#running--;
+      signal.removeEventListener("abort", abort);
+      this.#running.delete(run);
+      if (this.#closing && this.#running.size === 0) this.#idle.resolve();
     }
   }
 
-  async close(): Promise<void> {
+  async close(signal: AbortSignal): Promise<void> {
+    this.#closing = true;
+    if (this.#running.size > 0) await abortable(this.#idle.promise, signal).catch(() => {});
+    for (const run of this.#running) run.end(run.begun ? endedWithServer() : shuttingDown());
     this.#release();
   }
 
-  async #run({ action, params, env, jobId, output }: Task, signal: AbortSignal): Promise<WorkerResult> {
+  async #run({ action, params, env, jobId, output }: Task, own: Running): Promise<WorkerResult> {
+    const { signal } = own;
     const run = new CodeRun(action.name, output && new CapturedOutput(output));
     const code = this.#loaded.get(action) ?? (await this.#load(action, run, signal));
     const directory = this.#newDirectory();
@@ -85,6 +116,7 @@ export class InProcess implements TaskPool {
       signal,
     };
     try {
+      own.begun = true;
       const { value, nonFinite } = await run.during(() => runAction(code, call));
       return nonFinite.length === 0 ? { value } : { value, non_finite: nonFinite };
     } finally {

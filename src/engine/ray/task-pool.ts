@@ -1,6 +1,6 @@
 import { Agent, type Dispatcher } from "undici";
 import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
-import { fromErrorRecord, PluginRunnerError, readErrorRecord, shuttingDown } from "../../errors.ts";
+import { endedWithServer, fromErrorRecord, PluginRunnerError, readErrorRecord, shuttingDown } from "../../errors.ts";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import { abortable } from "../../util/abortable.ts";
 import { hasCode } from "../../util/has-code.ts";
@@ -59,6 +59,8 @@ export class RayTaskPool implements TaskPool {
   readonly #idle = Promise.withResolvers<void>();
   #underWay = 0;
   #closing = false;
+  /** Whether the connections were ended. */
+  #ended = false;
 
   constructor(options: RayTaskPoolOptions) {
     this.#options = options;
@@ -91,6 +93,7 @@ export class RayTaskPool implements TaskPool {
   async close(signal: AbortSignal): Promise<void> {
     this.#closing = true;
     if (this.#underWay > 0) await abortable(this.#idle.promise, signal).catch(() => {});
+    this.#ended = true;
     await this.#agent.destroy(); // a gateway ends the runs of a caller that leaves
     await this.#options.gateway.close();
   }
@@ -104,6 +107,7 @@ export class RayTaskPool implements TaskPool {
       const spec = await this.#spec(planFor(plugin, env), resources, known, signal);
       const gateway = await this.#options.gateway.find(signal);
       try {
+        if (this.#ended) throw shuttingDown();
         const answer = await this.#askWhileThere(gateway, `${spec}\n${line}`, signal);
         if (answer !== "package missing") return resultOf(answer);
         known = false;
@@ -155,7 +159,7 @@ export class RayTaskPool implements TaskPool {
     } catch (error) {
       if (!lost.aborted || signal.aborted) throw error;
       await this.#options.gateway.forget(gateway);
-      throw new PluginRunnerError("WORKER_LOST", "The gateway on Ray does not answer any more.", { cause: error });
+      throw gatewayLost("The gateway on Ray does not answer any more.", error);
     } finally {
       leave();
     }
@@ -186,8 +190,8 @@ export class RayTaskPool implements TaskPool {
   /** The connection broke: the action may have run. */
   #lost(error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted) return signal.reason;
-    const what = this.#closing ? "The server ended before the run did." : "The gateway on Ray was lost during the run.";
-    return new PluginRunnerError("WORKER_LOST", what, { cause: error });
+    if (this.#closing) return endedWithServer();
+    return gatewayLost("The gateway on Ray was lost during the run.", error);
   }
 }
 
@@ -220,6 +224,11 @@ function resultOf(answer: WorkerAnswer): WorkerResult {
 function neverConnected(error: unknown): boolean {
   const codes = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"];
   return hasCode(error, ...codes);
+}
+
+/** Of the run that it had taken, nobody knows how far it came. */
+function gatewayLost(message: string, cause: unknown): PluginRunnerError {
+  return new PluginRunnerError("WORKER_LOST", message, { metadata: { started: "unknown" }, cause });
 }
 
 function unavailable(message: string, cause?: unknown): PluginRunnerError {

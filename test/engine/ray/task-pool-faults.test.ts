@@ -145,8 +145,8 @@ test("more runs than workers and places to wait are OVERLOADED at once", async (
 
 test("a pool that closes ends what is left at its limit, and takes nothing more", async () => {
   const own = await poolWith("hang");
-  const left = own.run();
-  const ended = fails(left, "WORKER_LOST");
+  const ended = fails(own.run(), "WORKER_LOST");
+  while (own.server.seen.length === 0) await new Promise(setImmediate);
   await own[Symbol.asyncDispose]();
   await ended;
   await fails(own.run(), "ENGINE_UNAVAILABLE");

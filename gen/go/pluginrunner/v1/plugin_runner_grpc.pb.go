@@ -52,13 +52,14 @@ const (
 //   - INTERNAL: a fault of the service; its log has the cause.
 type PluginRunnerClient interface {
 	// Runs one action and returns its result. No record is kept.
-	// - NOT_FOUND (PLUGIN_NOT_FOUND, ACTION_NOT_FOUND): metadata names what there is and the nearest name.
-	// - INVALID_ARGUMENT (PARAMS_INVALID, REQUEST_INVALID): `google.rpc.BadRequest` has every violation.
-	// - FAILED_PRECONDITION (PLUGIN_INVALID): the plugin cannot be loaded; `BadRequest` says where.
-	// - UNKNOWN (ACTION_FAILED): the action raised; `google.rpc.DebugInfo` has its stack.
-	// - UNKNOWN (RESULT_INVALID): the action returned what is not JSON, or too large.
-	// - ABORTED (WORKER_LOST): the action's process ended; metadata has the exit code or signal.
-	// - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
+	//   - NOT_FOUND (PLUGIN_NOT_FOUND, ACTION_NOT_FOUND): metadata names what there is and the nearest name.
+	//   - INVALID_ARGUMENT (PARAMS_INVALID, REQUEST_INVALID): `google.rpc.BadRequest` has every violation.
+	//   - FAILED_PRECONDITION (PLUGIN_INVALID): the plugin cannot be loaded; `BadRequest` says where.
+	//   - UNKNOWN (ACTION_FAILED): the action raised; `google.rpc.DebugInfo` has its stack.
+	//   - UNKNOWN (RESULT_INVALID): the action returned what is not JSON, or too large.
+	//   - ABORTED (WORKER_LOST): the action's process ended, or the service did; metadata has `started`, and the exit code
+	//     or signal of a process.
+	//   - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
 	RunPlugin(ctx context.Context, in *RunPluginRequest, opts ...grpc.CallOption) (*RunPluginResponse, error)
 	// Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
 	// numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK
@@ -309,13 +310,14 @@ func (c *pluginRunnerClient) GetServerInfo(ctx context.Context, in *GetServerInf
 //   - INTERNAL: a fault of the service; its log has the cause.
 type PluginRunnerServer interface {
 	// Runs one action and returns its result. No record is kept.
-	// - NOT_FOUND (PLUGIN_NOT_FOUND, ACTION_NOT_FOUND): metadata names what there is and the nearest name.
-	// - INVALID_ARGUMENT (PARAMS_INVALID, REQUEST_INVALID): `google.rpc.BadRequest` has every violation.
-	// - FAILED_PRECONDITION (PLUGIN_INVALID): the plugin cannot be loaded; `BadRequest` says where.
-	// - UNKNOWN (ACTION_FAILED): the action raised; `google.rpc.DebugInfo` has its stack.
-	// - UNKNOWN (RESULT_INVALID): the action returned what is not JSON, or too large.
-	// - ABORTED (WORKER_LOST): the action's process ended; metadata has the exit code or signal.
-	// - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
+	//   - NOT_FOUND (PLUGIN_NOT_FOUND, ACTION_NOT_FOUND): metadata names what there is and the nearest name.
+	//   - INVALID_ARGUMENT (PARAMS_INVALID, REQUEST_INVALID): `google.rpc.BadRequest` has every violation.
+	//   - FAILED_PRECONDITION (PLUGIN_INVALID): the plugin cannot be loaded; `BadRequest` says where.
+	//   - UNKNOWN (ACTION_FAILED): the action raised; `google.rpc.DebugInfo` has its stack.
+	//   - UNKNOWN (RESULT_INVALID): the action returned what is not JSON, or too large.
+	//   - ABORTED (WORKER_LOST): the action's process ended, or the service did; metadata has `started`, and the exit code
+	//     or signal of a process.
+	//   - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
 	RunPlugin(context.Context, *RunPluginRequest) (*RunPluginResponse, error)
 	// Streams what the action of a run writes while it runs: lines of output and of its loggers, as log events that are
 	// numbered from 1. The run is the one that was, or within 10 seconds will be, called with this `request_id`. Ends OK

@@ -43,7 +43,8 @@ class PluginRunnerStub:
     - FAILED_PRECONDITION (PLUGIN_INVALID): the plugin cannot be loaded; `BadRequest` says where.
     - UNKNOWN (ACTION_FAILED): the action raised; `google.rpc.DebugInfo` has its stack.
     - UNKNOWN (RESULT_INVALID): the action returned what is not JSON, or too large.
-    - ABORTED (WORKER_LOST): the action's process ended; metadata has the exit code or signal.
+    - ABORTED (WORKER_LOST): the action's process ended, or the service did; metadata has `started`, and the exit code
+      or signal of a process.
     - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
     """
 
@@ -186,7 +187,8 @@ class PluginRunnerAsyncStub:
     - FAILED_PRECONDITION (PLUGIN_INVALID): the plugin cannot be loaded; `BadRequest` says where.
     - UNKNOWN (ACTION_FAILED): the action raised; `google.rpc.DebugInfo` has its stack.
     - UNKNOWN (RESULT_INVALID): the action returned what is not JSON, or too large.
-    - ABORTED (WORKER_LOST): the action's process ended; metadata has the exit code or signal.
+    - ABORTED (WORKER_LOST): the action's process ended, or the service did; metadata has `started`, and the exit code
+      or signal of a process.
     - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
     """
 
@@ -331,7 +333,8 @@ class PluginRunnerServicer(metaclass=abc.ABCMeta):
         - FAILED_PRECONDITION (PLUGIN_INVALID): the plugin cannot be loaded; `BadRequest` says where.
         - UNKNOWN (ACTION_FAILED): the action raised; `google.rpc.DebugInfo` has its stack.
         - UNKNOWN (RESULT_INVALID): the action returned what is not JSON, or too large.
-        - ABORTED (WORKER_LOST): the action's process ended; metadata has the exit code or signal.
+        - ABORTED (WORKER_LOST): the action's process ended, or the service did; metadata has `started`, and the exit code
+          or signal of a process.
         - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
         """
 

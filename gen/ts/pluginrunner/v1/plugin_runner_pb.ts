@@ -1168,7 +1168,8 @@ export const PluginRunner: GenService<{
    * - FAILED_PRECONDITION (PLUGIN_INVALID): the plugin cannot be loaded; `BadRequest` says where.
    * - UNKNOWN (ACTION_FAILED): the action raised; `google.rpc.DebugInfo` has its stack.
    * - UNKNOWN (RESULT_INVALID): the action returned what is not JSON, or too large.
-   * - ABORTED (WORKER_LOST): the action's process ended; metadata has the exit code or signal.
+   * - ABORTED (WORKER_LOST): the action's process ended, or the service did; metadata has `started`, and the exit code
+   *   or signal of a process.
    * - PERMISSION_DENIED (PATH_FORBIDDEN, MODULE_FORBIDDEN): the reference leads out of the plugin roots.
    *
    * @generated from rpc pluginrunner.v1.PluginRunner.RunPlugin
