@@ -300,7 +300,7 @@ export class Jobs {
     } catch (error) {
       this.#closing.signal.throwIfAborted();
       // It starts once there is room.
-      if (!(error instanceof PluginRunnerError) && storageCodeOf(error) !== undefined) throw error;
+      if (isOfStorage(error)) throw error;
       if (!(await this.#options.engine.giveUp(id))) return undefined;
       if (!(error instanceof PluginRunnerError)) {
         this.#options.log("error", "a job could not be started", { job: log.job.jobId, error });
@@ -319,9 +319,10 @@ export class Jobs {
 
   #sweep(): void {
     this.#track(
-      this.#removeExpired().catch((error: unknown) => {
-        this.#options.log("error", "old jobs could not be removed", { error });
-      }),
+      this.#removeExpired().then(
+        () => this.#troubles.over("removal", "", "old jobs can be removed again"),
+        (error: unknown) => this.#troubles.met("removal", "", "error", "old jobs could not be removed", { error }),
+      ),
     );
   }
 
@@ -336,8 +337,12 @@ export class Jobs {
         try {
           await this.delete(jobId);
           removed++;
+          this.#troubles.over("removal of one", jobId, "old jobs can be removed again");
         } catch (error) {
-          this.#options.log("error", "an old job could not be removed", { job: jobId, error });
+          this.#troubles.met("removal of one", jobId, "error", "an old job could not be removed", {
+            job: jobId,
+            error,
+          });
         }
       }
     } while (removed > 0);
@@ -347,6 +352,12 @@ export class Jobs {
 /** Stands for the record of a job: one that is submitted later under the same id has another. */
 function markOf({ job, fingerprint }: JobRecord): string {
   return `${fingerprint} ${job.createTime ? timestampMs(job.createTime) : 0}`;
+}
+
+/** Whether the disk is at fault, and nothing that an action or its plugin did. */
+function isOfStorage(error: unknown): boolean {
+  if (error instanceof PluginRunnerError) return error.reason === "STORAGE_UNAVAILABLE";
+  return storageCodeOf(error) !== undefined;
 }
 
 /** What has the same cause, whichever job meets it. */

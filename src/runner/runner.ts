@@ -137,6 +137,7 @@ export class Runner {
       return await this.#run(request, this.#pool(request.mode), signal, deadline);
     } catch (error) {
       this.#outputs.refuse(request.requestId);
+      this.#options.storage.failed(error);
       throw error;
     }
   }

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { orStorageUnavailable } from "../storage-error.ts";
 import type { Log } from "../util/log.ts";
 import { limitData, limitNode } from "../util/memory-limit.ts";
 import { packageRoot } from "../util/package-root.ts";
@@ -77,9 +78,7 @@ export class Launcher {
 
   /** Binds a worker to a plugin, with a scratch folder that lives as long as the worker. */
   bind(worker: WorkerProcess, binding: Binding): void {
-    if (binding.language === "python") forgetCompiledCode(this.compiled, binding);
-    const workDir = join(this.#options.dir, scratch, randomUUID());
-    mkdirSync(workDir, { recursive: true, mode: 0o700 });
+    const workDir = this.#makeWorkDir(binding);
     worker.exited
       .then(() => rm(workDir, { recursive: true, force: true }))
       .catch((error: unknown) => this.#options.log("warn", "a worker's folder could not be removed", { error }));
@@ -117,6 +116,18 @@ export class Launcher {
   /** Below it stands the compiled code of Python files, by their paths. */
   get compiled(): string {
     return join(this.#options.dir, "pycache");
+  }
+
+  /** Also makes sure that Python finds no stale code. Throws STORAGE_UNAVAILABLE where the disk does not take it. */
+  #makeWorkDir(binding: Binding): string {
+    const workDir = join(this.#options.dir, scratch, randomUUID());
+    try {
+      if (binding.language === "python") forgetCompiledCode(this.compiled, binding);
+      mkdirSync(workDir, { recursive: true, mode: 0o700 });
+      return workDir;
+    } catch (error) {
+      throw orStorageUnavailable(error);
+    }
   }
 
   #fromReserve(language: Language, python: string): WorkerProcess | undefined {

@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../util/log.ts";
+import { Troubles } from "../util/troubles.ts";
 
 const shortestPauseMs = 500;
 const longestPauseMs = 60_000;
@@ -11,7 +12,7 @@ const longestPauseMs = 60_000;
 export class RunArtifacts {
   readonly #dir: string;
   readonly #keepMs: number;
-  readonly #log: Log;
+  readonly #troubles: Troubles;
   readonly #timer: NodeJS.Timeout;
   #sweeping = false;
 
@@ -19,7 +20,7 @@ export class RunArtifacts {
   constructor({ dir, keepMs, log }: { dir: string; keepMs: number; log: Log }) {
     this.#dir = dir;
     this.#keepMs = keepMs;
-    this.#log = log;
+    this.#troubles = new Troubles(log);
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const pauseMs = Math.min(Math.max(keepMs / 10, shortestPauseMs), longestPauseMs);
     this.#timer = setInterval(() => this.#sweep(), pauseMs).unref();
@@ -39,7 +40,11 @@ export class RunArtifacts {
     if (this.#sweeping) return; // to remove much may take longer than a pause
     this.#sweeping = true;
     this.#removeOld()
-      .catch((error: unknown) => this.#log("warn", "artifacts of runs could not be removed", { error }))
+      .then(
+        () => this.#troubles.over("removal", "", "artifacts of runs can be removed again"),
+        (error: unknown) =>
+          this.#troubles.met("removal", "", "warn", "artifacts of runs could not be removed", { error }),
+      )
       .finally(() => {
         this.#sweeping = false;
       });

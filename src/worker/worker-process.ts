@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { Duplex, type Readable } from "node:stream";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { fromErrorRecord, PluginRunnerError, readErrorRecord } from "../errors.ts";
+import { storageUnavailable } from "../storage-error.ts";
 import { isJsonObject } from "../util/json.ts";
 import { jsonText } from "../util/json-text.ts";
 import { LineSplitter } from "../util/lines.ts";
@@ -89,7 +91,7 @@ export class WorkerProcess {
     this.#pipe = duplex(this.#child.stdio[3]);
     this.ready = this.#ready.promise;
     this.ready.catch(() => {});
-    this.exited = this.#watch();
+    this.exited = this.#watch(options.cwd);
   }
 
   get pid(): number | undefined {
@@ -172,7 +174,7 @@ export class WorkerProcess {
     this.#graceTimer = undefined;
   }
 
-  #watch(): Promise<void> {
+  #watch(cwd: string): Promise<void> {
     const child = this.#child;
     const { promise, resolve } = Promise.withResolvers<void>();
     const readyTimer = setTimeout(() => this.kill(), readyTimeoutMs);
@@ -188,7 +190,7 @@ export class WorkerProcess {
       this.#lines.STDERR.push(chunk);
     });
     child.once("error", (error) => {
-      this.#lost(new PluginRunnerError("INTERNAL", "A worker could not be started.", { cause: error }));
+      this.#lost(existsSync(cwd) ? notStarted(error) : withoutDirectory(cwd, error));
       resolve();
     });
     child.once("exit", (code, signal) => {
@@ -301,4 +303,13 @@ function parseOutput(line: Buffer): WorkerAnswer | "ready" {
     }
   }
   throw new Error("A line that is neither READY nor an answer.");
+}
+
+function notStarted(cause: Error): PluginRunnerError {
+  return new PluginRunnerError("INTERNAL", "A worker could not be started.", { cause });
+}
+
+/** Node says of both, a missing program and a missing directory, that the program is not there. */
+function withoutDirectory(dir: string, cause: Error): PluginRunnerError {
+  return storageUnavailable("moved", `The data directory ${dir} is gone; nothing has started.`, { cause });
 }

@@ -131,3 +131,35 @@ test("a database that is replaced, and a file in the place of the jobs, are name
   }
   await assertTakes(server, files.params);
 });
+
+test("a run for which the disk takes no directory is refused as nothing that has started, and runs once it does", {
+  skip,
+}, async (t) => {
+  using disk = smallDisk("size=16m,nr_inodes=80");
+  const { server, params } = await startOn(t, join(disk.path, "data"));
+  const fillers = Array.from({ length: 80 }, (_, at) => join(disk.path, `filler-${at}`));
+  assert.throws(() => {
+    for (const path of fillers) writeFileSync(path, "");
+  }, /ENOSPC/);
+  await assert.rejects(server.client.runPlugin("counted", "quick", params, { mode: "task" }), (error) => {
+    assert.ok(error instanceof RunnerError);
+    assert.deepEqual([error.reason, error.metadata.code], ["STORAGE_UNAVAILABLE", "ENOSPC"]);
+    return true;
+  });
+  for (const path of fillers) rmSync(path, { force: true });
+  assert.equal(await server.client.runPlugin("counted", "quick", params, { mode: "task" }), "quick");
+});
+
+test("a run whose worker would start in a directory that is gone says so", async (t) => {
+  const { dir, params } = scratch(t);
+  const data = join(dir, "data");
+  const { server } = await startOn(t, data, ["--max-workers", "2"]);
+  assert.equal(await server.client.runPlugin("counted", "quick", params, { mode: "task" }), "quick");
+  renameSync(data, join(dir, "away"));
+  const env = { NODE_OPTIONS: "--no-warnings" }; // for which a worker of its own is started
+  await assert.rejects(server.client.runPlugin("counted", "quick", params, { mode: "task", env }), (error) => {
+    assert.ok(error instanceof RunnerError);
+    assert.deepEqual([error.reason, error.metadata.code], ["STORAGE_UNAVAILABLE", "moved"]);
+    return true;
+  });
+});
