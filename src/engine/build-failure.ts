@@ -1,4 +1,5 @@
 import { PluginRunnerError } from "../errors.ts";
+import { storageUnavailable } from "../storage-error.ts";
 
 /** What a failed build is known by. */
 export interface FailedStep {
@@ -11,9 +12,11 @@ export interface FailedStep {
   lines: readonly string[];
 }
 
+const fullDisk = /No space left on device|ENOSPC|Disk quota exceeded/;
+
 /** The lines that say why a build failed; the first pattern that is found is the one that says most. */
 const decisive: readonly RegExp[] = [
-  /No space left on device|ENOSPC/,
+  fullDisk,
   /No matching distribution found|ResolutionImpossible|conflicting dependencies/,
   /THESE PACKAGES DO NOT MATCH THE HASHES|Hashes are required|hash mismatch/i,
   /No solution found|because .* (?:was not found|no version|there (?:is|are) no)/i,
@@ -26,20 +29,20 @@ const decisive: readonly RegExp[] = [
 
 /** What the network may be to blame for: it may be mended without anybody changing anything. */
 const passing =
-  /timed? ?out|Temporary failure|name resolution|ECONN(?:REFUSED|RESET)|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|Max retries|Connection(?:Error| refused| reset| aborted| broken)|error sending request|Could not fetch URL|SSLError|\b(?:429|50[0-4])\b|Failed to fetch|No space left|ENOSPC/i;
+  /timed? ?out|Temporary failure|name resolution|ECONN(?:REFUSED|RESET)|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|Max retries|Connection(?:Error| refused| reset| aborted| broken)|error sending request|Could not fetch URL|SSLError|\b(?:429|50[0-4])\b|Failed to fetch/i;
 
 const maxDecisive = 3;
 const shownCharacters = 300;
 
-/** PLUGIN_INVALID with what decided first, then the last lines. */
+/** PLUGIN_INVALID with what decided first, then the last lines; STORAGE_UNAVAILABLE where a disk is full. */
 export function buildFailed({ plugin, manager, code, lines }: FailedStep): PluginRunnerError {
   const output = lines.slice(-12).join("\n");
   const why = decisiveLines(lines);
-  const because = why.length === 0 ? "" : `${why.join("; ").slice(0, shownCharacters)}\n`;
+  const because = why.length === 0 ? "" : `${why.join("; ")}\n`;
   const message = `The environment of plugin ${plugin} cannot be built: ${because}${manager} failed (${code}).\n${output}`;
-  return new PluginRunnerError("PLUGIN_INVALID", message, {
-    metadata: { plugin, manager, exit_code: code, output, cause: why.join("\n") },
-  });
+  const metadata = { plugin, manager, exit_code: code, output, cause: why.join("\n") };
+  if (why.some((line) => fullDisk.test(line))) return storageUnavailable("ENOSPC", message, { metadata });
+  return new PluginRunnerError("PLUGIN_INVALID", message, { metadata });
 }
 
 /** Whether the same build may well go on the next time, although nothing about the plugin has changed. */
@@ -47,15 +50,16 @@ export function mayPass(lines: readonly string[]): boolean {
   return lines.some((line) => passing.test(line));
 }
 
-function decisiveLines(lines: readonly string[]): string[] {
+/** The lines that say why a build failed, without the words that every line of an error begins with; empty when none does. */
+export function decisiveLines(lines: readonly string[]): string[] {
   for (const pattern of decisive) {
     const found = lines.filter((line) => pattern.test(line)).map(plain);
-    if (found.length > 0) return [...new Set(found)].slice(0, maxDecisive);
+    if (found.length > 0)
+      return [...new Set(found)].slice(0, maxDecisive).map((line) => line.slice(0, shownCharacters));
   }
   return [];
 }
 
-/** Without the words that every line of an error begins with. */
 function plain(line: string): string {
   return line.replace(/^(?:ERROR: |error: |npm (?:ERR!|error) |× |╰─▶ )+/, "").trim();
 }

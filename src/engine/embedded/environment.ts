@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, statfs, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PluginRunnerError, shuttingDown } from "../../errors.ts";
 import type { LoadedPlugin, Requirements } from "../../plugin/plugin.ts";
+import { orStorageUnavailable, storageUnavailable } from "../../storage-error.ts";
 import { type Log, silentLog } from "../../util/log.ts";
+import { messageOf } from "../../util/message-of.ts";
 import { killByEnvironment } from "../../util/process.ts";
 import { scopeVariable } from "../../worker/worker-process.ts";
 import type { BuildWatcher } from "../engine.ts";
@@ -38,6 +40,7 @@ export interface EnvironmentsOptions {
 }
 
 const defaultTimeoutMs = 30 * 60_000;
+const leastFreeBytes = 512 * 1024;
 const noteEachMs = 30_000;
 
 /** Builds what plugins require, once per digest of their requirements, and keeps it. */
@@ -198,21 +201,23 @@ export class Environments {
     const started = performance.now();
     const scope = scopeOf(folder);
     killByEnvironment(scopeVariable, scope); // of a service that was killed while it built
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { recursive: true, mode: 0o700 });
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(tooSlow(code, this.#buildTimeoutMs)), this.#buildTimeoutMs).unref();
     const signal = AbortSignal.any([this.#closing.signal, unwanted, late.signal]);
     try {
+      await rm(folder, { recursive: true, force: true });
+      await mkdir(folder, { recursive: true, mode: 0o700 });
       for (const step of await buildSteps(requirements, folder, python)) {
         await runStep({ plugin: code, scope }, step, tell, signal);
       }
       await noteSize(folder);
       await writeFile(join(folder, marker), python);
-    } catch (error) {
+    } catch (thrown) {
+      const error = (await isFull(this.#dir)) ? diskFull(code, thrown) : orStorageUnavailable(thrown);
       await rm(folder, { recursive: true, force: true });
       const { lines } = tell;
-      if (!this.#closing.signal.aborted && !unwanted.aborted) this.#failed.remember(digest, python, { error, lines });
+      const isFinal = !this.#closing.signal.aborted && !unwanted.aborted;
+      if (isFinal) this.#failed.remember(digest, python, { error, lines });
       throw error;
     } finally {
       clearTimeout(timer);
@@ -239,6 +244,17 @@ export class Environments {
 /** The same for every service that builds there. */
 function scopeOf(folder: string): string {
   return `build-${createHash("sha256").update(resolve(folder)).digest("hex").slice(0, 32)}`;
+}
+
+/** Not every program of a build says what it failed of: `venv` keeps the words of `ensurepip` to itself. */
+async function isFull(dir: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(dir);
+  return bavail * bsize < leastFreeBytes;
+}
+
+function diskFull(plugin: string, cause: unknown): PluginRunnerError {
+  const message = `The environment of plugin ${plugin} cannot be built: the disk of the service's data is full.\n${messageOf(cause)}`;
+  return storageUnavailable("ENOSPC", message, { metadata: { plugin }, cause });
 }
 
 function tooSlow(plugin: string, ms: number): PluginRunnerError {

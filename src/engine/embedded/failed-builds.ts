@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { PluginRunnerError } from "../../errors.ts";
 import { mayPass } from "../build-failure.ts";
 
 /** A build that failed: what those are told who ask for the same. */
@@ -10,6 +11,8 @@ export interface FailedBuild {
   lines: readonly string[];
 }
 
+/** How long a full disk is not filled again. */
+const fullMs = 10_000;
 /** How long what the network may be to blame for is not tried again. */
 const passingMs = 60_000;
 /** How long anything else is not: what was missing in an index may be there by then. */
@@ -30,7 +33,9 @@ export class FailedBuilds {
   }
 
   remember(digest: string, python: string, failed: FailedBuild): void {
-    const ms = mayPass(failed.lines) ? passingMs : lastingMs;
+    const { error, lines } = failed;
+    const isFull = error instanceof PluginRunnerError && error.reason === "STORAGE_UNAVAILABLE";
+    const ms = isFull ? fullMs : mayPass(lines) ? passingMs : lastingMs;
     this.#failed.set(digest, { ...failed, settings: settingsOf(python), until: performance.now() + ms });
     const [oldest] = this.#failed.keys();
     if (this.#failed.size > maxRemembered && oldest !== undefined) this.#failed.delete(oldest);

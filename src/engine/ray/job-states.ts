@@ -1,4 +1,5 @@
 import { PluginRunnerError } from "../../errors.ts";
+import { decisiveLines } from "../build-failure.ts";
 import type { RayJob, RayJobStatus } from "./dashboard-answers.ts";
 
 const markLength = 8;
@@ -77,8 +78,11 @@ export function endOf(jobId: string, job: RayJob | undefined): PluginRunnerError
   const metadata = { ray_status: status, ...(errorType !== "" && { ray_error_type: errorType }) };
   if (errorType === "RUNTIME_ENV_SETUP_FAILURE") {
     const plugin = job.metadata.plugin ?? "";
-    const text = `The environment of plugin ${plugin} cannot be set up on Ray.\n${shown}`;
-    return new PluginRunnerError("PLUGIN_INVALID", text, { metadata: { ...metadata, plugin, output: shown } });
+    const cause = decisiveLines(message.split("\n"));
+    const because = cause.length === 0 ? "" : `: ${cause.join("; ")}`;
+    const text = `The environment of plugin ${plugin} cannot be set up on Ray${because}.\n${shown}`;
+    const details = { ...metadata, plugin, output: shown, cause: cause.join("\n") };
+    return new PluginRunnerError("PLUGIN_INVALID", text, { metadata: details });
   }
   const reason = notStarted[errorType];
   if (reason !== undefined || isGivenUp(job)) {

@@ -44,6 +44,17 @@ test("params with a schema in the configuration, and actions that are not there,
   assert.deepEqual(await all(client.listJobs()), [], "nothing was recorded");
 });
 
+test("a schema that stands in code of JavaScript is asked after the build as well", async (t) => {
+  const { client } = await start(t);
+  const [wrong, right] = await Promise.all([
+    client.submitJob("script", "greet", { name: 1 }),
+    client.submitJob("script", "greet", { name: "you" }),
+  ]);
+  assert.equal((await failureOf(wrong)).reason, "PARAMS_INVALID");
+  assert.equal(await right.result(), "hello you!");
+  assert.deepEqual((await client.getJob(right.id)).params, { name: "you", end: "!" });
+});
+
 test("a cancel ends the build of a job that nobody else waits for, and the next one builds again", async (t) => {
   const { client, index, server } = await start(t);
   const job = await client.submitJob("greeter", "greet", { name: "you" });
@@ -93,6 +104,20 @@ test("a build that takes longer than --build-timeout is the job's error", async 
   assert.match(error.message, /longer than 1 s/);
 });
 
+test("code that takes long to load keeps no job from its id: its verdict on the params is the job's", async (t) => {
+  const { client, root } = await start(t);
+  const wrong = client.submitJob("slow", "double", { number: "two" });
+  const right = client.submitJob("slow", "double", { number: 2 });
+  const jobs = await Promise.all([wrong, right]);
+  assert.deepEqual(
+    (await all(client.listJobs())).map(({ state }) => state),
+    [JobState.PENDING, JobState.PENDING],
+  );
+  writeFileSync(join(root, "go"), "");
+  assert.equal((await failureOf(jobs[0])).reason, "PARAMS_INVALID");
+  assert.equal(await jobs[1].result(), 4);
+});
+
 test("a call whose deadline passes while it waits for a build says so, and a later one finds it done", async (t) => {
   const { client, index } = await start(t);
   const called = [
@@ -136,13 +161,52 @@ async function start(t: TestContext, requirement = "tiny-greeting==1.0", args: r
       "",
     ].join("\n"),
   };
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, "greeter", name)), { recursive: true });
-    writeFileSync(join(root, "greeter", name), text);
-  }
+  write(join(root, "greeter"), files);
+  write(join(root, "script"), script);
+  write(join(root, "slow"), slow(join(root, "go")));
   const server: TestServer = await startServer({ roots: [root], args });
   t.after(() => server[Symbol.asyncDispose]());
-  return { client: server.client, index, server };
+  return { client: server.client, index, server, root };
+}
+
+/** JavaScript that needs a package, and has its schema in code. */
+const script = {
+  "config.yaml": "name: Script\ncode: script\nactions:\n  greet: { entrypoint: ./index.ts#greet }\n",
+  "package.json": JSON.stringify({ type: "module", dependencies: { tiny: "file:./vendor/tiny" } }),
+  "vendor/tiny/package.json": JSON.stringify({ name: "tiny", version: "1.0.0", main: "index.js" }),
+  "vendor/tiny/index.js": "exports.text = 'hello';\n",
+  "index.ts": `import { defineAction } from "plugin-runner";
+import tiny from "tiny";
+
+export const greet = defineAction({
+  params: { type: "object", properties: { name: { type: "string" }, end: { type: "string", default: "!" } } },
+  run: ({ name, end }) => \`\${tiny.text} \${name}\${end}\`,
+});
+`,
+};
+
+/** A plugin whose import waits for a file. */
+function slow(file: string): Record<string, string> {
+  return {
+    "config.yaml": "name: Slow\ncode: slow\nactions:\n  double: { entrypoint: plugin.main:double }\n",
+    "plugin/__init__.py": "",
+    "plugin/main.py": [
+      "import os, time",
+      `while not os.path.exists(${JSON.stringify(file)}):`,
+      "    time.sleep(0.05)",
+      "",
+      "def double(number: int) -> int:",
+      "    return 2 * number",
+      "",
+    ].join("\n"),
+  };
+}
+
+function write(folder: string, files: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
 }
 
 /** The job as it is once it fits. */
