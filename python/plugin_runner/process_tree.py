@@ -53,13 +53,13 @@ def tell_to_stop(pid: int) -> None:
     What it has forked without starting a program, such as the workers of a pool, is left to it: it may need them to end
     in its own way. They cannot be told apart where there is no /proc: there all of the group hears it.
     """
-    command = _command(pid)
+    command = command_of(pid)
     if not command:
         kill_group(pid, signal.SIGTERM)
         return
     for other in _processes():
         fields = _stat(str(other))
-        if other == pid or (fields and int(fields[2]) == pid and _command(other) != command):
+        if other == pid or (fields and int(fields[2]) == pid and command_of(other) != command):
             try:
                 os.kill(other, signal.SIGTERM)
             except (ProcessLookupError, PermissionError):
@@ -77,7 +77,7 @@ def kill_rest(group: int, scope: str) -> None:
     """Kills a job's group, its descendants and all of its scope, until none is left, for about a second at most."""
     for _ in range(_ROUNDS):
         kill_group(group, signal.SIGKILL)
-        rest = _descendants() | _of_scope(scope)
+        rest = descendants() | _of_scope(scope)
         for pid in rest:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -104,7 +104,8 @@ def identity_start_time() -> str:
     return fields[19] if fields else ""
 
 
-def _descendants() -> set[int]:
+def descendants() -> set[int]:
+    """The processes below this one that are no zombies."""
     children: dict[int, list[int]] = {}
     for pid in _processes():
         fields = _stat(str(pid))
@@ -168,7 +169,8 @@ def _stat(pid: str) -> list[str]:
         return []
 
 
-def _command(pid: int) -> bytes:
+def command_of(pid: int) -> bytes:
+    """The command line of a process; empty for one that is gone or a zombie."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             return file.read()

@@ -11,6 +11,7 @@ from plugin_runner.decode import decode, params_of
 from plugin_runner.encode import dumps, record_text
 from plugin_runner.errors import RunnerError
 from plugin_runner.failure import as_written, exception_type, plugin_invalid
+from plugin_runner.left_programs import LeftPrograms
 from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork, remove_directory
 from plugin_runner.process_state import ProcessState
 from plugin_runner.result import encode_lenient, encode_result
@@ -98,6 +99,7 @@ class Worker:
         self._state: ProcessState | None = None
         self._own_process = os.getpid()
         self._ctx: Context | None = None
+        self.left = LeftPrograms()
 
     def bind(self, message: dict[str, Any]) -> None:
         from plugin_runner.entrypoint import prepare_imports
@@ -201,6 +203,7 @@ class Worker:
             action = self._actions[entrypoint] = load_entrypoint(entrypoint, self._binding["root"])
             if self._state is not None:
                 self._state.keep(laid)  # what the plugin sets up when it is loaded stays
+            self.left.keep()
         return action
 
 
@@ -221,8 +224,9 @@ def main() -> None:
         flush_output()
         worker.clean_up(request)
         inbox.done(request.message["id"])
-        if request.cancellation.interrupted or worker.fault is not None:
-            # What was interrupted may be half done, and may have left threads and processes: all ends with this one.
+        if request.cancellation.interrupted or worker.fault is not None or worker.left.any():
+            # What was interrupted may be half done, and may have left threads and processes: all ends with this one,
+            # as do programs that a call left running, with whatever the plugin remembers of them.
             # A plugin's directory that is gone may come back, for another process.
             _write(fd, line[:-2] + b',"spent":true}\n')
             os._exit(0)

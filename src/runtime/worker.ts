@@ -25,6 +25,7 @@ import { asWritten } from "./as-written.ts";
 import { CodeRun } from "./code-run.ts";
 import { describeActions } from "./describe-actions.ts";
 import { pointersOf } from "./encode.ts";
+import { LeftPrograms } from "./left-programs.ts";
 import { type ActionCode, loadAction } from "./load-action.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
 import { actionFailed, describeThrown } from "./plugin-failure.ts";
@@ -53,6 +54,7 @@ let artifacts = "";
 let busy = false;
 let spoiled = false;
 let current: CodeRun | undefined;
+const left = new LeftPrograms();
 
 guardProcess({ unowned, ends: ["exit"], isPlugin: () => true });
 process.on("beforeExit", () => current?.fail(neverSettles(current.action)));
@@ -95,6 +97,7 @@ async function serve(): Promise<void> {
   busy = true;
   for (let request = queue.shift(); request !== undefined; request = queue.shift()) {
     const answered = await answer(request);
+    spoiled ||= left.any; // programs that a call left end with this worker, and what the plugin remembers of them, too
     await send(spoiled ? { ...answered, spent: true } : answered);
     if (spoiled) return; // what is still in the queue goes to another worker, and the service ends this one
   }
@@ -168,6 +171,7 @@ async function describe(
   const described = await unlessSpoiled(describeActions(bound, entrypoints));
   spoiled ||= described.some(({ error }) => error?.reason === "PLUGIN_INVALID");
   state?.keep(env);
+  left.keep();
   return described;
 }
 
@@ -200,7 +204,8 @@ function load(bound: Binding, { entrypoint, env }: RunRequest | ValidateRequest)
   const known = loaded.get(entrypoint);
   if (known !== undefined) return known;
   const loading = unlessSpoiled(loadAction(bound, entrypoint)).then((code) => {
-    state?.keep(env); // what the plugin sets up when it is loaded stays
+    state?.keep(env);
+    left.keep(); // what the plugin sets up when it is loaded stays
     return code;
   });
   loaded.set(entrypoint, loading);

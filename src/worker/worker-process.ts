@@ -7,9 +7,11 @@ import { fromErrorRecord, PluginRunnerError, readErrorRecord } from "../errors.t
 import { storageUnavailable } from "../storage-error.ts";
 import { isJsonObject } from "../util/json.ts";
 import { jsonText } from "../util/json-text.ts";
+import { killScope } from "../util/kill-scope.ts";
 import { LineSplitter } from "../util/lines.ts";
 import type { Log } from "../util/log.ts";
-import { kill, killByEnvironment, killGroup } from "../util/process.ts";
+import { kill, killGroup } from "../util/process.ts";
+import { markedCommand } from "../util/process-mark.ts";
 import type { Binding, Language, WorkerAnswer, WorkerInput, WorkerRequest, WorkerResult } from "./messages.ts";
 import { type OutputLine, OutputLines } from "./output-lines.ts";
 import { readResult } from "./result.ts";
@@ -82,7 +84,8 @@ export class WorkerProcess {
     this.#graceMs = options.graceMs;
     this.#log = options.log;
     this.#scope = randomUUID();
-    this.#child = spawn(command.file, command.args, {
+    const { file, args } = markedCommand(this.#scope, command);
+    this.#child = spawn(file, args, {
       cwd: options.cwd,
       env: { ...command.env, [scopeVariable]: this.#scope },
       stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -195,7 +198,7 @@ export class WorkerProcess {
     });
     child.once("exit", (code, signal) => {
       if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
-      killByEnvironment(scopeVariable, this.#scope);
+      killScope(scopeVariable, this.#scope);
       // "close" comes once everything was read; only a process that escaped the kill could hold it up.
       const timer = setTimeout(() => this.#destroyPipes(), closeTimeoutMs);
       child.once("close", () => {

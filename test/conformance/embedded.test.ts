@@ -7,6 +7,7 @@ import { environment } from "./environment.ts";
 import { failures } from "./failures.ts";
 import { jobEvents } from "./job-events.ts";
 import { jobLife } from "./job-life.ts";
+import { leftovers } from "./leftovers.ts";
 import { params } from "./params.ts";
 import { stops } from "./stops.ts";
 import { strays } from "./strays.ts";
@@ -18,6 +19,7 @@ const groups = [
   failures,
   crashes,
   strays,
+  leftovers,
   ...stops,
   environment,
   directories,
