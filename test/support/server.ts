@@ -34,10 +34,12 @@ export interface TestServerOptions {
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
   token?: string;
+  /** Removed with the server. Default: a new one. */
+  dataDir?: string;
 }
 
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const dataDir = mkdtempSync(join(tmpdir(), "plugin-runner-test-"));
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "plugin-runner-test-"));
   const server = new ServerProcess(dataDir, options);
   try {
     await server.start();

@@ -152,6 +152,7 @@ export class EmbeddedJobEngine implements JobEngine {
       yield* followFile(join(dir, files.events), offset, () => this.#over(jobId, job), signal);
       over = true;
     } catch (error) {
+      this.#checkPlace();
       if (error instanceof DamagedFile) await this.#endDamaged(jobId, job, error);
       else if (!hasCode(error, "ENOENT") || placeOf(dir)) throw error;
       over = true;
