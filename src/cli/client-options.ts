@@ -7,16 +7,8 @@ import type { Io } from "./verb.ts";
 
 const defaultAddress = "127.0.0.1:50151";
 
-/** The options of every verb that calls the service. */
-export const clientOptions = [
-  {
-    name: "address",
-    type: "string",
-    default: defaultAddress,
-    env: "PLUGIN_RUNNER_ADDRESS",
-    value: "HOST:PORT",
-    description: "Where the service is.",
-  },
+/** How a service wants to be called. */
+export const accessOptions = [
   {
     name: "token-file",
     type: "string",
@@ -27,6 +19,19 @@ export const clientOptions = [
   { name: "tls-ca", type: "string", value: "FILE", description: "Certificate authorities to trust, as PEM." },
   { name: "tls-cert", type: "string", value: "FILE", description: "This client's certificate, as PEM." },
   { name: "tls-key", type: "string", value: "FILE", description: "This client's private key, as PEM." },
+] as const satisfies readonly Option[];
+
+/** The options of every verb that calls the service. */
+export const clientOptions = [
+  {
+    name: "address",
+    type: "string",
+    default: defaultAddress,
+    env: "PLUGIN_RUNNER_ADDRESS",
+    value: "HOST:PORT",
+    description: "Where the service is.",
+  },
+  ...accessOptions,
   { name: "json", type: "boolean", description: "Print JSON to standard output, a line each for streams." },
 ] as const satisfies readonly Option[];
 

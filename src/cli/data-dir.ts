@@ -46,6 +46,10 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: "this user may not write there.",
   EROFS: "its file system is read-only.",
   ENOSPC: "its file system is full.",
+  EDQUOT: "this user's quota there is used up.",
+  ENAMETOOLONG: "its name is too long for its file system.",
+  ELOOP: "it is a link that leads in a circle.",
+  EIO: "its file system fails.",
   ENOENT: "its file system takes no directory of this name.",
 };
 

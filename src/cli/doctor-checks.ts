@@ -1,7 +1,7 @@
 import { resolvePython } from "../engine/embedded/environment-python.ts";
 import { Gateway } from "../engine/ray/gateway.ts";
 import { Packages } from "../engine/ray/packages.ts";
-import { PluginRunnerError, type Reason } from "../errors.ts";
+import { PluginRunnerError } from "../errors.ts";
 import { findOnPath } from "../util/find-on-path.ts";
 import type { Log } from "../util/log.ts";
 import { openDashboard, type RayConnection } from "./ray-options.ts";
@@ -14,7 +14,7 @@ export interface Finding {
   /** What to do about it. */
   hint?: string;
   /** Of a bad one: as docs/errors.md lists them. */
-  reason?: Reason;
+  reason?: string;
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,9 @@
 import { silentLog } from "../util/log.ts";
 import { packageVersion } from "../util/package-root.ts";
+import { accessOptions } from "./client-options.ts";
 import { examineMachine, examineRay } from "./doctor-checks.ts";
+import { examineService } from "./doctor-service.ts";
+import { exitCodeFor } from "./exit-codes.ts";
 import { type Option, readArguments } from "./options.ts";
 import { rayOptions } from "./ray-options.ts";
 import { neutral, print } from "./terminal.ts";
@@ -9,6 +12,8 @@ import type { Verb } from "./verb.ts";
 
 const options = [
   { name: "python", type: "string", default: "python3", value: "COMMAND", description: "The Python to look at." },
+  { name: "address", type: "string", value: "HOST:PORT", description: "A service to ask how it is." },
+  ...accessOptions,
   ...rayOptions,
   { name: "json", type: "boolean", description: "Print one JSON array of findings." },
 ] as const satisfies readonly Option[];
@@ -19,17 +24,19 @@ const marks = { good: "ok   ", poor: "warn ", bad: "FAIL " } as const;
 export const verb: Verb = {
   usage: "",
   description:
-    "Says what a service would find here and, with --ray, on a cluster, and what to do about what is wrong. On Ray it starts the gateway, as a service does.",
+    "Says what a service would find here and, with --ray, on a cluster, how the service at --address is, and what to do about what is wrong. On Ray it starts the gateway, as a service does.",
   options,
   examples: [
     ["doctor", "look at this machine"],
+    ["doctor --address 127.0.0.1:50151", "and at a service that runs"],
     ["doctor --ray http://head:8265", "and at a Ray cluster"],
   ],
   async run(args, io) {
     const { values, positionals } = readArguments(options, args, io.env);
     if (positionals.length > 0) throw new UsageError(`Unexpected argument: ${positionals[0]}.`);
-    const { ray } = values;
+    const { ray, address } = values;
     const findings = await examineMachine(values.python, io.signal);
+    if (address !== undefined) findings.push(...(await examineService({ ...values, address }, io)));
     if (ray !== undefined) findings.push(...(await examineRay({ ...values, ray }, io.env, silentLog, io.signal)));
     if (values.json) await print(io.stdout, JSON.stringify(findings));
     else {
@@ -42,6 +49,6 @@ export const verb: Verb = {
     }
     const bad = findings.find(({ state }) => state === "bad");
     if (bad === undefined) return 0;
-    return bad.reason === "ENGINE_UNAVAILABLE" ? 5 : 1;
+    return exitCodeFor(bad.reason ?? "INTERNAL");
   },
 };

@@ -52,8 +52,12 @@ const byReason: Readonly<Record<Reason | "UNAVAILABLE", ExitCode>> = {
 /** The exit code that tells a script what kind of error this is. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return 2;
-  if (error instanceof RunnerError && isKnown(error.reason)) return byReason[error.reason];
-  return 1;
+  return error instanceof RunnerError ? exitCodeFor(error.reason) : 1;
+}
+
+/** The same for a reason alone. */
+export function exitCodeFor(reason: string): ExitCode {
+  return isKnown(reason) ? byReason[reason] : 1;
 }
 
 function isKnown(reason: string): reason is keyof typeof byReason {

@@ -22,6 +22,12 @@ test("doctor fails for a Python that is not there, and says what to do", async (
   assert.match(out, /FAIL Python .*no-such-python.*Install Python/);
 });
 
+test("doctor says of a service that is not there that it does not answer", async () => {
+  const { code, out } = await command(["doctor", "--address", "127.0.0.1:1"]);
+  assert.equal(code, 5);
+  assert.match(out, /^FAIL service +.*127\.0\.0\.1:1/m);
+});
+
 test("doctor says of a cluster that is not there that it cannot be reached", async () => {
   const { code, out } = await command(["doctor", "--ray", "http://127.0.0.1:1", "--json"]);
   assert.equal(code, 5);

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type ConnectOptions, connect, RunnerError } from "../../src/client.ts";
 import { makeCertificates, withoutCertificates as skip } from "../support/certificates.ts";
 import { serveRefused, startServer } from "../support/server.ts";
+import { smallDisk, withoutSmallDisk } from "../support/small-disk.ts";
 import { begun, roots, scratch } from "./scratch.ts";
 
 test("a second server on the same data is refused, and the first goes on", async () => {
@@ -65,11 +66,35 @@ test("a data directory that can hold no data is refused in one line", async (t) 
   const { dir } = scratch(t);
   const file = join(dir, "file");
   writeFileSync(file, "");
-  for (const path of ["", file, join(file, "x"), "/proc/plugin-runner", "/dev/null"]) {
+  const long = join(dir, "x".repeat(300));
+  for (const path of ["", file, join(file, "x"), long, "/proc/plugin-runner", "/dev/null"]) {
     const { code, said } = await serveRefused(["--listen", "127.0.0.1:0", "--data-dir", path]);
     assert.equal(code, 2);
     assert.match(said, /^error: --data-dir .*\.\n$/, path);
   }
+});
+
+test("a data directory on a disk that takes nothing is refused in one line", { skip: withoutSmallDisk }, async () => {
+  using readOnly = smallDisk("ro,size=64k");
+  using full = smallDisk("size=64k");
+  full.fill(0);
+  for (const [path, said] of [
+    [readOnly.path, /^error: --data-dir .* cannot be used: its file system is read-only\.\n$/],
+    [join(readOnly.path, "new"), /^error: --data-dir .* cannot be used: its file system is read-only\.\n$/],
+    [full.path, /^error: --data-dir .* cannot be used: .*\.\n$/],
+  ] as const) {
+    const refused = await serveRefused(["--listen", "127.0.0.1:0", "--data-dir", path]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.said, said);
+  }
+});
+
+test("a link in the data directory that leads nowhere makes no file there", async (t) => {
+  const { dir } = scratch(t);
+  symlinkSync(join(dir, "elsewhere"), join(dir, ".gitignore"));
+  await using server = await startServer({ roots, args: ["--data-dir", dir] });
+  assert.equal((await server.client.serverInfo()).engine, "embedded");
+  assert.equal(existsSync(join(dir, "elsewhere")), false);
 });
 
 test("a file that stands in the data directory already is left as it is", async (t) => {
