@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from plugin_runner.process_lock import ProcessLock
     from plugin_runner.result import Encoded
 
+_STOPPED = ("", ',"stopped":true')
 FIELDS_LIMIT = 256 * 1024
 
 # A process that the job forked may end without a word: so much of its progress is written without waiting.
@@ -128,12 +129,12 @@ class EventSink:
         said.append(f'"size_bytes":{artifact["size_bytes"]}')
         self._record("artifact", f"{','.join(said)},{_object('metadata', artifact['metadata'])}")
 
-    def result(self, value: Encoded) -> None:
-        """Writes the result, which is JSON already."""
-        self._record("result", value.keys().decode())
+    def result(self, value: Encoded, stopped: bool) -> None:
+        """Writes the result, which is JSON already. `stopped`: whether the action had been told to stop."""
+        self._record("result", value.keys().decode() + _STOPPED[stopped])
 
-    def error(self, record: ErrorRecord) -> None:
-        self._record("error", f'"error":{record_text(record).decode()}')
+    def error(self, record: ErrorRecord, stopped: bool) -> None:
+        self._record("error", f'"error":{record_text(record).decode()}{_STOPPED[stopped]}')
 
     def flush(self) -> None:
         """Writes the progress that waits."""

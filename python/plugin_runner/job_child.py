@@ -17,6 +17,7 @@ from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_fa
 from plugin_runner.process_tree import SCOPE_VARIABLE, mark_process
 from plugin_runner.recorded_output import out_of_the_way, printed_to
 from plugin_runner.result import encode_result
+from plugin_runner.stop_signals import SIGNALS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,20 +46,21 @@ def run_child(
         if os.getpid() != own_process:
             leave_fork(None)
         flush_output()
-        sink.result(value)
+        sink.result(value, cancellation.requested)
         code = 0
     except RunnerError as error:
         if os.getpid() != own_process:
             leave_fork(error)
         flush_output()
-        sink.error(as_written(error.record(), spec["binding"]))
+        sink.error(as_written(error.record(), spec["binding"]), cancellation.requested)
     except BaseException as error:
         cancellation.close()
         if os.getpid() != own_process:
             leave_fork(error)
         _limit_memory(None)
         flush_output()
-        sink.error(as_written(how_it_failed(error, cancellation).record(), spec["binding"]))
+        record = how_it_failed(error, cancellation).record()
+        sink.error(as_written(record, spec["binding"]), cancellation.requested)
     _finish()
     return code
 
@@ -98,7 +100,7 @@ def _hear_cancel(cancellation: Cancellation, grace_seconds: float) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, cancel)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGCHLD))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     _end_forks_by_sigterm(cancel)
 
 

@@ -6,10 +6,16 @@ from json.encoder import encode_basestring as _quoted
 from time import monotonic, time
 
 from plugin_runner.encode import dumps
+from plugin_runner.events_file import OUTPUT_ROOM, REPORT_ROOM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Protocol
+
+    class Append(Protocol):
+        """See `EventsFile.append`."""
+
+        def __call__(self, lines: bytes, room: int | None = None, /) -> object: ...
 
     Report = dict[str, Any]
 
@@ -34,7 +40,7 @@ class Journal:
     the newest value of each metric are written at growing intervals, and at the end. Times never go back.
     """
 
-    def __init__(self, append: Callable[[bytes], None], limit: int, max_events: int) -> None:
+    def __init__(self, append: Append, limit: int, max_events: int) -> None:
         self._append = append
         self._limit = limit
         self._room = int(max_events * _SHARE_OF_BOTH)
@@ -68,12 +74,12 @@ class Journal:
         size = sum(map(len, records))
         if self._output.takes(len(records), size, self._room):
             self._room -= len(records)
-            self._append(b"".join(records))
+            self._append(b"".join(records), OUTPUT_ROOM)
             return
         for record in records:
             if self._output.takes(1, len(record), self._room):
                 self._room -= 1
-                self._append(record)
+                self._append(record, OUTPUT_ROOM)
             else:
                 self.leave_out(1, len(record))
 
@@ -81,7 +87,7 @@ class Journal:
         """Counts output that is not written."""
         if not self._output.spent:
             self._output.spent = True
-            self._say(f"The job's output has reached its limit of {self._limit} bytes: what follows is left out.")
+            self.say(f"The job's output has reached its limit of {self._limit} bytes: what follows is left out.")
             self._said = monotonic()
         self._gap += lines
         self._lines += lines
@@ -96,12 +102,12 @@ class Journal:
         if self._reports.takes(1, len(line), self._room):
             self._room -= 1
             self._mark_gap(False)
-            self._append(self._timed(line, record))
+            self._append(self._timed(line, record), REPORT_ROOM)
             return
         if not self._reports.spent:
             self._reports.spent = True
             more = "of what follows, the newest is written at growing intervals, and at the end."
-            self._say(f"The job's progress and metrics have reached their limit of {self._limit} bytes: {more}")
+            self.say(f"The job's progress and metrics have reached their limit of {self._limit} bytes: {more}")
         self._hold(record, len(line))
         if monotonic() >= self._flushed + self._pause():
             self.flush()
@@ -126,21 +132,22 @@ class Journal:
         """Writes what is held, and how much was left out."""
         self.flush()
         if self._lines or self._bytes:
-            self._say(f"Left out {self._lines} lines of output in all, {self._bytes} bytes.")
+            self.say(f"Left out {self._lines} lines of output in all, {self._bytes} bytes.")
         if self._left_out_reports:
-            self._say(f"Left out {self._left_out_reports} older values of progress and metrics.")
+            self.say(f"Left out {self._left_out_reports} older values of progress and metrics.")
 
     def warn(self, message: str) -> None:
         """Says something of the job that is no fault of it, as output."""
         self.output([self.line("SERVICE", message, "WARNING")])
 
-    def _say(self, message: str) -> None:
+    def say(self, message: str) -> None:
+        """Says what became of something that the job said."""
         self._append(self.line("SERVICE", message, "WARNING"))
 
     def _mark_gap(self, at_once: bool) -> None:
         """Says how much output was left out at this place; not before every one of a quick succession of reports."""
         if self._gap and (at_once or monotonic() >= self._said + self._pause()):
-            self._say(f"Left out {self._gap} lines of output here.")
+            self.say(f"Left out {self._gap} lines of output here.")
             self._gap = 0
             self._said = monotonic()
 

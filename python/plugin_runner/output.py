@@ -124,6 +124,7 @@ class EventStream:
         self._rest = bytearray()
         self._overlong = False
         self.ended = False
+        self.stopped = False  # whether the child had been told to stop before it ended
 
     def feed(self, chunk: bytes) -> None:
         *lines, rest = chunk.split(b"\n")
@@ -173,6 +174,7 @@ class EventStream:
             if self.ended:
                 return self._refuse("the job had ended before")
             self.ended = True
+            self.stopped = record.get("stopped") is True
             for stream in self._printed.values():
                 stream.end()
         write = self._journal.log if kind == "log" else self._journal.always

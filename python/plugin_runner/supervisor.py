@@ -11,10 +11,12 @@ import termios
 from time import monotonic, time
 
 from plugin_runner.encode import dumps
+from plugin_runner.events_file import RETRY_SECONDS, EventsFile
 from plugin_runner.journal import Journal
 from plugin_runner.output import EventStream, TextStream
 from plugin_runner.process import remove_directory
 from plugin_runner.process_tree import adopt_orphans, kill_group, kill_rest, tell_to_stop
+from plugin_runner.stop_signals import SIGNALS, STOPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,19 +32,18 @@ _CHUNK_BYTES = 1 << 16
 # epoll takes no more than 2^31 ms.
 _LONGEST_WAIT_SECONDS = 86_400.0
 _EVENT_ROOM_BYTES = 1 << 20
-_SIGNALS = (signal.SIGTERM, signal.SIGCHLD)
 
 
 def supervise(directory: str, spec: dict[str, Any]) -> None:
     """Runs the job of a claimed folder to its end. In the child this never returns."""
     spec.setdefault("artifacts_dir", os.path.join(directory, "artifacts"))
-    events = os.open(os.path.join(directory, "events.jsonl"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    events = EventsFile(os.path.join(directory, "events.jsonl"))
     stdout, stderr, records, lifeline = os.pipe(), os.pipe(), os.pipe(), os.pipe()
     # A signal that comes before its handler stands waits until then, in both processes.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     pid = os.fork()
     if pid == 0:
-        _become_child(spec, (stdout, stderr, records[1], lifeline[0]), (events, records[0], lifeline[1]))
+        _become_child(spec, (stdout, stderr, records[1], lifeline[0]), (records[0], lifeline[1]))
     for fd in (stdout[1], stderr[1], records[1], lifeline[0]):
         os.close(fd)
     supervisor = Supervisor(events, spec, pid, stdout[0], stderr[0], records[0])
@@ -50,6 +51,7 @@ def supervise(directory: str, spec: dict[str, Any]) -> None:
     _forget(directory)
     remove_directory(spec["work_dir"])
     supervisor.put_exit()
+    supervisor.wait_for_room()
 
 
 def _forget(directory: str) -> None:
@@ -79,12 +81,15 @@ def _become_child(
 class Supervisor:
     """The only writer of a job's events file, from `started` to `exit`."""
 
-    def __init__(self, events: int, spec: dict[str, Any], pid: int, stdout: int, stderr: int, records: int) -> None:
+    def __init__(
+        self, events: EventsFile, spec: dict[str, Any], pid: int, stdout: int, stderr: int, records: int
+    ) -> None:
         self._events = events
         self._pid = pid
         self._scope: str = spec["scope"]
         self._grace: float = spec["grace_seconds"]
-        self._journal = Journal(self._append, spec["output_limit_bytes"], spec["max_events"])
+        self._journal = Journal(events.append, spec["output_limit_bytes"], spec["max_events"])
+        events.on_dropped = self._journal.say
         line_limit = spec["line_limit_bytes"]
         echo = _echo if spec.get("echo_output") else None
         out = TextStream("STDOUT", line_limit, self._journal, echo)
@@ -92,8 +97,11 @@ class Supervisor:
         self._records = EventStream(self._journal, spec["result_limit_bytes"] + _EVENT_ROOM_BYTES, out, self._stderr)
         self._streams: dict[int, Stream] = {records: self._records, stdout: out, stderr: self._stderr}
         self._selector = selectors.DefaultSelector()
+        self._wakeup = -1
         self._status: int | None = None
         self._timed_out = False
+        self._told_to_stop = False
+        self._stopped_by: str | None = None
         seconds = spec["timeout_seconds"]
         self._stop_at = None if seconds is None else monotonic() + seconds
         self._kill_at: float | None = None
@@ -103,28 +111,39 @@ class Supervisor:
         """Writes `started`, follows the child to its end, and ends what it left behind."""
         self._put({"type": "started", "pid": self._pid})
         adopt_orphans()
-        wakeup = self._hear_signals()
+        self._hear_signals()
         for fd in self._streams:
             self._selector.register(fd, selectors.EVENT_READ)
         try:
             while self._status is None or self._streams:
-                self._turn(wakeup)
+                self._turn()
                 if self._leave_at is not None and monotonic() >= self._leave_at:
                     break
         finally:
             kill_rest(self._pid, self._scope)
-        for stream in self._streams.values():
+        for fd, stream in self._streams.items():
+            self._selector.unregister(fd)
             stream.end()
         self._journal.close()
 
-    def _turn(self, wakeup: int) -> None:
-        deadlines = [self._stop_at, self._kill_at, self._leave_at, self._journal.due_at]
+    def wait_for_room(self) -> None:
+        """Waits until all is written. Raises SystemExit, which says why, when that takes too long or somebody asks."""
+        began = monotonic()
+        while not self._events.flush():
+            patience = self._grace if self._told_to_stop else self._events.patience()
+            if monotonic() - began >= patience:
+                raise SystemExit(f"How the job ended could not be written to its events: {self._events.error}")
+            if self._selector.select(RETRY_SECONDS):
+                self._take_signals(os.read(self._wakeup, 512))
+
+    def _turn(self) -> None:
+        deadlines = [self._stop_at, self._kill_at, self._leave_at, self._journal.due_at, self._events.retry_at]
         waits = [at - monotonic() for at in deadlines if at is not None]
         timeout = max(min(*waits, _LONGEST_WAIT_SECONDS), 0) if waits else None
         ready = [key.fd for key, _ in self._selector.select(timeout)]
-        if wakeup in ready:
-            ready.remove(wakeup)
-            self._take_signals(os.read(wakeup, 512))
+        if self._wakeup in ready:
+            ready.remove(self._wakeup)
+            self._take_signals(os.read(self._wakeup, 512))
         self._read(ready)
         if self._journal.due_at is not None and monotonic() >= self._journal.due_at:
             self._journal.flush()
@@ -132,26 +151,35 @@ class Supervisor:
         if self._stop_at is not None and now >= self._stop_at:
             self._timed_out = True
             self._stop()
+        if self._events.retry_at is not None and now >= self._events.retry_at:
+            self._events.flush()
         if self._kill_at is not None and now >= self._kill_at:
             self._kill_at = None
             kill_group(self._pid, signal.SIGKILL)
 
-    def _hear_signals(self) -> int:
+    def _hear_signals(self) -> None:
         read, write = os.pipe()
         os.set_blocking(read, False)
         os.set_blocking(write, False)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-        for number in _SIGNALS:
+        for number in SIGNALS:
             signal.signal(number, _heard)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         self._selector.register(read, selectors.EVENT_READ)
-        return read
+        self._wakeup = read
 
     def _take_signals(self, numbers: bytes) -> None:
-        if signal.SIGTERM in numbers:
-            self._stop()
+        for number, sender in STOPS.items():
+            if number in numbers:
+                self._told_to_stop = True
+                self._stopped_by = self._stopped_by or self._cause(sender)
+                self._stop()
         if signal.SIGCHLD in numbers:
             self._reap()
+
+    def _cause(self, sender: str) -> str | None:
+        """Whoever stops an action that has returned, or that ran out of time, has not ended it."""
+        return None if self._timed_out or (self._records.ended and sender != "SERVICE") else sender
 
     def _stop(self) -> None:
         """Tells the child to stop, once, and arranges for its end."""
@@ -209,17 +237,17 @@ class Supervisor:
                 "code": None if killed else os.WEXITSTATUS(status),
                 "signal": signal.Signals(os.WTERMSIG(status)).name if killed else None,
                 "timed_out": self._timed_out,
+                "stopped_by": self._stopped_by or self._told_by_others(),
                 "stderr_tail": self._stderr.tail.decode("utf-8", "replace"),
             }
         )
 
-    def _put(self, record: dict[str, Any]) -> None:
-        self._append(dumps({"time": round(time(), 6), **record}).encode() + b"\n")
+    def _told_by_others(self) -> str | None:
+        """The child may have been told to stop by somebody who did not tell this process."""
+        return "SIGTERM" if self._records.stopped and not self._timed_out else None
 
-    def _append(self, lines: bytes) -> None:
-        rest = memoryview(lines)
-        while rest:
-            rest = rest[os.write(self._events, rest) :]
+    def _put(self, record: dict[str, Any]) -> None:
+        self._events.append(dumps({"time": round(time(), 6), **record}).encode() + b"\n")
 
 
 def _readable(fd: int) -> int:

@@ -15,7 +15,16 @@ export type EventLine =
   | { kind: "event"; draft: EventDraft }
   | { kind: "started"; timeMs: number }
   | { kind: "error"; timeMs: number; error: ErrorRecord }
-  | { kind: "exit"; timeMs: number; code: number | null; signal: string | null; timedOut: boolean; stderrTail: string };
+  | {
+      kind: "exit";
+      timeMs: number;
+      code: number | null;
+      signal: string | null;
+      timedOut: boolean;
+      /** "SERVICE", the signal by which somebody else stopped the job, or empty. */
+      stoppedBy: string;
+      stderrTail: string;
+    };
 
 /** Supervisors keep lines below this, but for the outcome's; a larger event would not fit into messages of clients. */
 const maxLineBytes = 512 * 1024;
@@ -44,6 +53,7 @@ export function readEventLine(line: Uint8Array): EventLine | undefined {
         code: typeof record.code === "number" ? record.code : null,
         signal: typeof record.signal === "string" ? record.signal : null,
         timedOut: record.timed_out === true,
+        stoppedBy: text(record.stopped_by),
         stderrTail: text(record.stderr_tail),
       };
   }

@@ -1,4 +1,4 @@
-import { create, fromJson, toBinary } from "@bufbuild/protobuf";
+import { create, fromJson, toBinary, toJson } from "@bufbuild/protobuf";
 import { durationMs, ValueSchema } from "@bufbuild/protobuf/wkt";
 import type { JobEvent } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import { type Job, type JobError, JobErrorSchema, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
@@ -84,10 +84,13 @@ function terminalEvent(
   maxResultBytes: number,
 ): EventDraft {
   const timeMs = outcome?.timeMs ?? exit?.timeMs ?? Date.now();
-  if (log.cancelling) {
+  if (log.cancelling || exit?.stoppedBy === "SERVICE") {
     return failure(JobState.CANCELLED, { reason: "CANCELLED", message: "The job was cancelled." }, timeMs);
   }
   if (exit?.timedOut) return failure(JobState.FAILED, timeLimit(log.job), timeMs);
+  if (exit?.stoppedBy) {
+    return failure(JobState.FAILED, fitting(stoppedFromOutside(exit, outcome), maxResultBytes), timeMs);
+  }
   if (!outcome) return failure(JobState.FAILED, lost(exit), timeMs);
   if ("error" in outcome) {
     const state = outcome.error.reason === "CANCELLED" ? JobState.CANCELLED : JobState.FAILED;
@@ -104,6 +107,23 @@ function timeLimit(job: Job): ErrorRecord {
     message: `The action ran longer than its timeout of ${seconds} s.`,
     metadata: { timeout_seconds: String(seconds), started: "true" },
   };
+}
+
+/** What an action says that somebody else told to stop is not what it would have said. */
+function stoppedFromOutside(exit: Exit, outcome: Outcome | undefined): ErrorRecord {
+  const { stoppedBy } = exit;
+  const error: ErrorRecord = {
+    reason: "WORKER_LOST",
+    message: `The platform told the job to stop (${stoppedBy}) before the action had ended; nobody cancelled it.`,
+    metadata: { signal: stoppedBy, stderr_tail: exit.stderrTail.trimEnd() },
+  };
+  if (!outcome) return error;
+  if ("error" in outcome) {
+    const { reason, message, metadata: _, ...more } = outcome.error;
+    return { ...more, ...error, metadata: { ...error.metadata, action_reason: reason, action_message: message } };
+  }
+  const { value, nonFinite } = outcome.payload.value;
+  return value ? { ...error, partial_result: toJson(ValueSchema, value), non_finite: nonFinite } : error;
 }
 
 function lost(exit: Exit | undefined): ErrorRecord {

@@ -1,9 +1,13 @@
-import { openSync, writeSync } from "node:fs";
 import type { EventRecord } from "../worker/messages.ts";
+import { PatientFile } from "./patient-file.ts";
 
-/** The events file of a job. Every write is of whole lines, and on its way to the disk when it returns. */
+/** How much may wait while the file cannot be written: what the job prints or logs, and what it reports. */
+export const outputRoom = 1024 * 1024;
+export const reportRoom = 16 * outputRoom;
+
+/** The events file of a job. What is written is of whole lines, and on its way to the disk as soon as there is room. */
 export class EventsFile {
-  readonly #fd: number;
+  readonly #file: PatientFile;
   readonly #limit: number;
   #used = 0;
   #full = false;
@@ -13,7 +17,12 @@ export class EventsFile {
 
   /** Output beyond `limit` bytes is counted and dropped. */
   constructor(path: string, limit: number) {
-    this.#fd = openSync(path, "a", 0o600);
+    this.#file = new PatientFile(path, {
+      onDropped: ({ lines, bytes, why }) =>
+        this.#say(
+          `${lines} lines of output were dropped, ${bytes} bytes: the job's events could not be written (${why}).`,
+        ),
+    });
     this.#limit = limit;
   }
 
@@ -29,11 +38,14 @@ export class EventsFile {
 
   /** The same for a record that is JSON already. */
   appendLine(line: string): void {
-    this.#write(Buffer.from(`${line}\n`));
+    this.#file.append([Buffer.from(`${line}\n`)]);
   }
 
-  /** Appends records of output, as JSON, up to the limit. */
-  appendOutput(lines: readonly string[]): void {
+  /**
+   * Appends records of output, as JSON, up to the limit. While the file cannot be written they wait, but where more than
+   * `room` bytes wait they are dropped.
+   */
+  appendOutput(lines: readonly string[], room = outputRoom): void {
     const kept: Buffer[] = [];
     for (const line of lines) {
       const bytes = Buffer.from(`${line}\n`);
@@ -43,7 +55,7 @@ export class EventsFile {
         kept.push(bytes);
       }
     }
-    if (kept.length > 0) this.#write(Buffer.concat(kept));
+    if (kept.length > 0) this.#file.append(kept, room);
     this.#sayFull();
   }
 
@@ -54,10 +66,20 @@ export class EventsFile {
     this.#droppedBytes += bytes;
   }
 
+  /** Warns of something that the job may do without end: it counts as output. */
+  sayOutput(message: string): void {
+    this.appendOutput([JSON.stringify(warning(message))]);
+  }
+
   /** Says how much was dropped, if anything was. */
   sayDropped(): void {
     if (this.#full)
       this.#say(`${this.#droppedLines} lines of output were dropped, ${this.#droppedBytes} bytes in all.`);
+  }
+
+  /** Resolves once all is written. Rejects with what the disk says when that takes too long, or with the signal. */
+  written(signal: AbortSignal): Promise<void> {
+    return this.#file.written(signal);
   }
 
   #sayFull(): void {
@@ -67,11 +89,10 @@ export class EventsFile {
   }
 
   #say(message: string): void {
-    const time = Date.now() / 1000;
-    this.append({ type: "log", time, source: "SERVICE", level: "WARNING", message, fields: {} });
+    this.append(warning(message));
   }
+}
 
-  #write(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
-  }
+function warning(message: string): EventRecord {
+  return { type: "log", time: Date.now() / 1000, source: "SERVICE", level: "WARNING", message, fields: {} };
 }

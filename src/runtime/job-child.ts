@@ -15,6 +15,8 @@ import { runAction } from "./run-action.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { exitCalled, neverSettles } from "./run-guard.ts";
 
+type Ending = Extract<EventRecord, { type: "result" | "error" }>;
+
 const jobDir = process.argv[2] ?? "";
 const spec: JobSpec = JSON.parse(readFileSync(join(jobDir, "spec.json"), "utf8"));
 const pipe = new EventPipe(3, spec.line_limit_bytes);
@@ -29,7 +31,9 @@ process.on("uncaughtException", (thrown) => finish(() => failure(actionFailed(sp
 process.on("unhandledRejection", (thrown) => finish(() => failure(actionFailed(spec.action, thrown))));
 process.on("beforeExit", () => finish(() => failure(neverSettles(spec.action))));
 process.on("exit", (code) => {
-  if (!concluded) pipe.write(failure(cancel.signal.aborted ? cancelled() : exitCalled(spec.action, String(code))));
+  if (concluded) return;
+  const { aborted } = cancel.signal;
+  pipe.write(aborted ? { ...failure(cancelled()), stopped: true } : failure(exitCalled(spec.action, String(code))));
 });
 run().then(
   (value) => finish(() => success(value)),
@@ -47,21 +51,21 @@ async function run(): Promise<Carried> {
 }
 
 /** Reports how the job ended, once, and ends the process: whatever the plugin left open does not keep it. */
-function finish(outcome: () => EventRecord): void {
+function finish(outcome: () => Ending): void {
   if (concluded) return;
   const record = outcome();
   concluded = true;
-  pipe.write(record);
+  pipe.write(cancel.signal.aborted ? { ...record, stopped: true } : record);
   process.exit(record.type === "result" ? 0 : 1);
 }
 
-function success(result: Carried): EventRecord {
+function success(result: Carried): Ending {
   const bytes = Buffer.byteLength(JSON.stringify(result.value));
   if (bytes > spec.result_limit_bytes) return failure(tooLarge(bytes));
   return { type: "result", time: now(), value: result.value, ...pointersOf(result) };
 }
 
-function failure(error: PluginRunnerError): EventRecord {
+function failure(error: PluginRunnerError): Ending {
   if (error.cause !== undefined) process.stderr.write(`${describeThrown(error.cause).stack}\n`);
   return { type: "error", time: now(), error: asWritten(toErrorRecord(error), spec.binding) };
 }

@@ -4,11 +4,13 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { inspect } from "node:util";
 import { killScope } from "../util/kill-scope.ts";
+import { messageOf } from "../util/message-of.ts";
 import { killGroup } from "../util/process.ts";
 import type { JobSpec } from "../worker/messages.ts";
 import { childCommand } from "./child-command.ts";
@@ -16,6 +18,7 @@ import { ChildEvents } from "./child-events.ts";
 import { claimJob } from "./claim-job.ts";
 import { EventsFile } from "./events-file.ts";
 import { OutputLog } from "./output-log.ts";
+import { Stops } from "./stops.ts";
 
 const scopeVariable = "PLUGIN_RUNNER_SCOPE";
 /** How long what the child left in its pipes may take, once it has ended. */
@@ -28,7 +31,7 @@ const longestTimerMs = 2 ** 31 - 1;
 await main(process.argv[2] ?? "");
 
 async function main(dir: string): Promise<void> {
-  if (claimJob(dir)) await carry(dir, JSON.parse(readFileSync(join(dir, "spec.json"), "utf8")));
+  if (await claimJob(dir)) await carry(dir, JSON.parse(readFileSync(join(dir, "spec.json"), "utf8")));
   process.exit(0);
 }
 
@@ -36,12 +39,12 @@ async function carry(dir: string, spec: JobSpec): Promise<void> {
   const events = new EventsFile(join(dir, "events.jsonl"), spec.output_limit_bytes);
   const child = start(dir, spec);
   const stop = stopper(child, spec.grace_seconds);
-  process.on("SIGTERM", stop).on("SIGINT", stop);
+  const stops = new Stops(spec.grace_seconds);
   process.on("SIGHUP", () => {}); // the job outlives the terminal of the service
   process.on("uncaughtException", (error) => abandon(child, spec, error));
 
   if (child.pid !== undefined) events.append({ type: "started", time: now(), pid: child.pid });
-  const echo = spec.echo_output ? (chunk: Buffer) => process.stdout.write(chunk) : undefined;
+  const echo = spec.echo_output ? writeOut : undefined;
   const stdout = new OutputLog("STDOUT", spec.line_limit_bytes, events, echo);
   const stderr = new OutputLog("STDERR", spec.line_limit_bytes, events, echo);
   const reported = new ChildEvents(spec.result_limit_bytes, events);
@@ -52,6 +55,10 @@ async function carry(dir: string, spec: JobSpec): Promise<void> {
   ]);
 
   const limit = timeLimit(spec.timeout_seconds, stop);
+  stops.listen((sender) => {
+    if (!limit.reached && (sender === "SERVICE" || !reported.ended)) stops.by ??= sender;
+    stop();
+  });
   const end = await ended(child, events);
   limit.clear();
   await sweep(child, spec.scope);
@@ -62,7 +69,19 @@ async function carry(dir: string, spec: JobSpec): Promise<void> {
   reported.end();
   rmSync(join(dir, "spec.json"), { force: true }); // what the job was given may be secret, and nobody needs it any more
   rmSync(spec.work_dir, { recursive: true, force: true, maxRetries: 3 });
-  events.append({ type: "exit", time: now(), ...end, timed_out: limit.reached, stderr_tail: stderr.tail });
+  const others = reported.stopped && !limit.reached ? "SIGTERM" : null;
+  const how = { ...end, timed_out: limit.reached, stopped_by: stops.by ?? others };
+  events.append({ type: "exit", time: now(), ...how, stderr_tail: stderr.tail });
+  await events.written(stops.impatient).catch(leave);
+}
+
+/** To a file, which takes it whole; where it is full, the job goes on without. */
+function writeOut(chunk: Buffer): void {
+  try {
+    writeSync(1, chunk);
+  } catch {
+    // It is in the events as well.
+  }
 }
 
 /** The child leads a group of its own, so that a signal reaches what it starts and never this process. */
@@ -121,11 +140,17 @@ async function sweep(child: ChildProcess, scope: string): Promise<void> {
   }
 }
 
-/** The events file cannot be written any more: nothing the plugin does would be known. */
+/** Nothing the plugin does would be known from here on. Whoever finds no word of its end reads what is said here. */
 function abandon(child: ChildProcess, spec: JobSpec, error: unknown): never {
-  process.stderr.write(`The job ends because of ${String(error)}\n`);
+  process.stderr.write(`The job ends because of ${inspect(error)}\n`);
   if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
   killScope(scopeVariable, spec.scope);
+  process.exit(1);
+}
+
+/** Whoever finds no word of the job's end reads this one. */
+function leave(error: unknown): never {
+  process.stderr.write(`How the job ended could not be written to its events: ${messageOf(error)}\n`);
   process.exit(1);
 }
 

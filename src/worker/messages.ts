@@ -199,7 +199,15 @@ export type EventRecord = { time: number } & (
       metadata: JsonObject;
       non_finite?: NonFinite;
     }
-  | { type: "result"; value: JsonValue; non_finite?: NonFinite }
-  | { type: "error"; error: ErrorRecord }
-  | { type: "exit"; code: number | null; signal: string | null; timed_out: boolean; stderr_tail: string }
+  | { type: "result"; value: JsonValue; non_finite?: NonFinite; stopped?: true }
+  | { type: "error"; error: ErrorRecord; stopped?: true }
+  | {
+      type: "exit";
+      code: number | null;
+      signal: string | null;
+      timed_out: boolean;
+      /** "SERVICE", or the signal by which somebody else did. */
+      stopped_by: string | null;
+      stderr_tail: string;
+    }
 );

@@ -10,7 +10,15 @@ import { eventsOf, lines, openLog, recordOf, wordsOf } from "./fixtures.ts";
 const time = 1.5;
 const started: EventRecord = { type: "started", time, pid: 1 };
 const result: EventRecord = { type: "result", time, value: { answer: 42 } };
-const exit: EventRecord = { type: "exit", time, code: 0, signal: null, timed_out: false, stderr_tail: "" };
+const exit: EventRecord = {
+  type: "exit",
+  time,
+  code: 0,
+  signal: null,
+  timed_out: false,
+  stopped_by: null,
+  stderr_tail: "",
+};
 const limits = { maxResultBytes: 1000 };
 
 test("events come in the order of the file, and the outcome after the last of the output", async (t) => {
@@ -94,6 +102,33 @@ test("a time limit comes before the outcome, and a cancel before the time limit"
   await other.change(JobState.CANCELLING, "");
   await followEvents(other, chunks(file(started, result, { ...exit, timed_out: true })), limits);
   assert.deepEqual([other.job.state, other.job.error?.reason], [JobState.CANCELLED, "CANCELLED"]);
+});
+
+test("what an action returned that somebody else told to stop is no success, and is kept", async (t) => {
+  const failed: EventRecord = {
+    type: "error",
+    time,
+    error: { reason: "ACTION_FAILED", message: "broken pipe", exception_type: "OSError" },
+  };
+  const stopped = { ...exit, stopped_by: "SIGTERM" };
+  const { log } = await openLog(t);
+  await followEvents(log, chunks(file(started, result, stopped)), limits);
+  const { error, state } = log.job;
+  assert.deepEqual([state, error?.reason, error?.metadata.signal], [JobState.FAILED, "WORKER_LOST", "SIGTERM"]);
+  assert.equal(error?.partialResult?.kind.case, "structValue");
+  const { log: other } = await openLog(t);
+  await followEvents(other, chunks(file(started, failed, stopped)), limits);
+  assert.deepEqual([other.job.error?.reason, other.job.error?.exceptionType], ["WORKER_LOST", "OSError"]);
+  assert.equal(other.job.error?.metadata.action_reason, "ACTION_FAILED");
+  const { log: silent } = await openLog(t);
+  await followEvents(silent, chunks(file(started, { ...stopped, code: null, signal: "SIGKILL" })), limits);
+  assert.match(silent.job.error?.message ?? "", /told the job to stop/);
+});
+
+test("what the service asked for is a cancel, also where that could not be recorded", async (t) => {
+  const { log } = await openLog(t);
+  await followEvents(log, chunks(file(started, result, { ...exit, stopped_by: "SERVICE" })), limits);
+  assert.deepEqual([log.job.state, log.job.error?.reason], [JobState.CANCELLED, "CANCELLED"]);
 });
 
 test("a job that is being cancelled does not go back to RUNNING", async (t) => {

@@ -180,7 +180,8 @@ class Job:
         raise AssertionError(f"no {kind} with {keys} in {self.records()}")
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
+        """As the service asks."""
+        self.process.send_signal(signal.SIGUSR2)
 
     def close(self) -> None:
         if self.process.poll() is None:

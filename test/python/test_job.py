@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from plugin_runner.process_tree import kill_scope
-from processes import PLUGINS, Job, WorkerClient, messages, of
+from processes import PLUGINS, SECONDS, Job, WorkerClient, messages, of
 
 StartJob = Callable[..., Job]
 
@@ -37,6 +37,7 @@ def test_all_that_an_action_says_becomes_records(start_job: StartJob) -> None:
         "code": 0,
         "signal": None,
         "timed_out": False,
+        "stopped_by": None,
         "stderr_tail": "to stderr\n",
     }
     assert messages(records, "STDOUT") == ["to stdout"]
@@ -139,6 +140,7 @@ def test_an_action_that_is_ended_cleans_up(start_job: StartJob, tmp_path: Path, 
     records = job.wait()
     assert [each["error"]["reason"] for each in of(records, "error")] == ["CANCELLED"]
     assert (records[-1]["code"], records[-1]["timed_out"]) == (1, cause == "timeout")
+    assert records[-1]["stopped_by"] == (None if cause == "timeout" else "SERVICE")
     assert mark.read_text() == "cleaned up"
 
 
@@ -251,6 +253,19 @@ def test_a_cancelled_action_may_end_in_its_own_way(start_job: StartJob) -> None:
     assert (records[-1]["code"], records[-1]["timed_out"]) == (1, False)
 
 
+@pytest.mark.parametrize("reached", ["supervisor", "child", "both"])
+def test_a_stop_that_the_service_did_not_ask_for_is_told(start_job: StartJob, reached: str) -> None:
+    job = start_job("basic", "basic:return_on_cancel", grace_seconds=30)
+    job.wait_for("log", message="waiting")
+    if reached != "supervisor":
+        os.kill(of(job.records(), "started")[0]["pid"], signal.SIGTERM)
+    if reached != "child":
+        job.process.send_signal(signal.SIGTERM)
+    records = job.wait()
+    assert [each["value"] for each in of(records, "result")] == ["so far"]
+    assert records[-1]["stopped_by"] == "SIGTERM"
+
+
 def test_an_action_that_ignores_sigterm_is_killed_after_the_grace(
     start_job: StartJob,
 ) -> None:
@@ -263,6 +278,24 @@ def test_an_action_that_ignores_sigterm_is_killed_after_the_grace(
 def test_the_time_limit_ends_an_action(start_job: StartJob) -> None:
     last = start_job("misbehaving", "bad:ignore_term", timeout_seconds=0.5).wait()[-1]
     assert (last["signal"], last["timed_out"]) == ("SIGKILL", True)
+
+
+@linux_only
+def test_a_job_whose_events_cannot_be_written_is_ended_in_time_and_says_why_it_leaves_no_word(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "events.jsonl").symlink_to("/dev/full")
+    job = Job(tmp_path / "job", "basic", "basic:return_on_cancel", {}, {"timeout_seconds": 1})
+    try:
+        while (tmp_path / "job" / "spec.json").exists():
+            select.select([], [], [], 0.01)
+        assert job.process.poll() is None, "it waits for room"
+        job.stop()
+        assert job.process.wait(SECONDS) == 1
+    finally:
+        job.close()
+    assert "No space left on device" in capfd.readouterr().err
 
 
 @linux_only

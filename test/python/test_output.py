@@ -16,8 +16,11 @@ class Printed:
         self.now = 100.0
         monkeypatch.setattr(output, "monotonic", lambda: self.now)
         self._written: list[bytes] = []
-        record = journal.Journal(self._written.append, 1 << 20, 100_000)
+        record = journal.Journal(self._append, 1 << 20, 100_000)
         self.stream = output.TextStream("STDERR", 1000, record, None)
+
+    def _append(self, lines: bytes, room: int | None = None, /) -> None:
+        self._written.append(lines)
 
     @property
     def lines(self) -> list[str]:

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, watch, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { startTime } from "../../src/util/process.ts";
@@ -41,7 +42,8 @@ test("a job's events, output and result are in its events file, exit last", asyn
   const env = { FROM_PLUGIN: "p", FROM_JOB: "j" };
   const value = { params: { a: 1 }, env, jobId: spec.job_id, cwd: binding.root };
   assert.deepEqual(without(find(events, "result")), { value });
-  assert.deepEqual(without(events.at(-1)), { code: 0, signal: null, timed_out: false, stderr_tail: "complained\n" });
+  const exit = { code: 0, signal: null, timed_out: false, stopped_by: null, stderr_tail: "complained\n" };
+  assert.deepEqual(without(events.at(-1)), exit);
 });
 
 test("what the job was given may be secret, and is gone with its last record", async (t) => {
@@ -101,21 +103,50 @@ test("a result beyond the limit is refused", async (t) => {
   assert.equal(error.metadata?.size_bytes, "5002");
 });
 
-test("SIGTERM is the plugin's to answer: an action that waits on its signal ends as cancelled", async (t) => {
+test("a stop is the plugin's to answer: an action that waits on its signal ends as cancelled", async (t) => {
   const { start, written } = job(t, "polite");
   const supervisor = start();
   await written("waiting");
-  supervisor.kill("SIGTERM");
+  supervisor.kill("SIGUSR2");
   const events = await ended(supervisor);
   assert.equal(find(events, "error").error.reason, "CANCELLED");
-  assert.deepEqual([find(events, "exit").code, find(events, "exit").timed_out], [1, false]);
+  const { code, timed_out: timedOut, stopped_by: stoppedBy } = find(events, "exit");
+  assert.deepEqual([code, timedOut, stoppedBy], [1, false, "SERVICE"]);
 });
+
+for (const reached of ["the supervisor", "the child", "both"]) {
+  test(`a stop that the service did not ask for is told, when it reaches ${reached}`, async (t) => {
+    const { start, written } = job(t, "returnsOnCancel", { grace_seconds: 30 });
+    const supervisor = start();
+    const [, pid] = /"pid":(\d+)/.exec(await written("waiting")) ?? [];
+    if (reached !== "the supervisor") process.kill(Number(pid), "SIGTERM");
+    if (reached !== "the child") supervisor.kill("SIGTERM");
+    const events = await ended(supervisor);
+    assert.equal(find(events, "result").value, "so far");
+    assert.equal(find(events, "exit").stopped_by, "SIGTERM");
+  });
+}
+
+if (existsSync("/dev/full")) {
+  test("a job whose events cannot be written is ended in time, and says why it leaves no word", async (t) => {
+    const { dir, start } = job(t, "polite", { timeout_seconds: 0.5 });
+    symlinkSync("/dev/full", join(dir, "events.jsonl"));
+    const watcher = watch(dir);
+    const supervisor = start("pipe");
+    while (existsSync(join(dir, "spec.json"))) await once(watcher, "change");
+    watcher.close();
+    supervisor.kill("SIGUSR2");
+    const said = supervisor.stderr ? await text(supervisor.stderr) : "";
+    assert.match(said, /How the job ended could not be written to its events: ENOSPC/);
+    assert.equal(supervisor.exitCode ?? (await once(supervisor, "exit"))[0], 1);
+  });
+}
 
 test("what ignores SIGTERM is killed after the grace, and so is what left the process group", async (t) => {
   const { start, written } = job(t, "stubborn", { grace_seconds: 0.2 });
   const supervisor = start();
   const [, pid] = /grandchild (\d+)/.exec(await written("grandchild")) ?? [];
-  supervisor.kill("SIGTERM");
+  supervisor.kill("SIGUSR2");
   const exit = find(await ended(supervisor), "exit");
   assert.deepEqual([exit.code, exit.signal], [null, "SIGKILL"]);
   assert.equal(startTime(Number(pid)), undefined, "the grandchild is gone");
@@ -180,8 +211,8 @@ function job(t: TestContext, action: string, more: Partial<JobSpec> = {}) {
     ...more,
   };
   writeFileSync(join(dir, "spec.json"), JSON.stringify(spec), { mode: 0o600 });
-  const start = () => {
-    const supervisor = spawn(process.execPath, [program, dir], { stdio: ["ignore", "inherit", "inherit"] });
+  const start = (stderr: "inherit" | "pipe" = "inherit") => {
+    const supervisor = spawn(process.execPath, [program, dir], { stdio: ["ignore", "inherit", stderr] });
     t.after(() => supervisor.exitCode ?? supervisor.kill("SIGKILL"));
     files.set(supervisor, file);
     return supervisor;

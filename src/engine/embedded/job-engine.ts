@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readdirSync, statSync } from "node:fs";
+import { closeSync, existsSync, readdirSync, statSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
@@ -34,6 +34,7 @@ import {
 import { isAlive, isInPlace, killJobIn, killScope, killScopeOf, supervisorOf } from "./job-processes.ts";
 import { ownDirectory, setAside } from "./own-directory.ts";
 import { Slots } from "./slots.ts";
+import { lastWordsOf, openSupervisorLog } from "./supervisor-log.ts";
 
 export interface EmbeddedJobEngineOptions extends JobLimits {
   /** A directory with one directory for each job. */
@@ -167,13 +168,13 @@ export class EmbeddedJobEngine implements JobEngine {
     const dir = this.#dir(jobId);
     if (!placeOf(dir)) return lostFiles(jobId);
     const lost = readMark(dir)?.lost;
-    return lost && fromErrorRecord(readErrorRecord(lost));
+    return lost ? fromErrorRecord(readErrorRecord(lost)) : lastWordsOf(dir);
   }
 
   async stop(jobId: string): Promise<void> {
     const pid = supervisorOf(this.#dir(jobId))?.pid ?? this.#children.get(jobId)?.pid;
     if (pid === undefined) return;
-    kill(pid, "SIGTERM");
+    kill(pid, "SIGUSR2"); // SIGTERM is what a platform sends when it ends everything
     // The supervisor kills the action after the grace; this is for one that cannot.
     const timer = setTimeout(() => killJobIn(this.#dir(jobId)), this.#options.graceMs + 1000);
     clearTimeout(this.#killTimers.get(jobId));
@@ -207,12 +208,14 @@ export class EmbeddedJobEngine implements JobEngine {
     // Node's supervisor starts the job in a process of its own; Python's becomes it.
     const variables = { root, env: language === "python" ? { ...env, ...job.env } : {} };
     const command = launcher.command(language, "job", python, variables);
+    const words = openSupervisorLog(dir);
     const child = spawn(command.file, [...command.args, dir], {
       cwd: dir,
       env: { ...command.env },
-      stdio: "ignore",
+      stdio: ["ignore", "ignore", words],
       detached: true,
     });
+    if (words !== "ignore") closeSync(words);
     this.#children.set(job.jobId, child);
     child.once("error", (error) =>
       log("error", "the process of a job could not be started", { job: job.jobId, error }),
@@ -277,6 +280,7 @@ export class EmbeddedJobEngine implements JobEngine {
     if (seconds === undefined) return;
     const claimed = statSync(join(dir, files.started), { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
     deadline.set(claimed + seconds * 1000 + this.#options.graceMs + deadlinePatienceMs, () => {
+      if (!existsSync(join(dir, files.spec))) return; // its action has ended, and it waits for room to say so
       noteLost(dir, overdue(seconds))
         .catch((error: unknown) => this.#options.log("error", "why a job ended could not be kept", { job: dir, error }))
         .finally(() => killJobIn(dir));

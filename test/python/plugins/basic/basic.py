@@ -94,3 +94,14 @@ def own_signal():
     signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
     os.kill(os.getpid(), signal.SIGUSR1)
     return seen == [signal.SIGUSR1]
+
+
+@action
+def return_on_cancel(ctx: Context):
+    """Returns what it has when it is told to stop."""
+    import time
+
+    print("waiting", flush=True)
+    while not ctx.cancelled:
+        time.sleep(0.01)
+    return "so far"
