@@ -28,6 +28,11 @@ export function readRequirements(folder: string, language: Language, config: Plu
   return withDigest({ manager: config.packageManager, file, options, wheelsDir });
 }
 
+/** Whether the files of requirements still say what their digest names. */
+export function areUnchanged({ digest, ...rest }: Requirements): boolean {
+  return isFile(rest.file) && withDigest(rest).digest === digest;
+}
+
 /** The absolute paths of all that an installation reads. */
 export function requiredPaths({ manager, file, wheelsDir }: Requirements): string[] {
   const { files, trees } = manager === "npm" ? readByNpm(file) : readByPip(file);

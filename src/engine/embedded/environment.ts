@@ -4,6 +4,8 @@ import { mkdir, rm, statfs, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PluginRunnerError, shuttingDown } from "../../errors.ts";
 import type { LoadedPlugin, Requirements } from "../../plugin/plugin.ts";
+import { pluginChanged } from "../../plugin/plugin-source.ts";
+import { areUnchanged } from "../../plugin/requirements.ts";
 import { orStorageUnavailable, storageUnavailable } from "../../storage-error.ts";
 import { type Log, silentLog } from "../../util/log.ts";
 import { messageOf } from "../../util/message-of.ts";
@@ -210,13 +212,15 @@ export class Environments {
       for (const step of await buildSteps(requirements, folder, python)) {
         await runStep({ plugin: code, scope }, step, tell, signal);
       }
+      // What was built would stand for a digest that it is not. A snapshot does not change.
+      if (plugin.kept === undefined && !areUnchanged(requirements)) throw pluginChanged(plugin);
       await noteSize(folder);
       await writeFile(join(folder, marker), python);
     } catch (thrown) {
       const error = (await isFull(this.#dir)) ? diskFull(code, thrown) : orStorageUnavailable(thrown);
       await rm(folder, { recursive: true, force: true });
       const { lines } = tell;
-      const isFinal = !this.#closing.signal.aborted && !unwanted.aborted;
+      const isFinal = !isChange(error) && !this.#closing.signal.aborted && !unwanted.aborted;
       if (isFinal) this.#failed.remember(digest, python, { error, lines });
       throw error;
     } finally {
@@ -255,6 +259,10 @@ async function isFull(dir: string): Promise<boolean> {
 function diskFull(plugin: string, cause: unknown): PluginRunnerError {
   const message = `The environment of plugin ${plugin} cannot be built: the disk of the service's data is full.\n${messageOf(cause)}`;
   return storageUnavailable("ENOSPC", message, { metadata: { plugin }, cause });
+}
+
+function isChange(error: unknown): boolean {
+  return error instanceof PluginRunnerError && error.reason === "PLUGIN_CHANGED";
 }
 
 function tooSlow(plugin: string, ms: number): PluginRunnerError {

@@ -8,6 +8,7 @@ import { jsonText } from "../../util/json-text.ts";
 import type { WorkerAnswer, WorkerResult } from "../../worker/messages.ts";
 import { readResult } from "../../worker/result.ts";
 import { startVariables } from "../../worker/start-variables.ts";
+import { decisiveLines } from "../build-failure.ts";
 import type { Task, TaskPool } from "../engine.ts";
 import { onTheWire } from "../on-the-wire.ts";
 import { planFor, type WorkerPlan } from "../worker-plan.ts";
@@ -218,7 +219,16 @@ function isAnswer(value: unknown): value is WorkerAnswer {
 function resultOf(answer: WorkerAnswer): WorkerResult {
   if (answer.ok) return readResult(answer.value, answer.non_finite, answer.warnings);
   const error = fromErrorRecord(readErrorRecord(answer.error));
-  throw error.reason === "ENGINE_UNAVAILABLE" ? unavailable(error.message) : error;
+  throw error.reason === "ENGINE_UNAVAILABLE" ? unavailable(error.message) : withCauseFirst(error);
+}
+
+/** Of an installer's output, what decided comes first. */
+function withCauseFirst(error: PluginRunnerError): PluginRunnerError {
+  const { installer_output: output = "" } = error.metadata;
+  const cause = decisiveLines(output.split("\n"));
+  if (cause.length === 0) return error;
+  const message = `The plugin's requirements could not be installed on Ray: ${cause.join("; ")}.\n${output}`;
+  return new PluginRunnerError(error.reason, message, { metadata: { ...error.metadata, cause: cause.join("\n") } });
 }
 
 function neverConnected(error: unknown): boolean {

@@ -10,7 +10,9 @@ import { Environments } from "../../../src/engine/embedded/environment.ts";
 import { resolvePython } from "../../../src/engine/embedded/environment-python.ts";
 import { runStep } from "../../../src/engine/embedded/environment-step.ts";
 import { PluginRunnerError } from "../../../src/errors.ts";
+import { readConfig } from "../../../src/plugin/config.ts";
 import type { LoadedPlugin, Requirements } from "../../../src/plugin/plugin.ts";
+import { readRequirements } from "../../../src/plugin/requirements.ts";
 
 const never = new AbortController().signal;
 const python = (await resolvePython("python3", never)).path;
@@ -94,6 +96,21 @@ test("a build goes on when those who wait for it leave, and ends with the servic
   assert.deepEqual(readdirSync(dir), ["d1"]);
 });
 
+test("requirements that change while they are built make no environment", async (t) => {
+  const { environments, folder, dir } = setup(t);
+  const { file, options, wheelsDir } = pipRequirements(folder, "tiny-greeting==1.0");
+  const text = `package_manager: pip\npackage_manager_options: ${JSON.stringify(options)}\n`;
+  writeFileSync(join(folder, "config.yaml"), `name: Fixture\ncode: fixture\n${text}`);
+  const requirements = readRequirements(folder, "python", readConfig(join(folder, "config.yaml")));
+  assert.equal(requirements?.wheelsDir, wheelsDir);
+  const { kept: _, ...wanted } = plugin(requirements);
+  const change = () => writeFileSync(file, "tiny-greeting\n");
+  assert.equal((await failure(environments.prepare(wanted, { report: change }, never))).reason, "PLUGIN_CHANGED");
+  assert.deepEqual(readdirSync(dir), []);
+  writeFileSync(file, "tiny-greeting==1.0\n");
+  await environments.prepare(wanted, {}, never);
+});
+
 test("what a crash left unfinished is removed", async (t) => {
   const { environments, folder, dir } = setup(t);
   mkdirSync(join(dir, "abandoned", "bin"), { recursive: true });
@@ -145,7 +162,8 @@ function setup(t: TestContext) {
 function plugin(requirements: Requirements | undefined): LoadedPlugin {
   const language = requirements?.manager === "npm" ? "javascript" : "python";
   const binding = { language, code: "fixture", root: "/", module: "", digest: "", env: {}, packages: "" } as const;
-  return { info: create(PluginSchema, { code: "fixture" }), binding, requirements };
+  // A snapshot is not compared with its digest.
+  return { info: create(PluginSchema, { code: "fixture" }), binding, requirements, kept: "snapshot" };
 }
 
 /** Requirements that are met by a folder with one wheel, so that no index is asked. */

@@ -107,6 +107,12 @@ const ends: readonly [title: string, job: object, reason: string, says: RegExp][
   ["failing", { exitCode: 3 }, "WORKER_LOST", /exited with code 3/],
   ["lost", { errorType: "JOB_SUPERVISOR_ACTOR_DIED" }, "WORKER_LOST", /lost with its node/],
   ["without an environment", { errorType: "RUNTIME_ENV_SETUP_FAILURE", message: "pip" }, "PLUGIN_INVALID", /\npip$/],
+  [
+    "whose packages are not there",
+    { errorType: "RUNTIME_ENV_SETUP_FAILURE", message: "Traceback\nERROR: No matching distribution found for x==9\n" },
+    "PLUGIN_INVALID",
+    /on Ray: No matching distribution found for x==9\.\n/,
+  ],
   ["without room", { errorType: "JOB_SUPERVISOR_ACTOR_START_TIMEOUT" }, "ENGINE_UNAVAILABLE", /no room/],
   ["given up", { metadata: givenUp, status: "SUCCEEDED" }, "ENGINE_UNAVAILABLE", /given up/],
 ];
