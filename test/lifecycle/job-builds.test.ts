@@ -13,7 +13,7 @@ test("a job has its id while its environment is built, says so, and its params g
   const { client, index } = await start(t);
   const job = await client.submitJob("greeter", "greet", { name: "you" });
   await index.asked;
-  const { state, stateDetail, params } = await until(client, job, (one) => one.stateDetail.startsWith("building"));
+  const { state, stateDetail, params } = await until(client, job, isBuilding);
   assert.deepEqual([state, params], [JobState.PENDING, { name: "you" }]);
   assert.match(stateDetail, /^building the environment/);
   const again = client.submitJob("greeter", "greet", { name: "you" }, { jobId: job.id });
@@ -63,6 +63,7 @@ test("a cancel ends the build of a job that nobody else waits for, and the next 
   assert.equal((await failureOf(job)).reason, "CANCELLED");
   const next = await client.submitJob("greeter", "greet", { name: "them" });
   const other = await client.submitJob("greeter", "greet", { name: "others" });
+  for (const job of [next, other]) await until(client, job, isBuilding); // both wait for the one build
   await client.cancelJob(next.id);
   assert.equal((await failureOf(next)).reason, "CANCELLED");
   index.answer();
@@ -207,6 +208,10 @@ function write(folder: string, files: Readonly<Record<string, string>>): void {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
   }
+}
+
+function isBuilding({ stateDetail }: Job): boolean {
+  return stateDetail.startsWith("building");
 }
 
 /** The job as it is once it fits. */

@@ -25,6 +25,18 @@ test("a record comes back as it was kept, also from a file that is opened again"
   assert.equal((await second.events("job", 0n, 10, 100)).length, 1);
 });
 
+test("what a job is given, and its params as people see them, are kept as they are settled", async (t) => {
+  const store = openStore(t);
+  const record = recordOf("job", { params: { a: 1 } });
+  record.given = { ...record.given, files: "kept", environment: "digest", unchecked: { bySchema: true } };
+  await store.insert(record);
+  assert.deepEqual(await store.get("job"), record);
+  const { unchecked: _, ...given } = record.given;
+  const settled = { ...record, job: { ...record.job, params: { a: 1, b: 2 }, entrypoint: "m:a" }, given };
+  await store.settle(settled);
+  assert.deepEqual(await store.get("job"), settled);
+});
+
 test("an append is kept whole or not at all", async (t) => {
   const { log, store, record } = await openLog(t);
   await log.append(lines("a"), 5);
