@@ -9,7 +9,7 @@ import type { JobStore } from "../../src/job/store/job-store.ts";
 import { WatchHub } from "../../src/job/watch-hub.ts";
 import { Jobs, type JobsOptions } from "../../src/runner/jobs.ts";
 import { silentLog } from "../../src/util/log.ts";
-import { openStore, recordOf } from "../job/fixtures.ts";
+import { eventsOf, openStore, recordOf, wordsOf } from "../job/fixtures.ts";
 
 const startedLine = '{"type":"started","time":1,"pid":1}\n';
 const endLines = '{"type":"result","time":2,"value":1}\n{"type":"exit","time":2,"code":0,"signal":null}\n';
@@ -83,6 +83,43 @@ test("a store that fails for a while costs a job nothing", async (t) => {
   const { job } = await jobs.get("job");
   assert.deepEqual([job.state, job.lastSequence], [JobState.SUCCEEDED, 2n]);
   assert.equal((await store.events("job", 0n, 10, 1e6)).length, 2);
+});
+
+test("a job is told to stop although that cannot be kept, and is known as cancelled once it can", async (t) => {
+  const store = openStore(t);
+  let full = false;
+  const flaky: JobStore = {
+    ...bound(store),
+    append: (record, events) => (full ? Promise.reject(diskFull()) : store.append(record, events)),
+  };
+  const { jobs, engine, ended } = await openJobs(t, { store: flaky });
+  await jobs.submit(recordOf("job"), startOf("job"));
+  full = true;
+  assert.equal((await jobs.cancel("job")).state, JobState.CANCELLING);
+  assert.ok(engine.stopped.includes("job"));
+  full = false;
+  engine.write("job", startedLine + endLines);
+  await ended("job");
+  assert.deepEqual(wordsOf(await eventsOf(store)), ["CANCELLING", "CANCELLED"]);
+});
+
+test("a full disk refuses a submission, of which nothing stays, and says what keeps a job from being deleted", async (t) => {
+  const store = openStore(t);
+  const full: JobStore = {
+    ...bound(store),
+    insert: () => Promise.reject(diskFull()),
+    delete: () => Promise.reject(diskFull()),
+  };
+  await store.insert(recordOf("old", { state: JobState.SUCCEEDED }));
+  const { jobs, engine } = await openJobs(t, { store: full });
+  await assert.rejects(jobs.submit(recordOf("job"), startOf("job")), isReason("STORAGE_UNAVAILABLE"));
+  await assert.rejects(jobs.get("job"), isReason("JOB_NOT_FOUND"));
+  assert.deepEqual(engine.started, []);
+  await assert.rejects(jobs.delete("old"), (error) => {
+    assert.ok(error instanceof PluginRunnerError);
+    assert.deepEqual([error.reason, error.metadata], ["STORAGE_UNAVAILABLE", { job_id: "old", code: "ENOSPC" }]);
+    return true;
+  });
 });
 
 test("a job that has not ended is not deleted; one that has goes from the engine and the store", async (t) => {
@@ -187,6 +224,7 @@ class FakeEngine implements JobEngine {
   readonly name = "embedded";
   readonly started: string[] = [];
   readonly removed: string[] = [];
+  readonly stopped: string[] = [];
   readonly followedFrom: Record<string, number> = {};
   readonly #claimed: Set<string>;
   readonly #holdStarts: boolean;
@@ -226,7 +264,9 @@ class FakeEngine implements JobEngine {
     yield (await Promise.race([this.#file(jobId).promise, aborted(signal)])).subarray(offset);
   }
 
-  async stop(): Promise<void> {}
+  async stop(jobId: string): Promise<void> {
+    this.stopped.push(jobId);
+  }
 
   async remove(jobId: string): Promise<void> {
     if (jobId === this.#stuck) throw new Error("EACCES: permission denied");
@@ -285,6 +325,11 @@ function bound(store: JobStore): JobStore {
     delete: (jobId) => store.delete(jobId),
     close: () => store.close(),
   };
+}
+
+/** As SQLite says it. */
+function diskFull(): Error {
+  return Object.assign(new Error("database or disk is full"), { errcode: 13 });
 }
 
 function isReason(reason: string) {

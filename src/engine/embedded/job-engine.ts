@@ -81,13 +81,17 @@ export class EmbeddedJobEngine implements JobEngine {
 
   async open(known: ReadonlySet<string> | undefined): Promise<void> {
     const { dir, log } = this.#options;
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    this.#place = placeOf(dir);
-    if (!known) return;
-    const strays = (await readdir(dir)).filter((name) => !known.has(name)).map((name) => join(dir, name));
-    await setAside(strays, this.#options).catch((error: unknown) => {
+    try {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      this.#place = placeOf(dir);
+      const strays = known ? (await readdir(dir)).filter((name) => !known.has(name)) : [];
+      await setAside(
+        strays.map((name) => join(dir, name)),
+        this.#options,
+      );
+    } catch (error) {
       log("error", "directories of jobs that are not known could not be set aside", { error });
-    });
+    }
   }
 
   async own(jobId: string, record: string, fresh: boolean): Promise<void> {

@@ -1,8 +1,19 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { PluginSchema, ResourcesSchema } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { Environments } from "../../../src/engine/embedded/environment.ts";
@@ -13,6 +24,7 @@ import { killScope } from "../../../src/util/kill-scope.ts";
 import { silentLog } from "../../../src/util/log.ts";
 import { Launcher } from "../../../src/worker/launcher.ts";
 import type { EventRecord } from "../../../src/worker/messages.ts";
+import { withoutSmallDisk as skip, smallDisk } from "../../support/small-disk.ts";
 
 const forever = new AbortController().signal;
 const plugin = join(import.meta.dirname, "../../fixtures/lifecycle/counted");
@@ -104,6 +116,38 @@ test("a job is stopped, and its files are removed", async (t) => {
   await engine.stop("job");
   await engine.remove("job");
   assert.equal(existsSync(join(dir, "job")), false);
+});
+
+test("a disk that is full while a job starts or ends keeps no slot and leaves no drafts", { skip }, async (t) => {
+  using disk = smallDisk("size=1m");
+  const { engine, dir, jobOf } = engineOf(t, { dir: join(disk.path, "jobs"), maxRunning: 1 });
+  mkdirSync(join(dir, "first", "work"), { recursive: true });
+  disk.fill(0);
+  await assert.rejects(followed(engine, "first"), { code: "ENOSPC" });
+  await assert.rejects(engine.start("first", jobOf("quick", "first"), nothing, forever), { code: "ENOSPC" });
+  assert.deepEqual(readdirSync(join(dir, "first")), ["work"]);
+  disk.free();
+  for (const id of ["second", "first"]) {
+    await engine.start(id, jobOf("quick", id), nothing, forever);
+    assert.equal((await followed(engine, id)).at(-1)?.type, "exit");
+  }
+});
+
+test("a copy of a job's directory is no way to its process", async (t) => {
+  const { engine, dir, jobOf, release } = engineOf(t);
+  await engine.start("job", jobOf("hold"), nothing, forever);
+  const following = followed(engine);
+  await engine.own("job", "", false);
+  const copy = engineOf(t);
+  while (!existsSync(join(dir, "job", "started"))) await delay(10);
+  cpSync(join(dir, "job"), join(copy.dir, "job"), { recursive: true });
+  await copy.engine.stop("job");
+  await copy.engine.own("job", "", false);
+  await copy.engine.stop("job");
+  assert.equal((await followed(copy.engine)).at(-1)?.type === "exit", false);
+  assert.match((await copy.engine.explain("job"))?.message ?? "", /is a copy of/);
+  release();
+  assert.equal((await following).at(-1)?.type, "exit");
 });
 
 test("following what never was ends at once", async (t) => {
