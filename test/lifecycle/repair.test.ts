@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { command } from "../cli/command.ts";
+import { serveRefused, startServer } from "../support/server.ts";
+import { roots, scratch } from "./scratch.ts";
+
+test("a data directory whose database is broken is refused with the remedy, which brings back what can be read", async (t) => {
+  const files = scratch(t);
+  await using server = await startServer({ roots });
+  const { client, dataDir } = server;
+  const job = await client.submitJob("counted", "steps", { starts: files.starts, count: 3, pauseMs: 1 });
+  assert.equal(await job.result(), 3);
+  const busy = await doctor(dataDir, "--repair");
+  assert.equal(busy.code, 2);
+  assert.match(busy.said, /Nothing is repaired while a service runs/);
+  assert.deepEqual((await doctor(dataDir)).code, 0, "a service that runs can be looked at");
+  await server.end("SIGTERM");
+
+  const file = join(dataDir, "jobs.sqlite");
+  const broken = readFileSync(file).fill(0, 0, 4096);
+  writeFileSync(file, broken);
+  const refused = await serveRefused(["--data-dir", dataDir, "--listen", "127.0.0.1:0"]);
+  assert.equal(refused.code, 2);
+  assert.ok(refused.said.includes(`doctor --data-dir ${dataDir} --repair`), refused.said);
+  const found = await doctor(dataDir);
+  assert.equal(found.code, 1);
+  assert.match(found.said, /FAIL database/);
+  assert.deepEqual(readFileSync(file), broken, "a look changes nothing");
+
+  const repaired = await doctor(dataDir, "--repair");
+  assert.equal(repaired.code, 0, repaired.said);
+  assert.match(repaired.said, /1 jobs with \d+ events were saved/);
+  const [aside = ""] = readdirSync(join(dataDir, "set-aside"));
+  assert.deepEqual(readFileSync(join(dataDir, "set-aside", aside, "jobs.sqlite")), broken);
+  assert.deepEqual(await doctor(dataDir), {
+    code: 0,
+    said: repaired.said.split("\n")[0]?.concat(`\nok   data directory  ${dataDir}\n`),
+  });
+  await server.start();
+  assert.equal(await job.result(), 3);
+  const another = await client.submitJob("counted", "quick", { starts: files.starts });
+  assert.equal(await another.result(), "quick");
+});
+
+async function doctor(dataDir: string, ...more: readonly string[]): Promise<{ code: number; said: string }> {
+  const { code, out, err } = await command(["doctor", "--data-dir", dataDir, ...more]);
+  return { code, said: `${out}${err}` };
+}
