@@ -106,8 +106,11 @@ export class Storage {
   /** Whether what has failed would fail again: of a quota or a broken disk only a write can tell. */
   async #stillFailing(): Promise<StorageFault | undefined> {
     const failed = this.#failed;
-    if (!failed || performance.now() - failed.at < this.#calmMs) return failed?.fault;
+    if (!failed) return undefined;
     const { place } = this.#seen;
+    // With the reserve free again, a disk that was full need not prove itself for long.
+    const hasRoom = failed.fault.code === "ENOSPC" && place.reserve !== 0;
+    if (!hasRoom && performance.now() - failed.at < this.#calmMs) return failed.fault;
     try {
       await probe(join(place.dir, `.write-check-${randomUUID()}`));
       // Something else may have failed meanwhile.
@@ -122,12 +125,17 @@ export class Storage {
     const before = this.#trouble;
     this.#trouble = found && { ...found, since: before?.since ?? new Date() };
     if (found) {
-      if (before && before.code !== found.code) this.#log("error", refusing(found), found.metadata);
+      if (before && kindOf(before) !== kindOf(found)) this.#log("error", refusing(found), found.metadata);
       else this.#troubles.met("storage", "service", "error", refusing(found), found.metadata);
     } else this.#troubles.over("storage", "service", "the data directory is well again: new jobs are taken");
     if ((before === undefined) === (found === undefined)) return;
     for (const listener of this.#listeners) listener(found === undefined);
   }
+}
+
+/** A disk without room is one trouble, whether a look or a write finds it. */
+function kindOf({ code }: StorageFault): string {
+  return code === "ENOSPC" ? "reserve" : code;
 }
 
 function refusing({ message }: StorageFault): string {

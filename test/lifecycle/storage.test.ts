@@ -92,6 +92,23 @@ test("below the reserve new jobs are refused, runs and reads go on, and with roo
   assert.deepEqual(told(server), ["error", "info"]);
 });
 
+test("a job that fills the disk is one trouble in the log, and with room the service is well again", {
+  skip,
+}, async (t) => {
+  using disk = smallDisk("size=8m");
+  const { server, becomes, params } = await startOn(t, join(disk.path, "data"), []);
+  disk.fill(1024 ** 2);
+  const job = await server.client.submitJob("counted", "steps", { ...params, count: 40_000, pauseMs: 0 });
+  await becomes("NOT_SERVING");
+  await assertRefuses(server, "reserve", /nearly full/);
+  await server.logged("could not be carried on");
+  disk.free();
+  await becomes("SERVING");
+  await job.cancel();
+  await assertTakes(server, params);
+  assert.deepEqual(told(server), ["error", "info"]);
+});
+
 test("a data directory that is moved away is missed, and taken up again when it is back", async (t) => {
   const { dir, ...files } = scratch(t);
   const data = join(dir, "data");
