@@ -42,10 +42,11 @@ class Journal:
 
     def __init__(self, append: Append, limit: int, max_events: int) -> None:
         self._append = append
-        self._limit = limit
+        events = int(max_events * _SHARE_OF_A_KIND)
+        self._limits = f"{limit} bytes or {events} events"
         self._room = int(max_events * _SHARE_OF_BOTH)
-        self._output = _Share(limit, int(max_events * _SHARE_OF_A_KIND))
-        self._reports = _Share(limit, int(max_events * _SHARE_OF_A_KIND))
+        self._output = _Share(limit, events)
+        self._reports = _Share(limit, events)
         self._last = 0.0
         self._started = self._flushed = self._said = monotonic()
         self._held: dict[tuple[str, str], tuple[Report, int]] = {}
@@ -87,7 +88,7 @@ class Journal:
         """Counts output that is not written."""
         if not self._output.spent:
             self._output.spent = True
-            self.say(f"The job's output has reached its limit of {self._limit} bytes: what follows is left out.")
+            self.say(f"The job's output has reached its limit of {self._limits}: what follows is left out.")
             self._said = monotonic()
         self._gap += lines
         self._lines += lines
@@ -107,7 +108,7 @@ class Journal:
         if not self._reports.spent:
             self._reports.spent = True
             more = "of what follows, the newest is written at growing intervals, and at the end."
-            self.say(f"The job's progress and metrics have reached their limit of {self._limit} bytes: {more}")
+            self.say(f"The job's progress and metrics have reached their limit of {self._limits}: {more}")
         self._hold(record, len(line))
         if monotonic() >= self._flushed + self._pause():
             self.flush()

@@ -139,13 +139,13 @@ export const serveOptions = [
     type: "integer",
     min: 100,
     default: 100_000,
-    description: "How many events of a job are kept; the oldest go first.",
+    description: "How many events of a job are kept; what it prints and reports beyond that is left out.",
   },
   {
     name: "job-output-limit",
     type: "bytes",
     default: "10MiB",
-    description: "How much a job may log and report; more is counted and left out.",
+    description: "How much a job may print and log, and as much again report; more is counted and left out.",
   },
   { name: "job-retention", type: "duration", default: "7d", description: "How long a job is kept after its end." },
   {

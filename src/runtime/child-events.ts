@@ -1,36 +1,43 @@
+import { isObject } from "../util/is-object.ts";
 import { LineSplitter } from "../util/lines.ts";
 import type { EventRecord } from "../worker/messages.ts";
-import { type EventsFile, outputRoom, reportRoom } from "./events-file.ts";
+import type { Journal } from "./journal.ts";
+import type { OutputLog } from "./output-log.ts";
+import { type PrintedTo, printedBytes, printedTo } from "./printed-frame.ts";
 
 /** A result's line holds more than the result, and other records need room even where no large result is allowed. */
 const roomBytes = 1024 * 1024;
 
-const outputTypes: readonly string[] = ["progress", "metrics", "log"];
-
-/** Copies the child's own events to the events file: those that a child may say, and as many as there is room for. */
+/** Hands on what the child says in its own pipe: its events, those that a child may say, and what JavaScript prints. */
 export class ChildEvents {
   readonly #lines: LineSplitter;
-  readonly #events: EventsFile;
-  #outcome: string | undefined;
-  #stopped = false;
+  readonly #journal: Journal;
+  readonly #printed: Readonly<Record<PrintedTo, OutputLog>>;
+  #waiting: Buffer[] = [];
+  #turn: NodeJS.Immediate | undefined;
+  #outcome: { record: EventRecord; text: string } | undefined;
 
-  constructor(resultLimit: number, events: EventsFile) {
+  constructor(resultLimit: number, journal: Journal, printed: Readonly<Record<PrintedTo, OutputLog>>) {
     this.#lines = new LineSplitter(resultLimit + roomBytes);
-    this.#events = events;
+    this.#journal = journal;
+    this.#printed = printed;
   }
 
+  /** Takes a chunk once the output's own pipes have been read: what a program printed before it comes first. */
   push(chunk: Buffer): void {
-    for (const line of this.#lines.push(chunk)) this.#take(line.toString("utf8"));
+    this.#waiting.push(chunk);
+    this.#turn ??= setImmediate(() => this.#takeAll());
   }
 
   /** Appends how the child said that it ended: after the output that came before it through other pipes. */
   end(): void {
-    if (this.#outcome !== undefined) this.#events.appendLine(this.#outcome);
+    if (this.#outcome !== undefined) this.#journal.always(this.#outcome.record, this.#outcome.text);
   }
 
   /** Whether the child had been told to stop before it said how it ended. */
   get stopped(): boolean {
-    return this.#stopped;
+    const record = this.#outcome?.record;
+    return record !== undefined && "stopped" in record && record.stopped === true;
   }
 
   /** Whether the child has said how it ended. */
@@ -38,26 +45,53 @@ export class ChildEvents {
     return this.#outcome !== undefined;
   }
 
-  #take(line: string): void {
-    const { type, stopped } = read(line);
-    if (outputTypes.includes(type)) this.#events.appendOutput([line], type === "log" ? outputRoom : reportRoom);
-    else if (type === "artifact") this.#events.appendLine(line);
-    else if (type === "result" || type === "error") this.#end(line, stopped);
-    else this.#events.sayOutput("Dropped a record of the job: it is no event of its own.");
+  /** Takes what waits. */
+  flush(): void {
+    clearImmediate(this.#turn);
+    this.#takeAll();
   }
 
-  #end(line: string, stopped: boolean): void {
-    if (this.#outcome !== undefined) return;
-    this.#outcome = line;
-    this.#stopped = stopped;
+  #takeAll(): void {
+    this.#turn = undefined;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const chunk of waiting) this.#takeLines(this.#lines.push(chunk));
+  }
+
+  /** What was printed to one stream in a row is handed on as a whole. */
+  #takeLines(lines: readonly Buffer[]): void {
+    let last: PrintedTo | undefined;
+    let row: Buffer[] = [];
+    const handOn = () => {
+      if (last !== undefined) this.#printed[last].push(Buffer.concat(row));
+      row = [];
+    };
+    for (const line of lines) {
+      const stream = printedTo(line);
+      if (stream !== last) handOn();
+      last = stream;
+      if (stream === undefined) this.#take(line);
+      else row.push(printedBytes(line));
+    }
+    handOn();
+  }
+
+  #take(line: Buffer): void {
+    const text = line.toString("utf8");
+    const record = parse(text);
+    if (record?.type === "log") this.#journal.log(record, text);
+    else if (record?.type === "progress" || record?.type === "metrics") this.#journal.report(record, text);
+    else if (record?.type === "artifact") this.#journal.always(record, text);
+    else if (record?.type === "result" || record?.type === "error") this.#outcome ??= { record, text };
+    else this.#journal.warn("Dropped a record of the job: it is no event of its own.");
   }
 }
 
-function read(line: string): { type: string; stopped: boolean } {
+function parse(text: string): EventRecord | undefined {
   try {
-    const record: EventRecord = JSON.parse(line);
-    return { type: record.type, stopped: "stopped" in record && record.stopped === true };
+    const record: EventRecord = JSON.parse(text);
+    return isObject(record) && typeof record.time === "number" ? record : undefined;
   } catch {
-    return { type: "", stopped: false };
+    return undefined;
   }
 }

@@ -3,11 +3,13 @@ import { hasCode } from "../util/has-code.ts";
 import { jsonText } from "../util/json-text.ts";
 import type { EventRecord } from "../worker/messages.ts";
 import { cutText } from "./cut-text.ts";
+import { type PrintedTo, printedFrame } from "./printed-frame.ts";
 import { ThinnedProgress } from "./thinned-progress.ts";
 
 /** Metrics and fields beyond this say only how large they were. */
 const maxFieldsBytes = 256 * 1024;
 const retryMs = 5;
+const maxFrameBytes = 64 * 1024;
 
 /**
  * The child's end of its event pipe. Every write is synchronous: an event that was reported is not lost by a crash or an
@@ -33,9 +35,20 @@ export class EventPipe {
     }
   };
 
+  /** Writes what was printed to a stream, in its place among the records. */
+  readonly print = (stream: PrintedTo, bytes: Uint8Array): void => {
+    this.#progress.flush();
+    for (let at = 0; at < bytes.length; at += maxFrameBytes) {
+      this.#writeAll(printedFrame(stream, bytes.subarray(at, at + maxFrameBytes)));
+    }
+  };
+
   #append(record: EventRecord): void {
     const line = jsonText(this.#bounded(record));
-    const bytes = Buffer.from(`${line}\n`);
+    this.#writeAll(Buffer.from(`${line}\n`));
+  }
+
+  #writeAll(bytes: Buffer): void {
     for (let at = 0; at < bytes.length; ) at += this.#writeSome(bytes, at);
   }
 

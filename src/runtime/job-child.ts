@@ -11,6 +11,7 @@ import { EventPipe } from "./event-pipe.ts";
 import { loadAction } from "./load-action.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
 import { actionFailed, describeThrown } from "./plugin-failure.ts";
+import { recordOutput } from "./record-output.ts";
 import { runAction } from "./run-action.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { exitCalled, neverSettles } from "./run-guard.ts";
@@ -25,6 +26,7 @@ let concluded = false;
 
 volunteerForOutOfMemory();
 blockOnOutput();
+recordOutput(pipe.print);
 mkdirSync(spec.work_dir, { recursive: true, mode: 0o700 });
 process.on("SIGTERM", () => cancel.abort());
 process.on("uncaughtException", (thrown) => finish(() => failure(actionFailed(spec.action, thrown))));

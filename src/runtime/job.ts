@@ -16,8 +16,9 @@ import type { JobSpec } from "../worker/messages.ts";
 import { childCommand } from "./child-command.ts";
 import { ChildEvents } from "./child-events.ts";
 import { claimJob } from "./claim-job.ts";
-import { EventsFile } from "./events-file.ts";
+import { Journal } from "./journal.ts";
 import { OutputLog } from "./output-log.ts";
+import { PatientFile } from "./patient-file.ts";
 import { Stops } from "./stops.ts";
 
 const scopeVariable = "PLUGIN_RUNNER_SCOPE";
@@ -36,18 +37,20 @@ async function main(dir: string): Promise<void> {
 }
 
 async function carry(dir: string, spec: JobSpec): Promise<void> {
-  const events = new EventsFile(join(dir, "events.jsonl"), spec.output_limit_bytes);
+  const limits = { bytes: spec.output_limit_bytes, events: spec.max_events };
+  const file = new PatientFile(join(dir, "events.jsonl"), { onDropped: (dropped) => journal.sayDropped(dropped) });
+  const journal = new Journal(file, limits);
   const child = start(dir, spec);
   const stop = stopper(child, spec.grace_seconds);
   const stops = new Stops(spec.grace_seconds);
   process.on("SIGHUP", () => {}); // the job outlives the terminal of the service
   process.on("uncaughtException", (error) => abandon(child, spec, error));
 
-  if (child.pid !== undefined) events.append({ type: "started", time: now(), pid: child.pid });
+  if (child.pid !== undefined) journal.always({ type: "started", time: now(), pid: child.pid });
   const echo = spec.echo_output ? writeOut : undefined;
-  const stdout = new OutputLog("STDOUT", spec.line_limit_bytes, events, echo);
-  const stderr = new OutputLog("STDERR", spec.line_limit_bytes, events, echo);
-  const reported = new ChildEvents(spec.result_limit_bytes, events);
+  const stdout = new OutputLog("STDOUT", spec.line_limit_bytes, journal, echo);
+  const stderr = new OutputLog("STDERR", spec.line_limit_bytes, journal, echo);
+  const reported = new ChildEvents(spec.result_limit_bytes, journal, { 1: stdout, 2: stderr });
   const drained = Promise.all([
     pump(child.stdio[1], stdout),
     pump(child.stdio[2], stderr),
@@ -59,20 +62,21 @@ async function carry(dir: string, spec: JobSpec): Promise<void> {
     if (!limit.reached && (sender === "SERVICE" || !reported.ended)) stops.by ??= sender;
     stop();
   });
-  const end = await ended(child, events);
+  const end = await ended(child, journal);
   limit.clear();
   await sweep(child, spec.scope);
   await Promise.race([drained, delay(drainMs)]);
+  reported.flush();
   stdout.end();
   stderr.end();
-  events.sayDropped();
+  journal.close();
   reported.end();
   rmSync(join(dir, "spec.json"), { force: true }); // what the job was given may be secret, and nobody needs it any more
   rmSync(spec.work_dir, { recursive: true, force: true, maxRetries: 3 });
   const others = reported.stopped && !limit.reached ? "SIGTERM" : null;
   const how = { ...end, timed_out: limit.reached, stopped_by: stops.by ?? others };
-  events.append({ type: "exit", time: now(), ...how, stderr_tail: stderr.tail });
-  await events.written(stops.impatient).catch(leave);
+  journal.always({ type: "exit", time: now(), ...how, stderr_tail: stderr.tail });
+  await file.written(stops.impatient).catch(leave);
 }
 
 /** To a file, which takes it whole; where it is full, the job goes on without. */
@@ -121,13 +125,13 @@ function timeLimit(seconds: number | null, stop: () => void) {
 }
 
 /** How the child ended; 127 when it could not be started, as a shell says. */
-async function ended(child: ChildProcess, events: EventsFile): Promise<{ code: number | null; signal: string | null }> {
+async function ended(child: ChildProcess, journal: Journal): Promise<{ code: number | null; signal: string | null }> {
   try {
     await once(child, "exit");
     return { code: child.exitCode, signal: child.signalCode };
   } catch (error) {
     const message = `The job's process could not be started in the plugin's folder: ${String(error)}`;
-    events.append({ type: "error", time: now(), error: { reason: "WORKER_LOST", message, metadata: {} } });
+    journal.always({ type: "error", time: now(), error: { reason: "WORKER_LOST", message, metadata: {} } });
     return { code: 127, signal: null };
   }
 }

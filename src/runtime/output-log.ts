@@ -1,5 +1,5 @@
 import type { LogSourceName } from "../worker/messages.ts";
-import type { EventsFile } from "./events-file.ts";
+import type { Journal } from "./journal.ts";
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;
@@ -15,7 +15,7 @@ const redrawMs = 1000;
  */
 export class OutputLog {
   readonly #source: LogSourceName;
-  readonly #events: EventsFile;
+  readonly #journal: Journal;
   readonly #echo: ((chunk: Buffer) => void) | undefined;
   readonly #held: Buffer;
   #heldBytes = 0;
@@ -30,10 +30,10 @@ export class OutputLog {
   #tail: Buffer = Buffer.alloc(0);
 
   /** A line beyond `lineLimit` bytes is cut, and says by how much. `echo` gets what is not dropped, as it comes. */
-  constructor(source: LogSourceName, lineLimit: number, events: EventsFile, echo?: (chunk: Buffer) => void) {
+  constructor(source: LogSourceName, lineLimit: number, journal: Journal, echo?: (chunk: Buffer) => void) {
     this.#source = source;
     this.#echo = echo;
-    this.#events = events;
+    this.#journal = journal;
     this.#held = Buffer.alloc(lineLimit);
   }
 
@@ -44,12 +44,12 @@ export class OutputLog {
 
   push(chunk: Buffer): void {
     this.#keepTail(chunk);
-    if (this.#events.full) {
+    if (this.#journal.full) {
       this.#count(chunk);
       return;
     }
     this.#echo?.(chunk);
-    this.#events.appendOutput(this.#records(chunk));
+    this.#journal.output(this.#records(chunk));
   }
 
   /** Appends the last line, if it has no end. */
@@ -57,7 +57,7 @@ export class OutputLog {
     if (this.#heldBytes + this.#cutBytes === 0 && this.#state === "") return;
     const records: string[] = [];
     this.#endLine(records);
-    this.#events.appendOutput(records);
+    this.#journal.output(records);
   }
 
   #records(chunk: Buffer): string[] {
@@ -119,8 +119,7 @@ export class OutputLog {
   }
 
   #record(message: string): string {
-    const time = Date.now() / 1000;
-    return JSON.stringify({ type: "log", time, source: this.#source, level: "", message, fields: {} });
+    return this.#journal.line(this.#source, message);
   }
 
   #hold(bytes: Buffer): void {
@@ -133,7 +132,7 @@ export class OutputLog {
   #count(chunk: Buffer): void {
     let lines = 0;
     for (let at = 0; at < chunk.length; at++) if (chunk[at] === newline) lines++;
-    this.#events.drop(lines, chunk.length + this.#heldBytes + this.#cutBytes);
+    this.#journal.leaveOut(lines, chunk.length + this.#heldBytes + this.#cutBytes);
     this.#forgetLine();
   }
 

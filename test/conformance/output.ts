@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type JobLog, LogSource } from "../../src/client.ts";
 import type { Group } from "./engine.ts";
 import { expectHistory } from "./job-events.ts";
@@ -36,6 +37,48 @@ export const output: Group = {
           assert.equal(Number(bytes) > total - outputLimit, true, last?.message);
           const grown = residentBytes(server.pid) - before;
           assert.ok(grown < flatBytes, `the service grew by ${grown} bytes`);
+        },
+      );
+
+      check(`what one thread says stays in order, whichever way it goes (${language})`, async ({ client }) => {
+        const rounds = 200;
+        const job = await client.submitJob(plugin, "in_turn", { rounds });
+        assert.equal(await job.result(), "done");
+        const events = await collect(job.events());
+        const said = events.flatMap(({ payload }) => {
+          if (payload.case === "log") return payload.value.message;
+          return payload.case === "metrics" ? "metrics" : [];
+        });
+        const turns = Array.from({ length: rounds }, (_, turn) => [
+          `out ${turn}`,
+          `log ${turn}`,
+          `err ${turn}`,
+          "metrics",
+        ]);
+        assert.deepEqual(said, turns.flat());
+        const times = events.map(({ eventTime }) => (eventTime ? timestampMs(eventTime) : 0));
+        assert.deepEqual(
+          times,
+          times.toSorted((a, b) => a - b),
+        );
+      });
+
+      check(
+        `output beyond its limit crowds out no progress, metrics or artifacts, and all is kept (${language})`,
+        async ({ client }) => {
+          const lines = 120_000;
+          const job = await client.submitJob(plugin, "crowded", { lines });
+          assert.equal(await job.result(), "done");
+          const events = await collect(job.events());
+          const ended = await client.getJob(job.id);
+          expectHistory(events, ended);
+          assert.equal(ended.progress[0]?.current, lines);
+          assert.deepEqual(ended.metrics[0]?.values, { loss: 0.5 });
+          assert.equal(ended.artifacts.length, 1);
+          const logs = payloads(events, "log");
+          const here = logs.filter(({ message }) => /^Left out \d+ lines of output here\.$/.test(message));
+          const counted = here.reduce((sum, { message }) => sum + Number(message.split(" ")[2]), 0);
+          assert.equal(counted + stdout(logs).length, lines + 1);
         },
       );
 

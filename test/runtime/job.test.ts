@@ -70,8 +70,10 @@ test("output beyond the limit is dropped, counted and said so twice; the result 
   const kept = logs(events).filter(([source]) => source === "STDOUT");
   const dropped = 64 * 65_536 - kept.length;
   assert.equal(said.length, 2);
-  assert.ok(said.includes("The job's output has reached its limit of 100000 bytes: what follows is dropped."));
-  assert.ok(said.some((message) => message?.startsWith(`${dropped} lines of output were dropped, `)));
+  assert.ok(
+    said.includes("The job's output has reached its limit of 100000 bytes or 80000 events: what follows is left out."),
+  );
+  assert.ok(said.some((message) => message?.startsWith(`Left out ${dropped} lines of output in all, `)));
   assert.ok(statSync(join(dir, "events.jsonl")).size < 110_000);
   assert.deepEqual(without(find(events, "result")), { value: "done" });
 });

@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { EventsFile } from "../../src/runtime/events-file.ts";
+import { Journal } from "../../src/runtime/journal.ts";
 import { OutputLog } from "../../src/runtime/output-log.ts";
+import { PatientFile } from "../../src/runtime/patient-file.ts";
 
 /** A stream whose clock stands until a test moves it. */
 function printed(t: TestContext) {
@@ -13,7 +14,11 @@ function printed(t: TestContext) {
   let now = 100_000;
   t.mock.method(performance, "now", () => now);
   const file = join(dir, "events.jsonl");
-  const stream = new OutputLog("STDERR", 1000, new EventsFile(file, 1 << 20));
+  const stream = new OutputLog(
+    "STDERR",
+    1000,
+    new Journal(new PatientFile(file, { onDropped() {} }), { bytes: 1 << 20, events: 100_000 }),
+  );
   return {
     feed: (text: string) => stream.push(Buffer.from(text)),
     end: () => stream.end(),
