@@ -18,6 +18,9 @@ export interface Build {
   plugin: string;
   /** Names the processes of this build, also for a service that comes after a crash of this one. */
   scope: string;
+  /** Where the files of the plugin stand, and where those stand that its author knows. */
+  root: string;
+  origin: string;
 }
 
 /**
@@ -27,7 +30,7 @@ export interface Build {
  * with the signal's reason.
  */
 export async function runStep(
-  { plugin, scope }: Build,
+  { plugin, scope, root, origin }: Build,
   step: BuildStep,
   tell: BuildTeller,
   signal: AbortSignal,
@@ -45,7 +48,7 @@ export async function runStep(
   };
   signal.addEventListener("abort", kill, { once: true });
   const report = throttled((line) => tell.report(`building the environment: ${step.name}: ${line}`));
-  const tail = follow(child, (line) => {
+  const tail = follow(child, [root, origin], (line) => {
     tell.line(line);
     report(line);
   });
@@ -71,12 +74,16 @@ function buildEnvironment(own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 /** Hands on every line of the output, and returns the list that always has the last ones. */
-function follow(child: ChildProcess, take: (line: string) => void): string[] {
+function follow(
+  child: ChildProcess,
+  [root, origin]: readonly [string, string],
+  take: (line: string) => void,
+): string[] {
   const tail: string[] = [];
   for (const input of [child.stdout, child.stderr]) {
     if (input === null) continue;
     createInterface({ input }).on("line", (line) => {
-      const shown = presentable(line);
+      const shown = presentable(line.replaceAll(root, origin));
       if (shown === "") return;
       tail.push(shown);
       if (tail.length > keptLines) tail.shift();

@@ -198,6 +198,7 @@ export class Environments {
     unwanted: AbortSignal,
   ): Promise<void> {
     const { code } = plugin.info;
+    const { root, origin = root } = plugin.binding;
     const { manager, digest } = requirements;
     this.#log("info", "building an environment", { plugin: code, manager });
     const started = performance.now();
@@ -210,7 +211,7 @@ export class Environments {
       await rm(folder, { recursive: true, force: true });
       await mkdir(folder, { recursive: true, mode: 0o700 });
       for (const step of await buildSteps(requirements, folder, python)) {
-        await runStep({ plugin: code, scope }, step, tell, signal);
+        await runStep({ plugin: code, scope, root, origin }, step, tell, signal);
       }
       // What was built would stand for a digest that it is not. A snapshot does not change.
       if (plugin.kept === undefined && !areUnchanged(requirements)) throw pluginChanged(plugin);

@@ -135,12 +135,12 @@ test("package.json becomes a node_modules folder, with relative file: and withou
 test("a build sees nothing that the service itself is told: packages run code when they are installed", async (t) => {
   process.env.PLUGIN_RUNNER_TOKEN = "s3cret";
   t.after(() => delete process.env.PLUGIN_RUNNER_TOKEN);
-  const args = ["-e", "console.log(process.env.PLUGIN_RUNNER_TOKEN, process.env.HOME)"];
+  const args = ["-e", "console.log(process.env.PLUGIN_RUNNER_TOKEN, process.env.HOME, '/kept/requirements.txt')"];
   const said: string[] = [];
   const step = { name: "node", file: process.execPath, args, cwd: tmpdir() };
   const tell = { report() {}, line: (line: string) => said.push(line), lines: said };
-  await runStep({ plugin: "p", scope: "build-of-a-test" }, step, tell, never);
-  assert.deepEqual(said, [`undefined ${process.env.HOME}`]);
+  await runStep({ plugin: "p", scope: "build-of-a-test", root: "/kept", origin: "/plugin" }, step, tell, never);
+  assert.deepEqual(said, [`undefined ${process.env.HOME} /plugin/requirements.txt`]);
 });
 
 test("resolvePython names the interpreter itself, and says so when there is none", async () => {
