@@ -12,22 +12,22 @@ import {
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import type { JobEngine, JobStart, TaskPool } from "../engine/engine.ts";
 import { PluginRunnerError, requestInvalid, type Violation } from "../errors.ts";
-import type { JobPage, JobRecord, JobStore, Unchecked } from "../job/store/job-store.ts";
+import type { JobPage, JobRecord, JobStore } from "../job/store/job-store.ts";
 import type { WatchHub } from "../job/watch-hub.ts";
 import { type Watcher, watchJob } from "../job/watch-job.ts";
 import { type JobsUpdate, watchJobs } from "../job/watch-jobs.ts";
 import type { Catalog } from "../plugin/catalog.ts";
 import { checkParams } from "../plugin/check-params.ts";
-import type { LoadedAction, LoadedPlugin, ValidParams } from "../plugin/plugin.ts";
-import { pluginChanged } from "../plugin/plugin-source.ts";
+import type { LoadedAction, ValidParams } from "../plugin/plugin.ts";
 import type { Snapshots } from "../plugin/snapshots.ts";
 import { orStorageUnavailable } from "../storage-error.ts";
 import type { Log } from "../util/log.ts";
 import type { Carried } from "../util/non-finite.ts";
 import type { WorkerResult } from "../worker/messages.ts";
-import { withDeadline, within } from "./deadline.ts";
+import { withDeadline } from "./deadline.ts";
+import { decide } from "./decide.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { Jobs, type Starting } from "./jobs.ts";
+import { Jobs } from "./jobs.ts";
 import {
   type ActionRequest,
   checkActionRequest,
@@ -39,24 +39,11 @@ import {
   paramsOf,
   timeoutMs,
 } from "./request.ts";
+import { restoreJob } from "./restore-job.ts";
 import { RunOutputs } from "./run-outputs.ts";
 import type { Storage } from "./storage.ts";
 import { mergeWarnings, type ParamsInspector, validateInCode } from "./validate-in-code.ts";
 import { whileBuilding } from "./while-building.ts";
-
-/** An action with params that it takes, as far as that is known when a job is submitted. */
-interface Decision {
-  action: LoadedAction;
-  /** What the action is given. */
-  known: ValidParams;
-  /** What people see. */
-  shown: ValidParams;
-  /** Set where the code was not asked. */
-  unchecked?: Unchecked;
-}
-
-/** How long `SubmitJob` waits for the code's verdict before the job gets its id without. */
-const submitPatienceMs = 5000;
 
 export interface RunnerOptions {
   catalog: Catalog;
@@ -92,7 +79,7 @@ export class Runner {
       ...options,
       maxQueued: options.maxQueuedJobs,
       maxEvents: options.maxEventsPerJob,
-      restore: (record, starting, signal) => this.#restore(record, starting, signal),
+      restore: (record, starting, signal) => restoreJob(record, starting, options, signal),
     });
   }
 
@@ -277,7 +264,13 @@ export class Runner {
     signal: AbortSignal,
   ): Promise<string> {
     const { engine, snapshots } = this.#options;
-    const { action, known, shown, unchecked } = await this.#decide(request, given, signal);
+    const { action, known, shown, unchecked } = await decide(
+      request,
+      given,
+      this.#peek(request)?.plugin,
+      this.#options,
+      signal,
+    );
     const resources = this.#resources(action, request.resources);
     engine.ready?.();
     const plugin = await snapshots.keep(action.plugin).catch((error: unknown) => {
@@ -294,27 +287,6 @@ export class Runner {
     }
     if (!taken) await this.#attach(start.jobId, mark);
     return start.jobId;
-  }
-
-  /** A caller is not kept waiting for a build, or for code that takes long to load: then the job finds out. */
-  async #decide(request: SubmitJobRequest, given: Carried<JsonObject>, signal: AbortSignal): Promise<Decision> {
-    const { catalog, inspector } = this.#options;
-    const plugin = this.#peek(request)?.plugin ?? (await catalog.load(request.plugin, signal));
-    const { action: name, entrypoint, env } = request;
-    if (await inspector.isReady(plugin)) {
-      const byCode = async (own: AbortSignal) => {
-        const action = await catalog.action(plugin, name, entrypoint, own, env);
-        const known = checkParams(action, given);
-        return { action, known, shown: await validateInCode(inspector, action, known, env, own) };
-      };
-      const decision = await within(submitPatienceMs, signal, byCode);
-      if (decision) return decision;
-    }
-    const action = await catalog.glance(plugin, name, entrypoint, signal);
-    const known = checkParams(action, given);
-    const bySchema = action.validator !== undefined;
-    const complete = bySchema && action.entrypoint !== "" && plugin.binding.language === "javascript";
-    return { action, known, shown: known, ...(!complete && { unchecked: { bySchema } }) };
   }
 
   async #runWithin(
@@ -430,66 +402,5 @@ export class Runner {
       ...(requirements && { environment: requirements.digest }),
     };
     return { job, given, fingerprint: mark, position: 0 };
-  }
-
-  /** The job runs what its record names, or not at all. */
-  async #restore(record: JobRecord, starting: Starting, signal: AbortSignal): Promise<JobStart> {
-    const { job, given } = record;
-    const { action, params } = given.unchecked
-      ? await this.#settle(record, given.unchecked, starting, signal)
-      : { action: await this.#submittedAction(record, signal), params: given.params };
-    return {
-      jobId: job.jobId,
-      action,
-      params,
-      env: given.env,
-      timeoutMs: timeoutMs(job.timeout),
-      resources: job.resources,
-      check: () => this.#options.snapshots.check(action.plugin),
-    };
-  }
-
-  /** Its params were validated, and what its configuration said of it is in the record. */
-  async #submittedAction(record: JobRecord, signal: AbortSignal): Promise<LoadedAction> {
-    const { action: name, entrypoint } = record.job;
-    const plugin = await this.#submittedPlugin(record, signal);
-    return { plugin, name, entrypoint, validator: undefined, timeoutMs: undefined, resources: undefined };
-  }
-
-  /** The plugin that a job was submitted with: of a snapshot, or what still is there. */
-  async #submittedPlugin({ job, given: { files } }: JobRecord, signal: AbortSignal): Promise<LoadedPlugin> {
-    const { snapshots, catalog } = this.#options;
-    const kept = files === undefined ? undefined : await snapshots.find(files);
-    const plugin = kept ?? (await catalog.load(job.plugin, signal));
-    const { info } = plugin;
-    if (info.digest === job.pluginDigest) return plugin;
-    throw pluginChanged({ info: { ...info, version: job.pluginVersion, digest: job.pluginDigest } });
-  }
-
-  /** Asks the code of a job for what was not known when it was submitted, and writes that down. */
-  async #settle(
-    record: JobRecord,
-    { bySchema }: Unchecked,
-    starting: Starting,
-    signal: AbortSignal,
-  ): Promise<Pick<JobStart, "action" | "params">> {
-    const { catalog, inspector } = this.#options;
-    const { job, given } = record;
-    const plugin = await this.#submittedPlugin(record, signal);
-    await inspector.prepare(plugin, signal, { report: starting.report, line: starting.line, withdraws: true });
-    starting.report("checking the params");
-    const seen = { action: job.action, entrypoint: job.entrypoint, bySchema };
-    const action = await catalog.complete(plugin, seen, given.env, signal);
-    const known = checkParams(action, given.params);
-    const { params, warnings } = await validateInCode(inspector, action, known, given.env, signal);
-    const { unchecked: _, ...rest } = given;
-    const shown = {
-      entrypoint: action.entrypoint,
-      params: params.value,
-      nonFiniteParams: [...params.nonFinite],
-      warnings: create(JobSchema, { warnings: mergeWarnings(job.warnings, warnings) }).warnings,
-    };
-    await starting.settle(shown, { ...rest, params: known.params });
-    return { action, params: known.params };
   }
 }
