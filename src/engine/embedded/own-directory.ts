@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { lstatSync, mkdirSync, renameSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { lstatSync, mkdirSync } from "node:fs";
+import { cp, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ErrorRecord } from "../../errors.ts";
+import { hasCode } from "../../util/has-code.ts";
 import type { Log } from "../../util/log.ts";
 import { type Place, placeOf } from "../../util/place.ts";
 import { worksIn } from "../../util/process.ts";
@@ -53,7 +54,7 @@ export async function setAside(dirs: readonly string[], { aside, log }: { aside:
       await forgetGiven(dir);
     }
     mkdirSync(aside, { recursive: true, mode: 0o700 });
-    renameSync(dir, join(aside, `${basename(dir)}.${randomUUID()}`));
+    await move(dir, join(aside, `${basename(dir)}.${randomUUID()}`));
   }
   log("warn", "directories of jobs of which the database knows nothing were set aside, and their processes ended", {
     jobs: dirs.slice(0, 20).map((dir) => basename(dir)),
@@ -61,6 +62,17 @@ export async function setAside(dirs: readonly string[], { aside, log }: { aside:
     processes_ended: ended,
     moved_to: aside,
   });
+}
+
+/** The directory of jobs may be a link to another disk. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!hasCode(error, "EXDEV")) throw error;
+    await cp(from, to, { recursive: true });
+    await rm(from, { recursive: true, force: true });
+  }
 }
 
 /** A directory that says nothing of its record, as earlier versions left them, of a job that has not ended. */
