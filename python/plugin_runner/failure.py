@@ -51,6 +51,9 @@ def _details(error: BaseException) -> dict[str, str]:
 def plugin_invalid(error: BaseException, module: str, root: str) -> RunnerError:
     """What loading a plugin's module raised, as PLUGIN_INVALID with the place in the plugin's files."""
     kind = exception_type(error)
+    if isinstance(error, MemoryError):  # is no fault of the code that happened to be loaded
+        message = f"MemoryError: memory was out before {module} was loaded: memory_mib is too small for it."
+        return RunnerError("ACTION_FAILED", message, {"exception_type": kind}, exception_type=kind)
     file, line, column = _place(error, root)
     where = f"{file}:{line}: " if file else f"{module}: "
     message = f"{where}{kind}: {_message(error)}{hint(error, root, module, file)}"

@@ -13,7 +13,7 @@ from plugin_runner.decode import params_of
 from plugin_runner.errors import RunnerError
 from plugin_runner.event_sink import EventSink
 from plugin_runner.failure import as_written
-from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork
+from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork, limit_memory
 from plugin_runner.process_tree import SCOPE_VARIABLE, mark_process
 from plugin_runner.recorded_output import out_of_the_way, printed_to
 from plugin_runner.result import encode_result
@@ -37,7 +37,7 @@ def run_child(
     be_first_to_be_killed()
     mark_process(spec["scope"])
     hear_interrupts()
-    _limit_memory(spec["memory_mib"])
+    limit_memory(spec["memory_mib"])
     own_process = os.getpid()
     code = 1
     try:
@@ -57,7 +57,7 @@ def run_child(
         cancellation.close()
         if os.getpid() != own_process:
             leave_fork(error)
-        _limit_memory(None)
+        limit_memory(None)
         flush_output()
         record = how_it_failed(error, cancellation).record()
         sink.error(as_written(record, spec["binding"]), cancellation.requested)
@@ -126,18 +126,6 @@ def _end_with_supervisor(lifeline: int) -> None:
     """Nothing is ever written to the lifeline: it ends when the supervisor does, however that came."""
     os.read(lifeline, 1)
     os.killpg(0, signal.SIGKILL)
-
-
-def _limit_memory(mebibytes: int | None) -> None:
-    """Limits the data of this process, or takes the limit back: a report of the failure needs some, too."""
-    import resource
-
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    soft = hard if mebibytes is None else mebibytes << 20
-    try:
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-    except ValueError:  # the hard limit is lower
-        pass
 
 
 def _finish() -> None:

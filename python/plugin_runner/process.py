@@ -96,3 +96,15 @@ def _flush_of_c() -> Callable[[Any], Any] | None:
         return flush
     except (ImportError, OSError, AttributeError):  # an interpreter without ctypes
         return None
+
+
+def limit_memory(mebibytes: int | None) -> None:
+    """Limits the data of this process, or takes the limit back: a report of the failure needs some, too."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    soft = hard if mebibytes is None else mebibytes << 20
+    try:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    except ValueError:  # the hard limit is lower
+        pass

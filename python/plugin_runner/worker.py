@@ -12,7 +12,14 @@ from plugin_runner.encode import dumps, record_text
 from plugin_runner.errors import RunnerError
 from plugin_runner.failure import as_written, exception_type, plugin_invalid
 from plugin_runner.left_programs import LeftPrograms
-from plugin_runner.process import be_first_to_be_killed, flush_output, how_it_failed, leave_fork, remove_directory
+from plugin_runner.process import (
+    be_first_to_be_killed,
+    flush_output,
+    how_it_failed,
+    leave_fork,
+    limit_memory,
+    remove_directory,
+)
 from plugin_runner.process_state import ProcessState
 from plugin_runner.result import encode_lenient, encode_result
 from plugin_runner.sink import PlainRunSink
@@ -162,7 +169,13 @@ class Worker:
         if env and self._state is not None:
             self._state.lay(env)  # also while the code is loaded
         if kind == "run":
-            return self._run(request)
+            if "memory_mib" not in message:
+                return self._run(request)
+            limit_memory(message["memory_mib"])
+            try:
+                return self._run(request)
+            finally:
+                limit_memory(None)
         if kind == "validate":
             return self._action(message).validated(params_of(message), request.warnings)
         if kind == "describe":

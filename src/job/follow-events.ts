@@ -4,6 +4,7 @@ import type { JobEvent } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import { type Job, type JobError, JobErrorSchema, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { type ErrorRecord, type PluginRunnerError, toErrorRecord } from "../errors.ts";
 import { LineSplitter } from "../util/lines.ts";
+import { memoryNote } from "../util/out-of-memory.ts";
 import { type EventLine, readEventLine, serviceLog } from "./event-record.ts";
 import type { EventDraft, JobLog } from "./job-log.ts";
 
@@ -131,7 +132,7 @@ function lost(exit: Exit | undefined): ErrorRecord {
   const how = exit.signal ? `was ended by ${exit.signal}` : `exited with code ${exit.code}`;
   return {
     reason: "WORKER_LOST",
-    message: `The job's process ${how} before the action returned.`,
+    message: `The job's process ${how} before the action returned.${memoryNote(exit.signal, exit.stderrTail)}`,
     metadata: {
       ...(exit.signal ? { signal: exit.signal } : { exit_code: String(exit.code) }),
       stderr_tail: exit.stderrTail.trimEnd(),

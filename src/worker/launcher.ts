@@ -43,6 +43,8 @@ export interface StartVariables {
   env: Readonly<Record<string, string>>;
   /** The plugin's directory. */
   root: string;
+  /** The most memory that its runs ask for, in MiB. A worker of Python is told with each run. */
+  memoryMib?: number | undefined;
 }
 
 /** Starts the processes that run plugins, and keeps a started, unbound worker of each language that is in use. */
@@ -157,8 +159,10 @@ export class Launcher {
   #start(language: Language, python: string, variables?: StartVariables): WorkerProcess {
     const { dir, graceMs, log, memoryMib } = this.#options;
     const worker = this.command(language, "worker", python, variables);
+    const asked = language === "javascript" ? variables?.memoryMib : undefined;
+    const most = asked === undefined ? memoryMib : Math.min(asked, memoryMib ?? asked);
     const command = { ...worker, env: { ...worker.env, [ownerVariable]: dir } };
-    return new WorkerProcess(memoryMib === undefined ? command : limited(command, memoryMib), {
+    return new WorkerProcess(most === undefined ? command : limited(command, most), {
       cwd: dir,
       graceMs,
       log,

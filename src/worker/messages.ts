@@ -70,6 +70,8 @@ export interface RunRequest {
   non_finite?: NonFinite;
   env: Record<string, string>;
   job_id: string;
+  /** The most memory that a worker of Python may use meanwhile; one of JavaScript was started with it. */
+  memory_mib?: number;
 }
 
 export interface CancelMessage {

@@ -10,6 +10,7 @@ import { jsonText } from "../util/json-text.ts";
 import { killScope } from "../util/kill-scope.ts";
 import { LineSplitter } from "../util/lines.ts";
 import type { Log } from "../util/log.ts";
+import { memoryNote, oomKills } from "../util/out-of-memory.ts";
 import { kill, killGroup } from "../util/process.ts";
 import { markedCommand } from "../util/process-mark.ts";
 import type { Binding, Language, WorkerAnswer, WorkerInput, WorkerRequest, WorkerResult } from "./messages.ts";
@@ -63,6 +64,7 @@ export class WorkerProcess {
   readonly #pipe: Duplex;
   readonly #scope: string;
   readonly #graceMs: number;
+  readonly #oomKills = oomKills();
   readonly #log: Log;
   readonly #pending: Pending[] = [];
   readonly #frames = new LineSplitter(maxFrameBytes);
@@ -272,13 +274,11 @@ export class WorkerProcess {
   #lostError(code: number | null, signal: NodeJS.Signals | null): PluginRunnerError {
     const how = signal ? `was ended by ${signal}` : `exited with code ${code}`;
     const when = this.#isReady ? "while it ran the action" : "before it was ready";
-    return new PluginRunnerError("WORKER_LOST", `The worker ${how} ${when}.`, {
-      metadata: {
-        started: String(this.#isReady),
-        ...(signal ? { signal } : { exit_code: String(code) }),
-        stderr_tail: this.#stderrTail.toString("utf8").trimEnd(),
-      },
-    });
+    const tail = this.#stderrTail.toString("utf8").trimEnd();
+    const message = `The worker ${how} ${when}.${memoryNote(signal, tail, this.#oomKills)}`;
+    const end = signal ? { signal } : { exit_code: String(code) };
+    const metadata = { started: String(this.#isReady), ...end, stderr_tail: tail };
+    return new PluginRunnerError("WORKER_LOST", message, { metadata });
   }
 }
 

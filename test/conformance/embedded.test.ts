@@ -8,6 +8,7 @@ import { failures } from "./failures.ts";
 import { jobEvents } from "./job-events.ts";
 import { jobLife } from "./job-life.ts";
 import { leftovers } from "./leftovers.ts";
+import { memory } from "./memory.ts";
 import { params } from "./params.ts";
 import { stops } from "./stops.ts";
 import { strays } from "./strays.ts";
@@ -20,6 +21,7 @@ const groups = [
   crashes,
   strays,
   leftovers,
+  memory,
   ...stops,
   environment,
   directories,

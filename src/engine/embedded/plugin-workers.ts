@@ -27,14 +27,14 @@ export class PluginWorkers implements WorkerSource<WorkerPlan> {
   }
 
   /** Rejects with PLUGIN_CHANGED when the plugin's files are no longer those that its digest names. */
-  async start({ plugin, env: startEnv }: WorkerPlan, signal: AbortSignal): Promise<WorkerProcess> {
+  async start({ plugin, env: startEnv, memoryMib }: WorkerPlan, signal: AbortSignal): Promise<WorkerProcess> {
     const { python, packages } = await this.#environments.prepare(plugin, {}, signal);
     const { binding } = plugin;
     const release = this.#environments.hold(plugin);
     const env = { ...this.#passedEnv, ...binding.env, ...startEnv };
-    const mustStartWith = Object.keys(startEnv).length > 0;
+    const mustStartWith = Object.keys(startEnv).length > 0 || memoryMib !== undefined;
     const starting = mustStartWith
-      ? this.#launcher.start(binding.language, python, { env, root: binding.root })
+      ? this.#launcher.start(binding.language, python, { env, root: binding.root, memoryMib })
       : this.#launcher.take(binding.language, python);
     const worker = await starting.catch((error: unknown) => {
       release();

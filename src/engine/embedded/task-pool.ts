@@ -12,11 +12,13 @@ export class EmbeddedTaskPool implements TaskPool {
     this.#pool = new WorkerPool(workers, options);
   }
 
-  run({ action, params, env, jobId, output }: Task, signal: AbortSignal): Promise<WorkerResult> {
+  run({ action, params, env, jobId, resources, output }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const { name, entrypoint, plugin } = action;
-    const given = { ...onTheWire(params), env: { ...env }, job_id: jobId };
+    const memoryMib = resources?.memoryMib;
+    const limit = memoryMib === undefined ? {} : { memory_mib: memoryMib };
+    const given = { ...onTheWire(params), env: { ...env }, job_id: jobId, ...limit };
     const request = { type: "run", action: name, entrypoint, ...given } as const;
-    return this.#pool.request(planFor(plugin, env), request, signal, output);
+    return this.#pool.request(planFor(plugin, env, memoryMib), request, signal, output);
   }
 
   close(signal: AbortSignal): Promise<void> {

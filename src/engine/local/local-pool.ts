@@ -41,8 +41,10 @@ export class LocalPool implements TaskPool {
 
   run(task: Task, signal: AbortSignal): Promise<WorkerResult> {
     const { plugin } = task.action;
-    // This process has started already: variables that are read at the start would have no effect here.
-    const fits = plugin.binding.language === "javascript" && Object.keys(planFor(plugin, task.env).env).length === 0;
+    // This process has started already: variables that are read at the start, or a limit, would have no effect here.
+    const isFree = task.resources?.memoryMib === undefined;
+    const fits =
+      isFree && plugin.binding.language === "javascript" && Object.keys(planFor(plugin, task.env).env).length === 0;
     return ((fits && this.#inProcess) || this.#workers).run(task, signal);
   }
 

@@ -101,7 +101,8 @@ export class RayTaskPool implements TaskPool {
 
   async #run({ action, params, env, jobId, resources }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const { name, entrypoint, plugin } = action;
-    const request = { type: "run", action: name, entrypoint, ...onTheWire(params), env, job_id: jobId };
+    const limit = resources?.memoryMib === undefined ? {} : { memory_mib: resources.memoryMib };
+    const request = { type: "run", action: name, entrypoint, ...onTheWire(params), env, job_id: jobId, ...limit };
     const line = jsonText(request);
     let known = true;
     for (let attempt = 1; ; attempt++) {
