@@ -152,8 +152,12 @@ def test_a_cancel_reaches_the_programs_of_a_job_and_not_what_it_forked(start_job
     assert of(job.wait(), "result")[0]["value"] == [True, -signal.SIGTERM]
 
 
-def test_what_is_printed_from_c_is_not_lost(start_job: StartJob) -> None:
-    assert messages(start_job("lasting", "lasting:print_from_c").wait(), "STDOUT") == ["from C"]
+@pytest.mark.parametrize(("fails", "end"), [(False, "result"), (True, "error")])
+def test_what_is_printed_from_c_comes_before_the_end(start_job: StartJob, fails: bool, end: str) -> None:
+    records = start_job("lasting", "lasting:print_from_c", {"fails": fails}).wait()
+    assert messages(records, "STDOUT") == ["from C"]
+    kinds = [each["type"] for each in records if each.get("source") != "STDERR"]
+    assert kinds == ["started", "log", end, "exit"]
 
 
 def test_progress_of_a_tight_loop_is_thinned_and_ends_with_the_last(

@@ -159,10 +159,12 @@ async def leave_stubborn_task():
 
 
 @action
-def print_from_c():
+def print_from_c(fails: bool = False):
     import ctypes
 
     ctypes.CDLL(None).printf(b"from C\n")
+    if fails:
+        raise ValueError("after that")
 
 
 @action
