@@ -24,6 +24,8 @@ const verbs: Readonly<Record<string, { summary: string; load: () => Promise<{ ve
     load: () => import("./environments.ts"),
   },
   doctor: { summary: "say what works here and on Ray", load: () => import("./doctor.ts") },
+  backup: { summary: "copy what a service keeps", load: () => import("./backup.ts") },
+  restore: { summary: "make a data directory from a backup", load: () => import("./restore.ts") },
   init: { summary: "make a new plugin", load: () => import("./init.ts") },
 };
 
