@@ -17,6 +17,11 @@ export interface Channel {
     request: MessageShape<I>,
     signal?: AbortSignal,
   ): AsyncGenerator<MessageShape<O>, void, undefined>;
+  /**
+   * Lets later calls go over another connection than those that began by `before`, in milliseconds of `performance.now()`:
+   * it may be dead. Calls that are under way stay where they are. Absent where connections are not the client's.
+   */
+  renew?(before: number): void;
   /** Calls under way fail, and so do later ones. */
   close(): void;
 }

@@ -10,6 +10,8 @@ export interface ResumeOptions {
   signal: AbortSignal | undefined;
   /** A stream that is silent for longer counts as cut. */
   silenceMs: number;
+  /** Called when a stream that was opened at this time of `performance.now()` is silent for too long. */
+  onSilence: ((openedAt: number) => void) | undefined;
   /** How long a server that had answered is looked for. */
   retryForMs: number;
   /** Told of every new try, before the wait for it. */
@@ -91,11 +93,15 @@ export function cut(message: string): RunnerError {
 /** Ends the stream when nothing comes for too long; the time that the consumer takes does not count. */
 async function* unlessSilent<M>(
   open: (signal: AbortSignal) => AsyncIterable<M>,
-  { signal, silenceMs }: ResumeOptions,
+  { signal, silenceMs, onSilence }: ResumeOptions,
 ): AsyncGenerator<M, void, undefined> {
   const silence = new AbortController();
-  const listen = () =>
-    setTimeout(() => silence.abort(cut(`Nothing came from the server for ${silenceMs / 1000} s.`)), silenceMs);
+  const openedAt = performance.now();
+  const leave = () => {
+    onSilence?.(openedAt);
+    silence.abort(cut(`Nothing came from the server for ${silenceMs / 1000} s.`));
+  };
+  const listen = () => setTimeout(leave, silenceMs);
   let timer = listen();
   try {
     for await (const message of open(signal ? AbortSignal.any([signal, silence.signal]) : silence.signal)) {

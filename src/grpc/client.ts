@@ -29,7 +29,7 @@ import { type JobsUpdate, type JobUpdate, watchJob, watchJobs } from "./client-w
 
 /** How long a client waits for a server that is silent or gone. */
 export interface Patience {
-  /** A watch that hears nothing for so long is opened again. Default: 30,000, three heartbeats. */
+  /** A watch that hears nothing for so long is opened again, on a new connection. Default: 30,000, three heartbeats. */
   heartbeatTimeoutMs?: number | undefined;
   /** How long a watch looks for a server that it has lost. Default: 600,000. */
   retryForMs?: number | undefined;
@@ -261,7 +261,8 @@ export class Client {
 
   #resume({ signal, onRetry, onState }: Omit<WatchOptions, "afterSequence">): ResumeOptions {
     const { silenceMs, retryForMs, wakeup } = this.#patience;
-    return { signal, onRetry, onState, silenceMs, retryForMs, wakeup };
+    const onSilence = (openedAt: number) => this.#channel.renew?.(openedAt);
+    return { signal, onRetry, onState, silenceMs, onSilence, retryForMs, wakeup };
   }
 }
 

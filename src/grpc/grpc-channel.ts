@@ -42,6 +42,8 @@ const channelOptions: ChannelOptions = {
   "grpc.min_reconnect_backoff_ms": 100,
   // Less than the time for which calls are repeated, so that a server that has come back is found.
   "grpc.max_reconnect_backoff_ms": 500,
+  // By default all clients of a process share a connection, also one that is dead.
+  "grpc.use_local_subchannel_pool": 1,
 };
 
 /** A connection of grpc-js that speaks protobuf-es messages. */
@@ -49,7 +51,8 @@ export class GrpcChannel implements Channel {
   readonly address: string;
   readonly #address: ServiceAddress;
   readonly #tls: TlsFiles | undefined;
-  readonly #client: GrpcClient;
+  #client: GrpcClient;
+  #connectedAt = performance.now();
   readonly #metadata = new Metadata();
   readonly #connectTimeoutMs: number;
   /** Whether anything has answered yet: the settings of the connection fit then. */
@@ -63,11 +66,16 @@ export class GrpcChannel implements Channel {
     this.#tls = tls && readTls(tls);
     this.address = this.#address.target;
     this.#connectTimeoutMs = connectTimeoutMs;
-    this.#client = new GrpcClient(this.#address.target, credentialsOf(this.#tls), {
-      ...channelOptions,
-      // A proxy that the environment names for the rest of the world does not lead to this machine.
-      ...(isLoopback(this.#address.host) && { "grpc.enable_http_proxy": 0 }),
-    });
+    this.#client = this.#dial();
+  }
+
+  renew(before: number): void {
+    // One that is still being made would never be there in time if it were begun anew.
+    if (this.#closed || this.#connectedAt > before || this.#state() !== connectivityState.READY) return;
+    const old = this.#client;
+    this.#client = this.#dial();
+    this.#connectedAt = performance.now();
+    old.close(); // once its calls have ended
   }
 
   async unary<I extends DescMessage, O extends DescMessage>(
@@ -122,6 +130,14 @@ export class GrpcChannel implements Channel {
   close(): void {
     this.#closed = true;
     this.#client.close();
+  }
+
+  #dial(): GrpcClient {
+    return new GrpcClient(this.#address.target, credentialsOf(this.#tls), {
+      ...channelOptions,
+      // A proxy that the environment names for the rest of the world does not lead to this machine.
+      ...(isLoopback(this.#address.host) && { "grpc.enable_http_proxy": 0 }),
+    });
   }
 
   #checkOpen(signal: AbortSignal | undefined): void {

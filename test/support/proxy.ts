@@ -6,11 +6,18 @@ export class TcpProxy implements AsyncDisposable {
   readonly address: string;
   readonly #server: Server;
   readonly #pairs: Set<readonly [Socket, Socket]>;
+  #taken = 0;
 
   private constructor(address: string, server: Server, pairs: Set<readonly [Socket, Socket]>) {
     this.address = address;
     this.#server = server;
     this.#pairs = pairs;
+    server.on("connection", () => this.#taken++);
+  }
+
+  /** How many connections it has taken. */
+  get connections(): number {
+    return this.#taken;
   }
 
   /** Listens on a free port and passes all on to `target`, `host:port`. */
@@ -22,6 +29,14 @@ export class TcpProxy implements AsyncDisposable {
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("The proxy has no port.");
     return new TcpProxy(`127.0.0.1:${address.port}`, server, pairs);
+  }
+
+  /** Passes nothing on any more over the connections there are, and leaves them open; new ones are taken. */
+  silence(): void {
+    for (const [inner, outer] of this.#pairs) {
+      inner.unpipe(outer).resume();
+      outer.unpipe(inner).resume();
+    }
   }
 
   /** Cuts every connection there is; new ones are taken. */
