@@ -9,6 +9,9 @@ import secrets
 import socket
 from typing import Any
 
+from plugin_runner.errors import RunnerError
+from plugin_runner.protocol import check_worker
+
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 _HELLO_BYTES = 1024
 
@@ -29,6 +32,7 @@ class WorkerLink(asyncio.Protocol):
         self._answer: asyncio.Future[bytes] | None = None
         self._take = self._hello
         self.lost = False
+        self.refused: RunnerError | None = None
 
     def send(self, message: dict[str, Any]) -> None:
         self._write(json.dumps(message).encode() + b"\n")
@@ -87,6 +91,11 @@ class WorkerLink(asyncio.Protocol):
 
     def _ready(self, line: bytes) -> None:
         self._take = self._answered
+        try:
+            check_worker(json.loads(line))
+        except RunnerError as error:
+            self.refused = error
+            self.close()
 
     def _answered(self, line: bytes) -> None:
         answer, self._answer = self._answer, None

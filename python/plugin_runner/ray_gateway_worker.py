@@ -85,6 +85,8 @@ class HostedWorker:
         ray.kill(self._host)
 
     async def how_it_ended(self) -> RunnerError:
+        if self.link.refused is not None:
+            return self.link.refused
         await asyncio.wait((self._end,), timeout=_END_SECONDS)
         end = self._end.result() if self._end.done() else "its connection was lost"
         if isinstance(end, str):

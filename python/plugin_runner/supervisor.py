@@ -11,11 +11,13 @@ import termios
 from time import monotonic, time
 
 from plugin_runner.encode import dumps
+from plugin_runner.errors import RunnerError
 from plugin_runner.events_file import RETRY_SECONDS, EventsFile
 from plugin_runner.journal import Journal
 from plugin_runner.output import EventStream, TextStream
 from plugin_runner.process import remove_directory
 from plugin_runner.process_tree import adopt_orphans, kill_group, kill_rest, tell_to_stop
+from plugin_runner.protocol import check_job
 from plugin_runner.stop_signals import SIGNALS, STOPS
 
 TYPE_CHECKING = False
@@ -38,6 +40,12 @@ def supervise(directory: str, spec: dict[str, Any]) -> None:
     """Runs the job of a claimed folder to its end. In the child this never returns."""
     spec.setdefault("artifacts_dir", os.path.join(directory, "artifacts"))
     events = EventsFile(os.path.join(directory, "events.jsonl"))
+    try:
+        check_job(spec, f"python {sys.version.split()[0]}")
+    except RunnerError as error:
+        _forget(directory)
+        _put_refusal(events, error)
+        return
     stdout, stderr, records, lifeline = os.pipe(), os.pipe(), os.pipe(), os.pipe()
     # A signal that comes before its handler stands waits until then, in both processes.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -52,6 +60,13 @@ def supervise(directory: str, spec: dict[str, Any]) -> None:
     remove_directory(spec["work_dir"])
     supervisor.put_exit()
     supervisor.wait_for_room()
+
+
+def _put_refusal(events: EventsFile, error: RunnerError) -> None:
+    """All that there is of a job that is carried by a library of another version."""
+    how = {"code": 1, "signal": None, "timed_out": False, "stopped_by": None, "stderr_tail": ""}
+    for record in ({"type": "error", "error": error.record()}, {"type": "exit", **how}):
+        events.append(dumps({"time": round(time(), 6), **record}).encode() + b"\n")
 
 
 def _forget(directory: str) -> None:

@@ -21,6 +21,7 @@ from plugin_runner.process import (
     remove_directory,
 )
 from plugin_runner.process_state import ProcessState
+from plugin_runner.protocol import PROTOCOL
 from plugin_runner.result import encode_lenient, encode_result
 from plugin_runner.sink import PlainRunSink
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from plugin_runner.errors import Violation
     from plugin_runner.load import LoadedAction
 
-PROTOCOL = 1
 PROTOCOL_FD = 3
 GRACE_SECONDS = 3.0
 

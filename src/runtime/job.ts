@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
+import { toErrorRecord } from "../errors.ts";
 import { killScope } from "../util/kill-scope.ts";
 import { messageOf } from "../util/message-of.ts";
 import { killGroup } from "../util/process.ts";
@@ -19,6 +20,7 @@ import { claimJob } from "./claim-job.ts";
 import { Journal } from "./journal.ts";
 import { OutputLog } from "./output-log.ts";
 import { PatientFile } from "./patient-file.ts";
+import { jobRefusal } from "./protocol.ts";
 import { Stops } from "./stops.ts";
 
 const scopeVariable = "PLUGIN_RUNNER_SCOPE";
@@ -40,6 +42,14 @@ async function carry(dir: string, spec: JobSpec): Promise<void> {
   const limits = { bytes: spec.output_limit_bytes, events: spec.max_events };
   const file = new PatientFile(join(dir, "events.jsonl"), { onDropped: (dropped) => journal.sayDropped(dropped) });
   const journal = new Journal(file, limits);
+  const refusal = jobRefusal(spec.protocol);
+  if (refusal) {
+    rmSync(join(dir, "spec.json"), { force: true });
+    journal.always({ type: "error", time: now(), error: toErrorRecord(refusal) });
+    const how = { code: 1, signal: null, timed_out: false, stopped_by: null };
+    journal.always({ type: "exit", time: now(), ...how, stderr_tail: "" });
+    return file.written(new AbortController().signal).catch(leave);
+  }
   const child = start(dir, spec);
   const stop = stopper(child, spec.grace_seconds);
   const stops = new Stops(spec.grace_seconds);

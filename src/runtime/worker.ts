@@ -30,13 +30,11 @@ import { type ActionCode, loadAction } from "./load-action.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
 import { actionFailed, describeThrown } from "./plugin-failure.ts";
 import { ProcessState } from "./process-state.ts";
+import { protocolVersion } from "./protocol.ts";
 import { runAction } from "./run-action.ts";
 import { RunDirectory } from "./run-directory.ts";
 import { guardProcess, neverSettles } from "./run-guard.ts";
 import { stderrSink } from "./stderr-sink.ts";
-
-/** The same as in worker/messages.ts, of which a worker loads nothing. */
-const protocolVersion = 1;
 
 type Pending = WorkerRequest & { id: number };
 

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { Duplex, type Readable } from "node:stream";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { fromErrorRecord, PluginRunnerError, readErrorRecord } from "../errors.ts";
+import { otherProtocol } from "../runtime/protocol.ts";
 import { storageUnavailable } from "../storage-error.ts";
 import { isJsonObject } from "../util/json.ts";
 import { jsonText } from "../util/json-text.ts";
@@ -13,7 +14,15 @@ import type { Log } from "../util/log.ts";
 import { memoryNote, oomKills } from "../util/out-of-memory.ts";
 import { kill, killGroup } from "../util/process.ts";
 import { markedCommand } from "../util/process-mark.ts";
-import type { Binding, Language, WorkerAnswer, WorkerInput, WorkerRequest, WorkerResult } from "./messages.ts";
+import {
+  type Binding,
+  type Language,
+  protocolVersion,
+  type WorkerAnswer,
+  type WorkerInput,
+  type WorkerRequest,
+  type WorkerResult,
+} from "./messages.ts";
 import { type OutputLine, OutputLines } from "./output-lines.ts";
 import { readResult } from "./result.ts";
 
@@ -241,8 +250,13 @@ export class WorkerProcess {
     }
   }
 
-  #receive(message: WorkerAnswer | "ready"): void {
-    if (message === "ready") {
+  #receive(message: WorkerAnswer | Ready): void {
+    if ("protocol" in message) {
+      const { protocol: theirs, runtime } = message;
+      if (theirs !== protocolVersion) {
+        this.kill(otherProtocol("worker", { theirs, ours: protocolVersion, runtime }));
+        return;
+      }
       this.#isReady = true;
       this.#ready.resolve();
       return;
@@ -292,11 +306,17 @@ function drain(stream: Readable | null, take: (chunk: Buffer) => void): void {
   stream?.on("error", () => {});
 }
 
-function parseOutput(line: Buffer): WorkerAnswer | "ready" {
+/** The first word of a worker. */
+interface Ready {
+  protocol: JsonValue | undefined;
+  runtime: JsonValue | undefined;
+}
+
+function parseOutput(line: Buffer): WorkerAnswer | Ready {
   const message: JsonValue = JSON.parse(line.toString("utf8"));
   if (isJsonObject(message)) {
     const { type, id, ok, value, non_finite: nonFinite, warnings, error } = message;
-    if (type === "ready") return "ready";
+    if (type === "ready") return { protocol: message.protocol, runtime: message.runtime };
     const ending = message.spent === true ? { spent: true } : {};
     if (typeof id === "number" && ok === true && value !== undefined) {
       return { id, ok, ...readResult(value, nonFinite, warnings), ...ending };

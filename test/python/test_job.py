@@ -489,3 +489,16 @@ def test_a_record_fits_into_what_the_service_keeps(start_job: StartJob) -> None:
     records = start_job("records", "records:crowded", max_events=1_000).wait()
     assert 900 < len(records) <= 1_000
     assert [each["current"] for each in of(records, "progress")][-1] == 3
+
+
+def test_a_job_that_was_described_in_another_version_of_the_protocol_fails_with_both_versions(
+    start_job: StartJob,
+) -> None:
+    job = start_job("basic", "basic:report", {"loops": 3}, protocol=2)
+    records = job.wait()
+    assert [each["type"] for each in records] == ["error", "exit"]
+    error = records[0]["error"]
+    assert error["reason"] == "PLUGIN_INVALID"
+    assert (error["metadata"]["worker_protocol"], error["metadata"]["service_protocol"]) == ("1", "2")
+    assert "install the service's version" in error["message"]
+    assert not (job.folder / "spec.json").exists()

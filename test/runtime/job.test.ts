@@ -189,6 +189,20 @@ if (existsSync("/usr/bin/prlimit")) {
   });
 }
 
+test("a job that was described in another version of the protocol fails with both versions, and runs nothing", async (t) => {
+  const { dir, run } = job(t, "plain", { protocol: 2 });
+  const events = await run();
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ["error", "exit"],
+  );
+  const { reason, metadata, message } = find(events, "error").error;
+  assert.equal(reason, "PLUGIN_INVALID");
+  assert.partialDeepStrictEqual(metadata, { worker_protocol: "1", service_protocol: "2" });
+  assert.match(message, /install the service's version/);
+  assert.equal(existsSync(join(dir, "spec.json")), false);
+});
+
 function job(t: TestContext, action: string, more: Partial<JobSpec> = {}) {
   const dir = mkdtempSync(join(tmpdir(), "job-"));
   const file = join(dir, "events.jsonl");

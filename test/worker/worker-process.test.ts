@@ -117,6 +117,23 @@ test("a program that ends before it is ready, or that is not there, rejects read
   await assert.rejects(missing.ready, (error) => isError(error, "WORKER_LOST"));
 });
 
+test("a worker of another version of the protocol is refused, with both versions and what to do", async (t) => {
+  for (const protocol of [2, "1", undefined]) {
+    const ready = JSON.stringify({ type: "ready", protocol, pid: 1, runtime: "python 3.9.1" });
+    const code = `fs.writeSync(3, ${JSON.stringify(`${ready}\n`)}); setInterval(() => {}, 1000);`;
+    const worker = startStub(t, { args: ["-e", code] });
+    await assert.rejects(worker.ready, (error) => {
+      assert.ok(isError(error, "PLUGIN_INVALID"));
+      assert.deepEqual(error.metadata, {
+        worker_protocol: String(protocol),
+        service_protocol: "1",
+        runtime: "python 3.9.1",
+      });
+      return /another version of plugin-runner is installed .* Remove it/.test(error.message);
+    });
+  }
+});
+
 function isError(error: unknown, reason: string): error is PluginRunnerError {
   return error instanceof PluginRunnerError && error.reason === reason;
 }
