@@ -124,10 +124,12 @@ test("a disk that is full while a job starts or ends keeps no slot and leaves no
   mkdirSync(join(dir, "first", "work"), { recursive: true });
   disk.fill(0);
   await assert.rejects(followed(engine, "first"), { code: "ENOSPC" });
-  await assert.rejects(engine.start("first", jobOf("quick", "first"), nothing, forever), { code: "ENOSPC" });
-  assert.deepEqual(readdirSync(join(dir, "first")), ["work"]);
+  mkdirSync(join(dir, "third", "work"), { recursive: true });
+  await assert.rejects(engine.start("third", jobOf("quick", "third"), nothing, forever), { code: "ENOSPC" });
+  const left = ["first", "third"].flatMap((id) => readdirSync(join(dir, id))).filter((name) => name !== "work");
+  assert.deepEqual(left, []);
   disk.free();
-  for (const id of ["second", "first"]) {
+  for (const id of ["second", "third"]) {
     await engine.start(id, jobOf("quick", id), nothing, forever);
     assert.equal((await followed(engine, id)).at(-1)?.type, "exit");
   }
