@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { JobState } from "../../src/client.ts";
+import { PackageIndex } from "../support/package-index.ts";
 import type { Group } from "./engine.ts";
 import { everywhere, failure, object, run } from "./run.ts";
 
@@ -23,10 +27,40 @@ const startWith = {
   },
 } as const;
 
+/** A plugin that needs a package of an index. */
+function writePlugin(folder: string, options: readonly string[]): void {
+  const head = `name: Installing\ncode: installing\npackage_manager_options: ${JSON.stringify(options)}\n`;
+  mkdirSync(join(folder, "plugin"), { recursive: true });
+  writeFileSync(join(folder, "requirements.txt"), "tiny-greeting==1.0\n");
+  writeFileSync(join(folder, "plugin", "__init__.py"), "");
+  writeFileSync(
+    join(folder, "plugin", "main.py"),
+    "import tiny_greeting\n\ndef greet(name: str, end: str = '!'):\n    return f'{tiny_greeting.text} {name}{end}'\n",
+  );
+  writeFileSync(join(folder, "config.yaml"), `${head}actions: {greet: {entrypoint: "plugin.main:greet"}}\n`);
+}
+
 export const environment: Group = {
   subject: "environment",
   concurrency: 4,
   cases(check) {
+    check("a job has its id while its packages are installed, and its code judges the params then", async (engine) => {
+      const { client, scratch } = engine;
+      const place = mkdtempSync(join(scratch, "index-"));
+      await using index = await PackageIndex.start(place);
+      writePlugin(join(scratch, "installing"), index.options);
+      await client.serverInfo();
+      const [right, wrong] = await Promise.all([
+        client.submitJob("installing", "greet", { name: "you" }),
+        client.submitJob("installing", "greet", { name: 1 }),
+      ]);
+      assert.equal((await client.getJob(right.id)).state, JobState.PENDING);
+      index.answer();
+      assert.equal(await right.result(), "hello you!");
+      assert.deepEqual((await client.getJob(right.id)).params, { name: "you", end: "!" });
+      assert.equal((await failure(wrong.result())).reason, "PARAMS_INVALID");
+    });
+
     for (const { language, mode } of everywhere) {
       const plugin = `${language}-environment`;
       const here = `(${language}, ${mode})`;
