@@ -29,6 +29,8 @@ async function run(args: readonly string[], io: Io): Promise<number> {
   process.on("SIGHUP", hear);
   const server = await composeServer(options, io.env, log, io.signal);
   announce(server, options, io);
+  if (process.pid === 1)
+    log("warn", "process 1 of a container has to reap what others leave: run it under an init (--init)");
   server.warmUp().then(
     (plugins) => {
       if (!options.json) io.stdout.write(listed(plugins, options.root));

@@ -9,6 +9,7 @@ import { blockOnOutput } from "./blocking-output.ts";
 import { pointersOf } from "./encode.ts";
 import { EventPipe } from "./event-pipe.ts";
 import { loadAction } from "./load-action.ts";
+import { shareModules } from "./module-hooks.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
 import { actionFailed, describeThrown } from "./plugin-failure.ts";
 import { recordOutput } from "./record-output.ts";
@@ -25,6 +26,7 @@ const cancel = new AbortController();
 let concluded = false;
 
 volunteerForOutOfMemory();
+shareModules(spec.binding);
 blockOnOutput();
 recordOutput(pipe.print);
 mkdirSync(spec.work_dir, { recursive: true, mode: 0o700 });

@@ -18,6 +18,9 @@ interface Scope {
   packages: string;
 }
 
+/** Tells the threads and forks of a process what its code is. */
+export const inheritedVariable = "PLUGIN_RUNNER_MODULES";
+
 const require = createRequire(import.meta.url);
 const extension = extname(fileURLToPath(import.meta.url));
 const library = { url: new URL(`./index${extension}`, import.meta.url).href, format: formatOf(extension) };
@@ -45,6 +48,11 @@ export function bindModules(binding: Binding): void {
   if (byRoot.has(scope.rootUrl)) forgetCommonJs(binding.root);
   byDigest.set(scope.digest, scope);
   byRoot.set(scope.rootUrl, scope);
+}
+
+/** Makes threads and forks of this process load its code as it does: those that were started with `thread-hooks`. */
+export function shareModules(binding: Binding): void {
+  process.env[inheritedVariable] = JSON.stringify({ ...binding, env: {} });
 }
 
 /** The URL under which a file of a binding is loaded: another one for every digest. */

@@ -27,6 +27,7 @@ import { describeActions } from "./describe-actions.ts";
 import { pointersOf } from "./encode.ts";
 import { LeftPrograms } from "./left-programs.ts";
 import { type ActionCode, loadAction } from "./load-action.ts";
+import { shareModules } from "./module-hooks.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
 import { actionFailed, describeThrown } from "./plugin-failure.ts";
 import { ProcessState } from "./process-state.ts";
@@ -69,6 +70,7 @@ function receive(line: string): void {
     workDir = input.work_dir;
     artifacts = input.artifacts_dir ?? "";
     Object.assign(process.env, binding.env);
+    shareModules(binding);
     fault = enter(binding.root);
     spoiled = fault !== undefined; // the directory may come back, for another process
     state = new ProcessState();

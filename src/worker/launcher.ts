@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { orStorageUnavailable } from "../storage-error.ts";
 import type { Log } from "../util/log.ts";
 import { limitData, limitNode } from "../util/memory-limit.ts";
@@ -97,7 +98,8 @@ export class Launcher {
     const env = { ...this.#options.env, ...variables.env };
     if (language === "javascript") {
       const file = join(import.meta.dirname, "..", "runtime", `${entry}${ending}`);
-      return { language, file: process.execPath, args: [file], env };
+      const hooks = pathToFileURL(join(import.meta.dirname, "..", "runtime", `thread-hooks${ending}`)).href;
+      return { language, file: process.execPath, args: entry === "worker" ? [`--import=${hooks}`, file] : [file], env };
     }
     return {
       language,

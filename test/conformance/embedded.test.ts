@@ -12,6 +12,7 @@ import { memory } from "./memory.ts";
 import { params } from "./params.ts";
 import { stops } from "./stops.ts";
 import { strays } from "./strays.ts";
+import { threads } from "./threads.ts";
 import { values } from "./values.ts";
 
 const groups = [
@@ -22,6 +23,7 @@ const groups = [
   strays,
   leftovers,
   memory,
+  threads,
   ...stops,
   environment,
   directories,
