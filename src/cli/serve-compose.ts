@@ -118,6 +118,7 @@ export async function composeServer(
     storage,
     hub,
     maxQueuedJobs: options.maxQueuedJobs,
+    maxQueuedJobBytes: options.maxQueuedJobSize,
     maxEventsPerJob: options.maxEventsPerJob,
     maxResultBytes: options.maxResultSize,
     retentionMs: options.jobRetention,

@@ -128,6 +128,12 @@ export const serveOptions = [
     description: "How many jobs may wait; further ones are refused.",
   },
   {
+    name: "max-queued-job-size",
+    type: "bytes",
+    default: "1GiB",
+    description: "How much params of waiting jobs may take on disk; further jobs are refused.",
+  },
+  {
     name: "max-calls",
     type: "integer",
     min: 1,

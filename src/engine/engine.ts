@@ -44,14 +44,19 @@ export interface BuildWatcher {
   withdraws?: boolean;
 }
 
+export interface JobGiven {
+  params: Carried<JsonObject>;
+  env: Record<string, string>;
+}
+
 /** What an engine is told of a job when it starts it. */
 export interface JobStart {
   jobId: string;
   /** Stands for the record of the job: see `own`. Default: empty. */
   record?: string;
   action: LoadedAction;
-  params: Carried<JsonObject>;
-  env: Record<string, string>;
+  /** Reads what the action is given, which may be large: asked last before the job starts. */
+  given(): Promise<JobGiven>;
   timeoutMs: number | undefined;
   resources: Resources | undefined;
   /** Asked last before the job starts. Throws PLUGIN_CHANGED when the plugin's files are not those of its digest. */

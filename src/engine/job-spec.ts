@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type JobSpec, protocolVersion } from "../worker/messages.ts";
-import type { JobStart } from "./engine.ts";
+import type { JobGiven, JobStart } from "./engine.ts";
 import { onTheWire } from "./on-the-wire.ts";
 
 /** What the process of every job is held to. */
@@ -14,14 +14,19 @@ export interface JobLimits {
 const lineLimitBytes = 16 * 1024;
 
 /** What the process of a job is told, beside what its engine has to say. */
-export function jobSpecOf(job: JobStart, limits: JobLimits, own: Pick<JobSpec, "binding" | "work_dir">): JobSpec {
+export function jobSpecOf(
+  job: JobStart,
+  { params, env }: JobGiven,
+  limits: JobLimits,
+  own: Pick<JobSpec, "binding" | "work_dir">,
+): JobSpec {
   return {
     protocol: protocolVersion,
     job_id: job.jobId,
     action: job.action.name,
     entrypoint: job.action.entrypoint,
-    ...onTheWire(job.params),
-    env: { ...job.env },
+    ...onTheWire(params),
+    env: { ...env },
     timeout_seconds: job.timeoutMs === undefined ? null : job.timeoutMs / 1000,
     grace_seconds: limits.graceMs / 1000,
     memory_mib: job.resources?.memoryMib ?? null,

@@ -4,6 +4,7 @@ import { type JobEvent, JobEventSchema, JobStateChangeSchema } from "../../gen/t
 import { type Job, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { applyEvent } from "./apply-event.ts";
 import { isTerminal, unfinishedStates } from "./job-state.ts";
+import { withoutParams } from "./job-summary.ts";
 import type { Given, JobRecord, JobStore, StoredEvent } from "./store/job-store.ts";
 import type { WatchHub } from "./watch-hub.ts";
 
@@ -26,6 +27,7 @@ const trimShare = 0.1;
  * is appended any more.
  */
 export class JobLog {
+  /** Without params and variables. */
   readonly record: JobRecord;
   readonly #store: JobStore;
   readonly #hub: WatchHub;
@@ -34,7 +36,7 @@ export class JobLog {
   #cancelled = false;
 
   constructor(record: JobRecord, options: { store: JobStore; hub: WatchHub; maxEvents: number }) {
-    this.record = record;
+    this.record = withoutParams(record);
     this.#store = options.store;
     this.#hub = options.hub;
     this.#maxEvents = options.maxEvents;
@@ -77,7 +79,7 @@ export class JobLog {
       if (this.ended) return;
       const next = { ...this.record, job: { ...copyOf(this.job), ...seen }, given };
       await this.#store.settle(next);
-      Object.assign(this.record, next);
+      Object.assign(this.record, withoutParams(next));
     });
   }
 

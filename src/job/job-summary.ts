@@ -1,4 +1,5 @@
 import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
+import type { JobRecord } from "./store/job-store.ts";
 
 /** A job without what may be large: its params, and its result or what can be carried of it. */
 export function summary(job: Job): Job {
@@ -9,4 +10,14 @@ export function summary(job: Job): Job {
 function withoutPartial(error: NonNullable<Job["error"]>): NonNullable<Job["error"]> {
   const { partialResult: _, ...rest } = error;
   return { ...rest, nonFinite: [] };
+}
+
+/** A record without params and variables, which only the start of the job needs: they stay in the store. */
+export function withoutParams(record: JobRecord): JobRecord {
+  const { params: _, ...job } = record.job;
+  return {
+    ...record,
+    job: { ...job, nonFiniteParams: [] },
+    given: { ...record.given, params: { value: {}, nonFinite: [] }, env: {} },
+  };
 }

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Job, type JobFilter, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
-import type { JobEngine, JobStart } from "../engine/engine.ts";
+import type { JobEngine, JobGiven, JobStart } from "../engine/engine.ts";
 import { PluginRunnerError, shuttingDown } from "../errors.ts";
 import { BuildLines } from "../job/build-lines.ts";
 import { errorEvent, followEvents } from "../job/follow-events.ts";
 import { JobLog } from "../job/job-log.ts";
 import { isTerminal, stateName } from "../job/job-state.ts";
+import { withoutParams } from "../job/job-summary.ts";
 import { repairHint } from "../job/store/data-loss.ts";
 import type { JobPage, JobRecord, JobStore } from "../job/store/job-store.ts";
 import type { WatchHub } from "../job/watch-hub.ts";
@@ -30,6 +31,8 @@ export interface JobsOptions {
   /** Told what goes wrong here and not in a job: it may be the disk's fault. */
   storage?: Pick<Storage, "failed">;
   maxQueued: number;
+  /** How many bytes of params and variables jobs that wait may have. */
+  maxQueuedBytes: number;
   maxEvents: number;
   maxResultBytes: number;
   /** How long a job that has ended is kept, in milliseconds. */
@@ -43,6 +46,8 @@ export interface Starting {
   report(detail: string): void;
   /** Takes a line that was written while the job's environment is built. */
   line(line: string): void;
+  /** Reads the params and variables of the job. */
+  given(): Promise<JobGiven>;
   /** Replaces what the job was given. */
   settle: JobLog["settle"];
 }
@@ -56,6 +61,8 @@ const sweepBatch = 100;
 
 interface Carried {
   log: JobLog;
+  /** How much it was given. */
+  bytes: number;
   /** Whether it was submitted to this service, and not to an earlier one. */
   fresh: boolean;
   /** Aborts a start that is under way. */
@@ -87,9 +94,9 @@ export class Jobs {
     const { store, engine, log } = this.#options;
     await engine.open?.(await store.ids());
     for (const unfinished of await store.unfinished()) {
-      const { record, lost } = unfinished;
+      const { record, bytes, lost } = unfinished;
       if (lost !== "") this.#told.add(record.job.jobId);
-      if (lost === "" || (await endLost(unfinished, this.#options))) this.#carry(record, undefined, false);
+      if (lost === "" || (await endLost(unfinished, this.#options))) this.#carry(record, bytes, undefined, false);
     }
     this.#track(reportFaults(store, this.#told, log, this.#closing.signal));
     this.#sweeper = setInterval(() => this.#sweep(), sweepMs).unref();
@@ -101,11 +108,15 @@ export class Jobs {
     return this.#told.size === 0;
   }
 
-  /** How many jobs have not started yet. */
-  get queued(): number {
-    let count = 0;
-    for (const { log } of this.#carried.values()) if (log.job.state === JobState.PENDING) count++;
-    return count;
+  /** How many jobs have not started yet, and how much they were given. */
+  get queued(): { count: number; bytes: number } {
+    const queued = { count: 0, bytes: 0 };
+    for (const { log, bytes } of this.#carried.values()) {
+      if (log.job.state !== JobState.PENDING) continue;
+      queued.count++;
+      queued.bytes += bytes;
+    }
+    return queued;
   }
 
   /** The digests of the environments of jobs that have not ended. */
@@ -115,23 +126,32 @@ export class Jobs {
 
   /** Records a job and starts it, as `start` says, or `restore` where that is undefined. False when its id is taken. OVERLOADED when too many wait, ENGINE_UNAVAILABLE once closed. */
   async submit(record: JobRecord, start: JobStart | undefined): Promise<boolean> {
-    const { maxQueued, store, hub } = this.#options;
+    const { maxQueued, maxQueuedBytes, store, hub } = this.#options;
     this.#closing.signal.throwIfAborted();
-    if (this.queued >= maxQueued) throw overloaded(maxQueued);
-    const inserted = await store.insert(record).catch((error: unknown) => {
+    const { count, bytes } = this.queued;
+    if (count >= maxQueued) throw overloaded("max_queued_jobs", maxQueued, `${maxQueued} jobs`);
+    if (bytes >= maxQueuedBytes)
+      throw overloaded("max_queued_job_size", maxQueuedBytes, `Jobs with ${bytes} bytes of params`);
+    const kept = await store.insert(record).catch((error: unknown) => {
       throw orStorageUnavailable(error);
     });
-    if (!inserted) return false;
+    if (kept === undefined) return false;
     hub.added(record.job);
-    this.#carry(record, start, true);
+    this.#carry(record, kept, start, true);
     return true;
   }
 
-  /** The record of a job; that of one that has not ended changes with it. */
+  /** The record of a job as it is kept now. */
   async find(jobId: string): Promise<JobRecord | undefined> {
     const lost = this.#lost.get(jobId);
     if (lost) throw lost;
-    return this.#carried.get(jobId)?.log.record ?? this.#options.store.get(jobId);
+    return this.#options.store.get(jobId);
+  }
+
+  /** What a job is given that has not started yet. */
+  async given(jobId: string): Promise<JobGiven> {
+    const { params, env } = (await this.get(jobId)).given;
+    return { params, env };
   }
 
   async get(jobId: string): Promise<JobRecord> {
@@ -154,7 +174,8 @@ export class Jobs {
     });
     starting.abort(new PluginRunnerError("CANCELLED", "The job was cancelled before it started."));
     await Promise.all([kept, this.#options.engine.stop(this.#engineId(log.record))]);
-    return log.ended ? log.job : { ...log.job, state: JobState.CANCELLING, stateDetail: "" };
+    const { job } = await this.get(jobId);
+    return isTerminal(job.state) ? job : { ...job, state: JobState.CANCELLING, stateDetail: "" };
   }
 
   /** Deletes a job that has ended, with its events and files. */
@@ -196,12 +217,12 @@ export class Jobs {
   }
 
   /** @param fresh the job was just submitted, and its snapshot is claimed */
-  #carry(record: JobRecord, start: JobStart | undefined, fresh: boolean): void {
+  #carry(record: JobRecord, bytes: number, start: JobStart | undefined, fresh: boolean): void {
     const { store, hub, maxEvents, snapshots } = this.#options;
     const { files } = record.given; // forgotten when the job ends
     if (files !== undefined && !fresh) snapshots?.claim(files);
     const log = new JobLog(record, { store, hub, maxEvents });
-    const carried: Carried = { log, fresh, starting: new AbortController(), done: Promise.resolve() };
+    const carried: Carried = { log, bytes, fresh, starting: new AbortController(), done: Promise.resolve() };
     this.#carried.set(record.job.jobId, carried);
     carried.done = this.#track(
       this.#carryToEnd(carried, start).finally(() => {
@@ -287,7 +308,12 @@ export class Jobs {
       log.change(JobState.PENDING, detail).catch(lost);
     };
     const lines = new BuildLines(log, lost);
-    const starting: Starting = { report, line: lines.add, settle: (seen, given) => log.settle(seen, given) };
+    const starting: Starting = {
+      report,
+      line: lines.add,
+      given: () => this.given(log.job.jobId),
+      settle: (seen, given) => log.settle(seen, given),
+    };
     const id = this.#engineId(log.record);
     try {
       const load = async () => {
@@ -314,7 +340,7 @@ export class Jobs {
   /** What the store has is what happened. */
   async #reload({ log }: Carried): Promise<void> {
     const kept = await this.#options.store.get(log.job.jobId).catch(() => undefined);
-    if (kept) Object.assign(log.record, kept);
+    if (kept) Object.assign(log.record, withoutParams(kept));
   }
 
   #sweep(): void {
@@ -366,9 +392,9 @@ function kindOf(error: unknown): string {
   return code ?? (error instanceof Error ? error.message : String(error));
 }
 
-function overloaded(limit: number): PluginRunnerError {
-  return new PluginRunnerError("OVERLOADED", `${limit} jobs wait already; try again later.`, {
-    metadata: { limit: "max_queued_jobs", value: String(limit) },
+function overloaded(limit: string, value: number, waiting: string): PluginRunnerError {
+  return new PluginRunnerError("OVERLOADED", `${waiting} wait already; try again later.`, {
+    metadata: { limit, value: String(value) },
     retryAfterMs: 5000,
   });
 }

@@ -29,14 +29,13 @@ export async function restoreJob(
 ): Promise<JobStart> {
   const { job, given } = record;
   const plugin = await submittedPlugin(record, sources, signal);
-  const { action, params } = given.unchecked
+  const action = given.unchecked
     ? await settle(plugin, record, given.unchecked, starting, sources, signal)
-    : { action: submittedAction(plugin, record), params: given.params };
+    : submittedAction(plugin, record);
   return {
     jobId: job.jobId,
     action,
-    params,
-    env: given.env,
+    given: starting.given,
     timeoutMs: timeoutMs(job.timeout),
     resources: job.resources,
     check: () => sources.snapshots.check(plugin),
@@ -65,25 +64,26 @@ function submittedAction(plugin: LoadedPlugin, { job }: JobRecord): LoadedAction
 /** Asks the code of a job for what was not known when it was submitted, and writes that down. */
 async function settle(
   plugin: LoadedPlugin,
-  { job, given }: JobRecord,
+  { job, given: small }: JobRecord,
   { bySchema }: Unchecked,
   starting: Starting,
   { catalog, inspector }: Sources,
   signal: AbortSignal,
-): Promise<Pick<JobStart, "action" | "params">> {
+): Promise<LoadedAction> {
   await inspector.prepare(plugin, signal, { report: starting.report, line: starting.line, withdraws: true });
   starting.report("checking the params");
   const seen = { action: job.action, entrypoint: job.entrypoint, bySchema };
+  const given = await starting.given();
   const action = await catalog.complete(plugin, seen, given.env, signal);
   const known = checkParams(action, given.params);
   const { params, warnings } = await validateInCode(inspector, action, known, given.env, signal);
-  const { unchecked: _, ...rest } = given;
+  const { unchecked: _, ...rest } = small;
   const shown = {
     entrypoint: action.entrypoint,
     params: params.value,
     nonFiniteParams: [...params.nonFinite],
     warnings: create(JobSchema, { warnings: mergeWarnings(job.warnings, warnings) }).warnings,
   };
-  await starting.settle(shown, { ...rest, params: known.params });
-  return { action, params: known.params };
+  await starting.settle(shown, { ...rest, ...given, params: known.params });
+  return action;
 }

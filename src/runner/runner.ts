@@ -59,6 +59,7 @@ export interface RunnerOptions {
   storage: Storage;
   hub: WatchHub;
   maxQueuedJobs: number;
+  maxQueuedJobBytes: number;
   maxEventsPerJob: number;
   maxResultBytes: number;
   retentionMs: number;
@@ -78,6 +79,7 @@ export class Runner {
     this.#jobs = new Jobs({
       ...options,
       maxQueued: options.maxQueuedJobs,
+      maxQueuedBytes: options.maxQueuedJobBytes,
       maxEvents: options.maxEventsPerJob,
       restore: (record, starting, signal) => restoreJob(record, starting, options, signal),
     });
@@ -276,8 +278,8 @@ export class Runner {
     const plugin = await snapshots.keep(action.plugin).catch((error: unknown) => {
       throw orStorageUnavailable(error);
     });
-    const start = this.#jobStart(request, { ...action, plugin }, known.params, resources);
-    const record = this.#record(request, start, shown, mark);
+    const start = this.#jobStart(request, { ...action, plugin }, resources);
+    const record = this.#record(request, start, known.params, shown, mark);
     if (unchecked) record.given.unchecked = unchecked;
     let taken = false;
     try {
@@ -358,24 +360,25 @@ export class Runner {
     );
   }
 
-  #jobStart(
-    request: SubmitJobRequest,
-    action: LoadedAction,
-    params: Carried<JsonObject>,
-    resources: Resources | undefined,
-  ): JobStart {
+  #jobStart(request: SubmitJobRequest, action: LoadedAction, resources: Resources | undefined): JobStart {
+    const jobId = request.jobId || randomUUID();
     return {
-      jobId: request.jobId || randomUUID(),
+      jobId,
       action,
-      params,
-      env: request.env,
+      given: () => this.#jobs.given(jobId),
       timeoutMs: timeoutMs(request.timeout) ?? action.timeoutMs,
       resources,
       check: () => this.#options.snapshots.check(action.plugin),
     };
   }
 
-  #record(request: SubmitJobRequest, start: JobStart, shown: ValidParams, mark: string): JobRecord {
+  #record(
+    request: SubmitJobRequest,
+    start: JobStart,
+    params: Carried<JsonObject>,
+    shown: ValidParams,
+    mark: string,
+  ): JobRecord {
     const { info, kept, requirements } = start.action.plugin;
     const job = create(JobSchema, {
       jobId: start.jobId,
@@ -396,8 +399,8 @@ export class Runner {
       ...(start.resources && { resources: start.resources }),
     });
     const given = {
-      params: start.params,
-      env: start.env,
+      params,
+      env: request.env,
       ...(kept !== undefined && { files: kept }),
       ...(requirements && { environment: requirements.digest }),
     };

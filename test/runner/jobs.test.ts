@@ -55,10 +55,10 @@ test("a job whose code is gone fails with that reason, unless its process was st
 test("a job that is cancelled while it waits never starts", async (t) => {
   const { jobs, engine, ended } = await openJobs(t, { holdStarts: true });
   await jobs.submit(recordOf("job"), startOf("job"));
-  assert.equal(jobs.queued, 1);
+  assert.equal(jobs.queued.count, 1);
   await jobs.cancel("job");
   await ended("job");
-  assert.deepEqual([(await jobs.get("job")).job.state, engine.started, jobs.queued], [JobState.CANCELLED, [], 0]);
+  assert.deepEqual([(await jobs.get("job")).job.state, engine.started, jobs.queued.count], [JobState.CANCELLED, [], 0]);
   assert.equal((await jobs.cancel("job")).state, JobState.CANCELLED);
 });
 
@@ -67,6 +67,18 @@ test("jobs beyond those that may wait are refused", async (t) => {
   await jobs.submit(recordOf("first"), startOf("first"));
   await assert.rejects(jobs.submit(recordOf("second"), startOf("second")), isReason("OVERLOADED"));
   await assert.rejects(jobs.get("second"), isReason("JOB_NOT_FOUND"));
+});
+
+test("so are jobs beyond the bytes that may wait, and what waits is on disk alone", async (t) => {
+  const { jobs } = await openJobs(t, { holdStarts: true, maxQueuedBytes: 100 });
+  const first = recordOf("first", { params: { text: "shown" } });
+  const given = { params: { value: { text: "x".repeat(100) }, nonFinite: [] }, env: { A: "b" } };
+  await jobs.submit({ ...first, given }, startOf("first"));
+  await assert.rejects(jobs.submit(recordOf("second"), startOf("second")), isReason("OVERLOADED"));
+  assert.deepEqual(await jobs.given("first"), given);
+  assert.deepEqual((await jobs.get("first")).job.params, { text: "shown" });
+  await jobs.cancel("first");
+  await jobs.submit(recordOf("second"), startOf("second"));
 });
 
 test("a store that fails for a while costs a job nothing", async (t) => {
@@ -162,7 +174,7 @@ test("close() leaves jobs as they are", async (t) => {
   assert.ok(record && record.job.endTime === undefined);
 });
 
-type Fake = Partial<Pick<JobsOptions, "store" | "restore" | "maxQueued" | "retentionMs">> & {
+type Fake = Partial<Pick<JobsOptions, "store" | "restore" | "maxQueued" | "maxQueuedBytes" | "retentionMs">> & {
   /** Jobs that a process has claimed already. */
   claimed?: string[];
   holdStarts?: boolean;
@@ -185,6 +197,7 @@ async function openJobs(t: TestContext, fake: Fake = {}) {
     engine,
     restore,
     maxQueued: 10,
+    maxQueuedBytes: 1000,
     maxEvents: 1000,
     maxResultBytes: 1000,
     retentionMs: 1e12,
@@ -295,7 +308,13 @@ function startOf(jobId: string): JobStart {
   const plugin = { info: create(PluginSchema), binding, requirements: undefined };
   const rest = { validator: undefined, timeoutMs: undefined, resources: undefined };
   const action = { plugin, name: "a", entrypoint: "", ...rest };
-  return { jobId, action, params: { value: {}, nonFinite: [] }, env: {}, timeoutMs: undefined, resources: undefined };
+  return {
+    jobId,
+    action,
+    given: async () => ({ params: { value: {}, nonFinite: [] }, env: {} }),
+    timeoutMs: undefined,
+    resources: undefined,
+  };
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

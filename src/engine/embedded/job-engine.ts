@@ -12,7 +12,7 @@ import { isSamePlace, type Place, placeOf } from "../../util/place.ts";
 import { kill, killGroup } from "../../util/process.ts";
 import type { Launcher } from "../../worker/launcher.ts";
 import type { JobSpec, ProcessIdentity } from "../../worker/messages.ts";
-import type { JobEngine, JobStart } from "../engine.ts";
+import type { JobEngine, JobGiven, JobStart } from "../engine.ts";
 import { type JobLimits, jobSpecOf } from "../job-spec.ts";
 import { Deadline } from "./deadline.ts";
 import type { Environments } from "./environment.ts";
@@ -132,11 +132,12 @@ export class EmbeddedJobEngine implements JobEngine {
     try {
       await mkdir(join(dir, files.work), { recursive: true, mode: 0o700 });
       await job.check?.();
+      const given = await job.given();
       const { scope } = readMark(dir) ?? (await this.#mark(dir, job));
       // A process that an earlier service started may be about to read the one that is there.
-      if (!readSpec(dir)) await writeSpec(dir, { ...this.#spec(job, packages), scope });
+      if (!readSpec(dir)) await writeSpec(dir, { ...this.#spec(job, given, packages), scope });
       signal.throwIfAborted();
-      this.#spawn(job, dir, python);
+      this.#spawn(job, given.env, dir, python);
     } catch (error) {
       this.#slots.release(jobId);
       throw error;
@@ -199,18 +200,18 @@ export class EmbeddedJobEngine implements JobEngine {
     return join(this.#options.dir, jobId);
   }
 
-  #spec(job: JobStart, packages: string): JobSpec {
+  #spec(job: JobStart, given: JobGiven, packages: string): JobSpec {
     const { binding: own } = job.action.plugin;
     const env = { ...this.#options.passedEnv, ...own.env };
     const binding = { ...own, packages: packages || own.packages, env };
-    return jobSpecOf(job, this.#options, { binding, work_dir: join(this.#dir(job.jobId), files.work) });
+    return jobSpecOf(job, given, this.#options, { binding, work_dir: join(this.#dir(job.jobId), files.work) });
   }
 
-  #spawn(job: JobStart, dir: string, python: string): void {
+  #spawn(job: JobStart, own: JobGiven["env"], dir: string, python: string): void {
     const { launcher, log } = this.#options;
     const { language, root, env } = job.action.plugin.binding;
     // Node's supervisor starts the job in a process of its own; Python's becomes it.
-    const variables = { root, env: language === "python" ? { ...env, ...job.env } : {} };
+    const variables = { root, env: language === "python" ? { ...env, ...own } : {} };
     const command = launcher.command(language, "job", python, variables);
     const words = openSupervisorLog(dir);
     const child = spawn(command.file, [...command.args, dir], {

@@ -4,7 +4,7 @@ import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import { jsonText } from "../../util/json-text.ts";
 import type { JobSpec } from "../../worker/messages.ts";
 import { startVariables } from "../../worker/start-variables.ts";
-import type { BuildWatcher, JobStart } from "../engine.ts";
+import type { BuildWatcher, JobGiven, JobStart } from "../engine.ts";
 import { type JobLimits, jobSpecOf } from "../job-spec.ts";
 import type { Submission } from "./dashboard.ts";
 import { ownMetadata } from "./job-states.ts";
@@ -50,7 +50,7 @@ export async function prepareSubmission(
   const { plugin } = job.action;
   const { resources } = job;
   const environment = runtimeEnvOf(plugin);
-  const spec = jsonText(specOf(job, options));
+  const spec = jsonText(specOf(job, await job.given(), options));
   const [code, library, node, own] = await Promise.all([
     packages.plugin(plugin, signal),
     packages.library(signal),
@@ -81,13 +81,13 @@ export async function prepareSubmission(
 }
 
 /** Where things are on the cluster, the process finds out there. */
-function specOf(job: JobStart, limits: RayJobLimits): JobSpec {
+function specOf(job: JobStart, given: JobGiven, limits: RayJobLimits): JobSpec {
   const { binding } = job.action.plugin;
   const env = { ...limits.env, ...binding.env };
   const { root, origin = root } = binding;
   const own = { ...binding, root: "", origin, packages: "", env };
-  const spec = jobSpecOf(job, limits, { binding: own, work_dir: "" });
-  return { ...spec, echo_output: true, start_env: startVariables({ ...env, ...job.env }) };
+  const spec = jobSpecOf(job, given, limits, { binding: own, work_dir: "" });
+  return { ...spec, echo_output: true, start_env: startVariables({ ...env, ...given.env }) };
 }
 
 /** The packages of a JavaScript plugin: those that were built from its requirements, or those that stand beside it. */

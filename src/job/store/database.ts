@@ -18,7 +18,8 @@ export const schema = `
     result BLOB,
     given TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
-    position INTEGER NOT NULL
+    position INTEGER NOT NULL,
+    kept TEXT NOT NULL DEFAULT ''
   ) STRICT;
   CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number);
   CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs (end_time);
@@ -30,10 +31,10 @@ export const schema = `
   ) STRICT, WITHOUT ROWID;
 `;
 const tables = {
-  jobs: "number, job_id, state, plugin, action, labels, create_time, end_time, summary, params, result, given, fingerprint, position",
+  jobs: "number, job_id, state, plugin, action, labels, create_time, end_time, summary, params, result, given, fingerprint, position, kept",
   events: "job_id, sequence, bytes",
 };
-/** 2: what is written ends with a checksum; what the first version wrote is read without one. */
+/** 2: what is written ends with a checksum, and `kept` is a part of `given`; what the first version wrote is read without. */
 const schemaVersion = 2;
 
 /** SQLITE_BUSY: https://sqlite.org/rescode.html#busy. */
@@ -97,6 +98,7 @@ function prepared(database: DatabaseSync): DatabaseSync {
     const row = database.prepare("PRAGMA user_version").get();
     const version = Number(row?.user_version ?? 0);
     if (version > schemaVersion) throw new Error(`The database is of a later version of this program (${version}).`);
+    if (version === 1) database.exec("ALTER TABLE jobs ADD COLUMN kept TEXT NOT NULL DEFAULT ''");
     database.exec(`${schema} PRAGMA user_version = ${schemaVersion}; COMMIT;`);
     for (const [table, columns] of Object.entries(tables)) database.prepare(`SELECT ${columns} FROM ${table}`);
     return database;

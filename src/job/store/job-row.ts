@@ -15,11 +15,14 @@ import { keyOf, seal, sealText, unseal, unsealText } from "./sealed.ts";
 /** A row as it is read: of any type, whatever its table says. Integers are BigInts, so that none is too large. */
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
+/** The columns of a record without what may be large. */
+export const smallColumns = "job_id, state, end_time, summary, fingerprint, position, kept";
+
 /** The columns that tell a job without what may be large. */
 export const summaryColumns = "number, job_id, state, plugin, action, create_time, end_time, summary";
 
 /** Times stand in whole milliseconds since 1970. */
-export function columnsOf(record: JobRecord): Record<string, SQLInputValue> {
+export function columnsOf(record: JobRecord): Record<string, SQLInputValue> & { given: string } {
   const { job, fingerprint, position } = record;
   return {
     job_id: job.jobId,
@@ -35,6 +38,7 @@ export function columnsOf(record: JobRecord): Record<string, SQLInputValue> {
     given: givenOf(record),
     fingerprint,
     position,
+    kept: keptOf(record),
   };
 }
 
@@ -63,12 +67,15 @@ export function paramsOf({ job: { jobId, params, nonFiniteParams }, fingerprint 
   return seal(encoded, paramsKey(jobId, fingerprint));
 }
 
-export function givenOf({ job: { jobId }, given: { params, env, files, environment, unchecked } }: JobRecord): string {
-  const plain = { params: params.value, non_finite: params.nonFinite, env };
+export function givenOf({ job: { jobId }, given: { params, env } }: JobRecord): string {
+  return sealText(jsonText({ params: params.value, non_finite: params.nonFinite, env }), keyOf(jobId));
+}
+
+/** What is small of what was given: it is read of every job that has not ended when the service starts. */
+export function keptOf({ job: { jobId }, given: { files, environment, unchecked } }: JobRecord): string {
   const { bySchema: by_schema = false } = unchecked ?? {};
   const kept = { ...(files !== undefined && { files }), ...(environment !== undefined && { environment }) };
-  const text = jsonText({ ...plain, ...kept, ...(unchecked && { unchecked: { by_schema } }) });
-  return sealText(text, keyOf(jobId));
+  return sealText(jsonText({ ...kept, ...(unchecked && { unchecked: { by_schema } }) }), keyOf(jobId));
 }
 
 const positionLength = 8;
@@ -104,13 +111,18 @@ export function readRow(row: Row): ReadRecord {
     fromBinary(JobSchema, found);
     return found;
   };
-  const params = part("params", message("params", paramsKey(jobId, fingerprint)), nothing);
-  const result = row.result === null ? nothing : part("result", message("result", keyOf(jobId)), nothing);
-  const given = part("given", () => readGiven(unsealText(text(row, "given"), keyOf(jobId))), nothingGiven);
+  const params =
+    row.params === undefined ? nothing : part("params", message("params", paramsKey(jobId, fingerprint)), nothing);
+  const result = (row.result ?? null) === null ? nothing : part("result", message("result", keyOf(jobId)), nothing);
+  const given =
+    row.given === undefined
+      ? nothingGiven
+      : part("given", () => readGiven(unsealText(text(row, "given"), keyOf(jobId))), nothingGiven);
+  const kept = part("kept", () => readKept(row, jobId), {});
   // Fields of one message may be divided over several encodings: read one after another they make the whole.
   const job = fromBinary(JobSchema, Buffer.concat([bytes, params, result]));
   const place = part("position", () => position ?? number(row, "position"), 0);
-  return { job, given, fingerprint, position: place, lost };
+  return { job, given: { ...given, ...kept }, fingerprint, position: place, lost };
 }
 
 /** Throws when any of it cannot be read. */
@@ -164,13 +176,22 @@ function readSummary(row: Row): { job: Job; bytes: Uint8Array; position: number 
 const nothingGiven: Given = { params: { value: {}, nonFinite: [] }, env: {} };
 
 function readGiven(written: string): Given {
-  const kept: JsonValue = JSON.parse(written);
-  const { params, non_finite: nonFinite = [], env, files, environment, unchecked } = isJsonObject(kept) ? kept : {};
+  const read: JsonValue = JSON.parse(written);
+  const { params, non_finite: nonFinite = [], env } = isJsonObject(read) ? read : {};
   if (!isJsonObject(params) || !isJsonObject(env) || !Array.isArray(nonFinite))
     throw new Error("it is not what was given");
   return {
     params: { value: params, nonFinite: nonFinite.map(String) },
     env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, String(value)])),
+  };
+}
+
+/** The first version kept it with what was given. */
+function readKept(row: Row, jobId: string): Omit<Given, "params" | "env"> {
+  const written = row.kept === "" ? (row.given ?? "{}") : row.kept;
+  const read: JsonValue = JSON.parse(unsealText(typeof written === "string" ? written : "", keyOf(jobId)));
+  const { files, environment, unchecked } = isJsonObject(read) ? read : {};
+  return {
     ...(typeof files === "string" && { files }),
     ...(typeof environment === "string" && { environment }),
     ...(isJsonObject(unchecked) && { unchecked: { bySchema: unchecked.by_schema === true } }),

@@ -47,7 +47,10 @@ export interface JobPage {
 
 /** A job that has not ended, as far as its record can be read. */
 export interface UnfinishedJob {
+  /** Without params and variables, which may be large and are read when the job starts. */
   record: JobRecord;
+  /** How much these are. */
+  bytes: number;
   /** What of it cannot be read any more. Empty: all can. */
   lost: string;
   /** Whether the job can be told to the end: all can be read but for what is only needed to start it, and to show it. */
@@ -66,8 +69,8 @@ export interface StoreFault {
  * be read rejects with DATA_LOSS; the others are unharmed.
  */
 export interface JobStore {
-  /** Adds a job; false when its id is taken. */
-  insert(record: JobRecord): Promise<boolean>;
+  /** Adds a job. The bytes of what it was given; undefined when its id is taken. */
+  insert(record: JobRecord): Promise<number | undefined>;
 
   get(jobId: string): Promise<JobRecord | undefined>;
 

@@ -3,6 +3,7 @@ import type { Job, JobFilter } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { JobState } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { messageOf } from "../../util/message-of.ts";
 import { isTerminal, unfinishedStates } from "../job-state.ts";
+import { withoutParams } from "../job-summary.ts";
 import { dataLoss, isBroken } from "./data-loss.ts";
 import { type OwnDatabase, openDatabase } from "./database.ts";
 import { examine } from "./examine.ts";
@@ -10,12 +11,14 @@ import {
   columnsOf,
   endTimeOf,
   givenOf,
+  keptOf,
   lostJob,
   number,
   paramsOf,
   type Row,
   readRow,
   resultOf,
+  smallColumns,
   summaryColumns,
   summaryOf,
   text,
@@ -50,14 +53,14 @@ class SqliteStore implements JobStore {
     this.#database = own.database;
   }
 
-  async insert(record: JobRecord): Promise<boolean> {
+  async insert(record: JobRecord): Promise<number | undefined> {
     const columns = columnsOf(record);
     const names = Object.keys(columns);
     const { changes } = this.#run(
       `INSERT INTO jobs (${names}) VALUES (${names.map(() => "?")}) ON CONFLICT DO NOTHING`,
       ...Object.values(columns),
     );
-    return Number(changes) === 1;
+    return Number(changes) === 1 ? Buffer.byteLength(columns.given) : undefined;
   }
 
   async get(jobId: string): Promise<JobRecord | undefined> {
@@ -82,7 +85,7 @@ class SqliteStore implements JobStore {
         this.#run("INSERT INTO events VALUES (?, ?, ?)", jobId, sequence, seal(bytes, key + Number(sequence)));
       }
       this.#save(record);
-      if (isTerminal(job.state)) this.#run("UPDATE jobs SET given = ? WHERE job_id = ?", givenOf(record), jobId);
+      if (isTerminal(job.state)) this.#saveGiven(record);
       const result = resultOf(job);
       if (result) this.#run("UPDATE jobs SET result = ? WHERE job_id = ?", result, jobId);
     });
@@ -92,7 +95,8 @@ class SqliteStore implements JobStore {
     const { jobId } = record.job;
     this.#transaction(jobId, () => {
       this.#save(record);
-      this.#run("UPDATE jobs SET given = ?, params = ? WHERE job_id = ?", givenOf(record), paramsOf(record), jobId);
+      this.#saveGiven(record);
+      this.#run("UPDATE jobs SET params = ? WHERE job_id = ?", paramsOf(record), jobId);
     });
   }
 
@@ -153,17 +157,20 @@ class SqliteStore implements JobStore {
   #unfinished(jobId: string): UnfinishedJob[] {
     let row: Row | undefined;
     try {
-      row = this.#row(jobId);
+      row = this.#row(jobId, `${smallColumns}, octet_length(given) AS given_bytes`);
       if (!row) return [];
+      if (row.kept === "") row = this.#row(jobId, `${smallColumns}, given, octet_length(given) AS given_bytes`) ?? row;
       const { lost, ...record } = readRow(row);
-      const isKnown = lost.every((part) => part.startsWith("given:") || part.startsWith("params:"));
-      return [{ record, lost: lost.join("; "), known: isKnown }];
+      const isKnown = lost.every((part) => part.startsWith("kept:"));
+      return [
+        { record: withoutParams(record), bytes: number(row, "given_bytes"), lost: lost.join("; "), known: isKnown },
+      ];
     } catch (error) {
       const what = messageOf(error);
       const job = lostJob(row ?? { job_id: jobId }, what);
       const given = { params: { value: {}, nonFinite: [] }, env: {} };
       const fingerprint = typeof row?.fingerprint === "string" ? row.fingerprint : "";
-      return [{ record: { job, given, fingerprint, position: 0 }, lost: what, known: false }];
+      return [{ record: { job, given, fingerprint, position: 0 }, bytes: 0, lost: what, known: false }];
     }
   }
 
@@ -209,12 +216,12 @@ class SqliteStore implements JobStore {
   }
 
   /** By its id, without the index where that is broken. */
-  #row(jobId: string): Row | undefined {
+  #row(jobId: string, columns = "*"): Row | undefined {
     try {
-      return this.#statement("SELECT * FROM jobs WHERE job_id = ?").get(jobId);
+      return this.#statement(`SELECT ${columns} FROM jobs WHERE job_id = ?`).get(jobId);
     } catch (error) {
       if (!isBroken(error)) throw error;
-      return this.#statement("SELECT * FROM jobs NOT INDEXED WHERE job_id = ?").get(jobId);
+      return this.#statement(`SELECT ${columns} FROM jobs NOT INDEXED WHERE job_id = ?`).get(jobId);
     }
   }
 
@@ -229,6 +236,11 @@ class SqliteStore implements JobStore {
       position,
       job.jobId,
     );
+  }
+
+  #saveGiven(record: JobRecord): void {
+    const { jobId } = record.job;
+    this.#run("UPDATE jobs SET given = ?, kept = ? WHERE job_id = ?", givenOf(record), keptOf(record), jobId);
   }
 
   #transaction(jobId: string, work: () => void): void {

@@ -218,8 +218,7 @@ function engineOf(t: TestContext, options: { dir?: string; maxRunning?: number }
       return {
         jobId,
         action,
-        params: { value: params, nonFinite: [] },
-        env: {},
+        given: async () => ({ params: { value: params, nonFinite: [] }, env: {} }),
         timeoutMs: undefined,
         resources: undefined,
       };
