@@ -212,6 +212,13 @@ def test_a_forked_child_that_comes_back_ends_and_leaves_the_run_alone(
     assert ("ValueError: in the child" in worker.close()[1]) == (how == "raise")
 
 
+def test_what_an_earlier_call_raises_late_fails_no_other(start_worker: StartWorker) -> None:
+    worker = start_worker("lasting")
+    assert worker.value("lasting:leave_thread") == "returned"
+    assert worker.value("lasting:innocent") == "innocent"
+    assert "ValueError: late" in worker.close()[1]
+
+
 def test_every_call_starts_as_the_first(start_worker: StartWorker) -> None:
     worker = start_worker("lasting")
     first = worker.value("lasting:look")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -187,3 +188,28 @@ def end_with_a_worker(ctx: Context):
     alive = process.is_alive()
     process.terminate()
     return [alive, ended]
+
+
+_gate = threading.Event()
+_threads = []
+
+
+@action
+def leave_thread():
+    """Leaves a thread that fails during the next call."""
+
+    def fail():
+        _gate.wait()
+        raise ValueError("late")
+
+    _threads.append(threading.Thread(target=fail))
+    _threads[0].start()
+    return "returned"
+
+
+@action
+def innocent():
+    _gate.set()
+    for thread in _threads:
+        thread.join()
+    return "innocent"
