@@ -25,4 +25,7 @@ function describe({ reason, message, since }: ServerWarning): Finding {
   return { subject: subjects[reason] ?? "service", state: "bad", detail, reason };
 }
 
-const subjects: Readonly<Record<string, string>> = { STORAGE_UNAVAILABLE: "storage" };
+const subjects: Readonly<Record<string, string>> = {
+  STORAGE_UNAVAILABLE: "storage",
+  ENGINE_UNAVAILABLE: "Ray",
+};

@@ -65,6 +65,13 @@ export interface JobStart {
   buildLine?: (line: string) => void;
 }
 
+/** What keeps an engine from its work now, and since when. */
+export interface EngineTrouble {
+  message: string;
+  metadata: Readonly<Record<string, string>>;
+  since: Date;
+}
+
 /** Carries jobs: who starts the process, and how its events file is followed. */
 export interface JobEngine {
   readonly name: "embedded" | "ray";
@@ -87,6 +94,9 @@ export interface JobEngine {
 
   /** Throws ENGINE_UNAVAILABLE while it cannot start jobs. */
   ready?(): void;
+
+  /** Why it cannot, where it cannot. */
+  readonly trouble?: EngineTrouble | undefined;
 
   /** Throws REQUEST_INVALID for what this engine can never give. */
   check(resources: Resources): void;

@@ -154,11 +154,10 @@ function plugins({ runner, limits, startTime }: ServiceOptions) {
   } satisfies Partial<Handlers>;
 }
 
-function warningsOf({ storage }: Runner): ServerWarning[] {
-  if (!storage.trouble) return [];
-  const { message, metadata, since } = storage.trouble;
-  const told = { reason: "STORAGE_UNAVAILABLE", message, metadata: { ...metadata }, since: timestampFromDate(since) };
-  return [create(ServerWarningSchema, told)];
+function warningsOf({ troubles }: Runner): ServerWarning[] {
+  return troubles.map(({ reason, message, metadata, since }) =>
+    create(ServerWarningSchema, { reason, message, metadata: { ...metadata }, since: timestampFromDate(since) }),
+  );
 }
 
 function toVerdict({ params, warnings }: ValidParams) {

@@ -10,8 +10,8 @@ import {
   type SubmitJobRequest,
   type ValidateParamsRequest,
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
-import type { JobEngine, JobStart, TaskPool } from "../engine/engine.ts";
-import { PluginRunnerError, requestInvalid, type Violation } from "../errors.ts";
+import type { EngineTrouble, JobEngine, JobStart, TaskPool } from "../engine/engine.ts";
+import { PluginRunnerError, type Reason, requestInvalid, type Violation } from "../errors.ts";
 import type { JobPage, JobRecord, JobStore } from "../job/store/job-store.ts";
 import type { WatchHub } from "../job/watch-hub.ts";
 import { type Watcher, watchJob } from "../job/watch-job.ts";
@@ -104,8 +104,13 @@ export class Runner {
     return [...(this.#options.local ? ["local"] : []), "task", "job"];
   }
 
-  get storage(): Pick<Storage, "trouble"> {
-    return this.#options.storage;
+  /** What keeps this service from a part of its work now, by the reasons that it refuses calls with. */
+  get troubles(): readonly ({ reason: Reason } & EngineTrouble)[] {
+    const { storage, engine } = this.#options;
+    return [
+      ...(storage.trouble ? [{ reason: "STORAGE_UNAVAILABLE" as const, ...storage.trouble }] : []),
+      ...(engine.trouble ? [{ reason: "ENGINE_UNAVAILABLE" as const, ...engine.trouble }] : []),
+    ];
   }
 
   get engineName(): string {

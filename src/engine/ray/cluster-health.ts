@@ -1,4 +1,5 @@
 import type { Log } from "../../util/log.ts";
+import type { EngineTrouble } from "../engine.ts";
 import type { Dashboard } from "./dashboard.ts";
 import { DashboardError, type DashboardFault } from "./dashboard-error.ts";
 
@@ -15,6 +16,7 @@ export class ClusterHealth {
   readonly #listeners: ((available: boolean) => void)[] = [];
   #asking: Promise<void> | undefined;
   #fault: DashboardError | undefined;
+  #since = new Date();
   #doubted = false;
 
   constructor(dashboard: Dashboard, log: Log) {
@@ -27,6 +29,12 @@ export class ClusterHealth {
   /** Throws ENGINE_UNAVAILABLE when the cluster did not answer the last time. */
   check(): void {
     if (this.#fault) throw this.#fault;
+  }
+
+  /** What keeps the cluster from being used now; undefined when all is well. */
+  get trouble(): EngineTrouble | undefined {
+    const fault = this.#fault;
+    return fault && { message: fault.message, metadata: fault.metadata, since: this.#since };
   }
 
   /** Tells a listener when the cluster goes away, and when it is there again; it is taken to be there at first. */
@@ -51,12 +59,24 @@ export class ClusterHealth {
     const found = await this.#findFault();
     if (this.#closing.signal.aborted) return;
     // A cluster with much to do may be late once.
-    this.#fault = found && (certain.includes(found.fault) || this.#doubted) ? found : undefined;
+    this.#fault = found && (isCertain(found) || this.#doubted) ? found : undefined;
     this.#doubted = found !== undefined;
     if (this.#fault?.fault === before) return;
+    if (before === undefined) this.#since = new Date();
     for (const listener of this.#listeners) listener(this.#fault === undefined);
-    if (this.#fault) this.#log("warn", "the Ray cluster is away", { fault: this.#fault.fault, error: this.#fault });
-    else this.#log("info", "the Ray cluster is there again", { address: this.#dashboard.origin });
+    this.#tell();
+  }
+
+  /** That a cluster goes away is nothing to debug here: where the call broke is for who looks closer. */
+  #tell(): void {
+    const address = this.#dashboard.origin;
+    if (!this.#fault) {
+      this.#log("info", "the Ray cluster is there again", { address });
+      return;
+    }
+    const { fault, message } = this.#fault;
+    this.#log("warn", `the Ray cluster is away: ${message}`, { fault });
+    this.#log("debug", "how the Ray cluster was found to be away", { error: this.#fault });
   }
 
   async #findFault(): Promise<DashboardError | undefined> {
@@ -69,4 +89,9 @@ export class ClusterHealth {
       return new DashboardError("unreachable", this.#dashboard.origin, "version", { cause: error });
     }
   }
+}
+
+/** A dashboard that answers, if only through a proxy, may be well the next time. */
+function isCertain(error: DashboardError): boolean {
+  return certain.includes(error.fault) && (error.fault === "unauthorized" || !error.answered);
 }

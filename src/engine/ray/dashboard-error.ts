@@ -2,8 +2,8 @@ import { PluginRunnerError } from "../../errors.ts";
 
 /**
  * What went wrong with a call of the dashboard:
- * `unreachable` no connection, or it broke; `untrusted` its certificate; `timeout` no whole answer in time; `unauthorized` it wants another token;
- * `not_found`; `exists` the submission id is taken; `too_large` the body; `busy` too many calls at a time;
+ * `unreachable` no connection, it broke, or what stands before the dashboard answered in its stead; `untrusted` its certificate; `timeout` no whole answer in time; `unauthorized` it wants another token;
+ * `not_found` in Ray's own words; `exists` the submission id is taken; `too_large` the body; `busy` too many calls at a time;
  * `refused` it says that the call is wrong; `failed` it says that it failed; `unreadable` its answer is none of Ray's.
  */
 export type DashboardFault =
@@ -34,6 +34,16 @@ export class DashboardError extends PluginRunnerError {
     });
     this.fault = fault;
     this.said = said;
+  }
+
+  /** Whether there was an answer, and another call may find the dashboard well. */
+  get answered(): boolean {
+    return this.metadata.status !== undefined;
+  }
+
+  /** Whether Ray itself says that a file of a log folder, or its node, is not there any more. */
+  get fileIsGone(): boolean {
+    return isMissingFile(this.said) || /Agent for node id: \S+ doesn't exist/.test(this.said);
   }
 
   /** Whether the same call may succeed later without anything but time. */
@@ -75,6 +85,13 @@ const sentences: Readonly<Record<DashboardFault, string>> = {
 /** Short: callers that heed it, and give up after some tries, are to be told within seconds. */
 const retryMs = 2000;
 
+export function isMissingFile(said: string): boolean {
+  return /A file is not found at/.test(said);
+}
+
+/** Ray's words for a job or a package that is not there. A proxy's page says 404 of whatever it cannot pass on. */
+const denial = /^(Job|Package) \S+ does not exist$/;
+
 /** What an HTTP status and its text mean. */
 export function faultOf(status: number, text: string): DashboardFault {
   if (/already exists/.test(text) && /submission_id/.test(text)) return "exists";
@@ -83,14 +100,15 @@ export function faultOf(status: number, text: string): DashboardFault {
     case 403:
       return "unauthorized";
     case 404:
-      return "not_found";
+      return denial.test(text.trim()) ? "not_found" : "unreachable";
     case 413:
       return "too_large";
     case 429:
+      return "busy";
     case 502:
     case 503:
     case 504:
-      return "busy";
+      return "unreachable";
   }
   if (/No available agent to submit job/.test(text)) return "busy";
   if (status >= 500) return "failed";

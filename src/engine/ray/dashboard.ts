@@ -4,7 +4,7 @@ import { Agent, type Dispatcher, errors } from "undici";
 import { hasCode } from "../../util/has-code.ts";
 import type { Log } from "../../util/log.ts";
 import { type RayJob, type RayVersion, readJob, readJobs, readSubmitted, readVersion } from "./dashboard-answers.ts";
-import { DashboardError, type DashboardFault, faultOf } from "./dashboard-error.ts";
+import { DashboardError, type DashboardFault, faultOf, isMissingFile } from "./dashboard-error.ts";
 import { type GivenToken, rayToken } from "./ray-auth.ts";
 
 /** See `rayToken` for where the token comes from when none is given. */
@@ -42,6 +42,7 @@ const maxJsonBytes = 64 * 1024 * 1024;
 const maxErrorBytes = 64 * 1024;
 const streamIntervalSeconds = 0.05;
 const retryPauseMs = 100;
+const logType = "text/plain";
 
 interface Call {
   method: "GET" | "PUT" | "POST" | "DELETE";
@@ -49,6 +50,8 @@ interface Call {
   /** For messages and logs. */
   name: string;
   query?: Record<string, string>;
+  /** The media type that an answer has to have; a page of a proxy has another one. Default: any. */
+  type?: string;
   body?: string | Uint8Array;
   /** Whether it may be sent again when its connection broke. */
   repeatable: boolean;
@@ -134,7 +137,15 @@ export class Dashboard {
   /** The content of a log file as it is now; undefined when there is no such file. */
   async logFile(file: LogFile, signal?: AbortSignal, lines = -1): Promise<Buffer | undefined> {
     const query = { node_id: file.nodeId, filename: file.filename, lines: String(lines) };
-    return fileOrUndefined(this.#bytes({ ...this.#get("/api/v0/logs/file", "log file"), query }, signal));
+    return fileOrUndefined(
+      this.#bytes({ ...this.#get("/api/v0/logs/file", "log file"), query, type: logType }, signal),
+    );
+  }
+
+  /** What to say of a log file of which there has to be more. */
+  unread({ filename }: LogFile, content: Buffer | undefined): DashboardError {
+    const said = content ? `${content.length} bytes of ${filename}` : `A file is not found at: ${filename}`;
+    return new DashboardError("unreadable", this.origin, "log file", { said });
   }
 
   /**
@@ -145,7 +156,7 @@ export class Dashboard {
   async streamLog(file: LogFile, signal: AbortSignal): Promise<AsyncIterable<Uint8Array> | undefined> {
     const interval = String(streamIntervalSeconds);
     const query = { node_id: file.nodeId, filename: file.filename, lines: "-1", interval };
-    const call: Call = { ...this.#get("/api/v0/logs/stream", "log stream"), query };
+    const call: Call = { ...this.#get("/api/v0/logs/stream", "log stream"), query, type: logType };
     const { body } = (await fileOrUndefined(this.#open(call, signal))) ?? {};
     return body && this.#chunks(call, body, signal);
   }
@@ -198,7 +209,8 @@ export class Dashboard {
     limit.addEventListener("abort", late, { once: true });
     try {
       const response = await this.#send(call, AbortSignal.any([signal, headersIn.signal]));
-      if (response.statusCode === 200) return response;
+      const isExpected = call.type === undefined || mediaType(response.headers) === call.type;
+      if (response.statusCode === 200 && isExpected) return response;
       const said = (await this.#collect(call, response.body, maxErrorBytes)).toString("utf8");
       const status = response.statusCode;
       throw this.#failure(faultOf(status, said), call, { status, said, retryAfterMs: retryAfter(response.headers) });
@@ -286,10 +298,6 @@ async function fileOrUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
   });
 }
 
-function isMissingFile(said: string): boolean {
-  return /A file is not found at/.test(said);
-}
-
 function isBroken(error: unknown): boolean {
   if (error instanceof errors.SocketError) return true;
   return hasCode(error, "ECONNRESET", "EPIPE");
@@ -298,6 +306,10 @@ function isBroken(error: unknown): boolean {
 function retryAfter(headers: Dispatcher.ResponseData["headers"]): number | undefined {
   const seconds = Number(headers["retry-after"]);
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 300) * 1000 : undefined;
+}
+
+function mediaType(headers: Dispatcher.ResponseData["headers"]): string {
+  return String(headers["content-type"]).split(";")[0]?.trim().toLowerCase() ?? "";
 }
 
 function parseJson(text: string): unknown {

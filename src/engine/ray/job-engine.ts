@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { PluginRunnerError, requestInvalid } from "../../errors.ts";
 import type { Log } from "../../util/log.ts";
-import type { JobEngine, JobStart } from "../engine.ts";
+import type { EngineTrouble, JobEngine, JobStart } from "../engine.ts";
 import { ClusterHealth } from "./cluster-health.ts";
 import type { Dashboard } from "./dashboard.ts";
 import type { RayJob } from "./dashboard-answers.ts";
@@ -15,6 +15,7 @@ import {
   hasEnded,
   isGivenUp,
   isOurs,
+  type JobEnd,
   jobIdOf,
   ownMetadata,
   rayIdOf,
@@ -36,6 +37,8 @@ export interface RayJobEngineOptions extends RayJobLimits {
   watched?: (jobId: string) => boolean;
   /** The most streams at a time; a dashboard serves 100 to all who use it. Default: 48. */
   maxStreams?: number;
+  /** How long the events of a job that has ended are tried to be read, in milliseconds. Default: 10 minutes. */
+  eventsPatienceMs?: number;
   log: Log;
 }
 
@@ -71,6 +74,8 @@ class RayJobEngine implements JobEngine {
   /** When jobs were told to stop. */
   readonly #stopped = new Map<string, number>();
   readonly #telling = new Map<string, Promise<void>>();
+  /** What was known of jobs that were followed to their end, until they are explained. */
+  readonly #ends = new Map<string, JobEnd>();
 
   constructor(options: RayJobEngineOptions) {
     const { dashboard, log } = options;
@@ -84,6 +89,10 @@ class RayJobEngine implements JobEngine {
 
   ready(): void {
     this.#health.check();
+  }
+
+  get trouble(): EngineTrouble | undefined {
+    return this.#health.trouble;
   }
 
   idOf(jobId: string, fingerprint: string): string {
@@ -129,7 +138,7 @@ class RayJobEngine implements JobEngine {
   }
 
   async *follow(id: string, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    const { dashboard, log, watched = () => true } = this.#options;
+    const { dashboard, log, watched = () => true, eventsPatienceMs } = this.#options;
     const options = {
       dashboard,
       log,
@@ -137,12 +146,14 @@ class RayJobEngine implements JobEngine {
       streams: this.#streams,
       watched: () => watched(jobIdOf(id)),
       abandoned: (job: RayJob) => this.#abandoned(job),
+      ...(eventsPatienceMs !== undefined && { patienceMs: eventsPatienceMs }),
     };
-    yield* followJob(id, offset, options, signal);
+    this.#ends.set(id, yield* followJob(id, offset, options, signal));
   }
 
   async explain(id: string): Promise<PluginRunnerError | undefined> {
-    return endOf(jobIdOf(id), await this.#dashboard.getJob(id));
+    const end = this.#ends.get(id) ?? { job: await this.#lookups.known(id, this.#closing.signal) };
+    return endOf(jobIdOf(id), end);
   }
 
   async stop(id: string): Promise<void> {
@@ -155,6 +166,7 @@ class RayJobEngine implements JobEngine {
 
   async remove(id: string): Promise<void> {
     this.#stopped.delete(id);
+    this.#ends.delete(id);
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(removePatienceMs)]);
     try {
       // A job says its last word a little before Ray knows that it has ended.

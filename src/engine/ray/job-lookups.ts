@@ -43,24 +43,23 @@ export class JobLookups {
    * The job; undefined when the cluster does not know it. Waits for a cluster that does not answer as it should, and
    * tells `report` what it waits for.
    */
-  async find(rayId: string, signal: AbortSignal, report: (detail: string) => void = () => {}) {
-    for (let retryMs = firstRetryMs; ; retryMs = Math.min(retryMs * 2, longestRetryMs)) {
-      try {
-        return await this.#dashboard.getJob(rayId, signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof DashboardError)) throw error;
-        report(`waiting for the Ray cluster: ${error.message}`);
-        await rest(retryMs, signal);
-      }
-    }
+  find(rayId: string, signal: AbortSignal, report?: (detail: string) => void): Promise<RayJob | undefined> {
+    return this.#patiently((own) => this.#dashboard.getJob(rayId, own), signal, report);
   }
 
-  /** As `find` for a job that was there: undefined only when the cluster denies it repeatedly. */
+  /**
+   * As `find` for a job that was there: undefined only when one session of the cluster, which is asked for its name each
+   * time, denies it repeatedly.
+   */
   async known(rayId: string, signal: AbortSignal): Promise<RayJob | undefined> {
-    for (let denied = 1; ; denied++) {
+    let denied = 0;
+    for (let session = ""; ; ) {
       const job = await this.find(rayId, signal);
-      if (job || denied === denials) return job;
+      if (job) return job;
+      const asked = await this.#patiently((own) => this.#dashboard.version(own), signal);
+      denied = asked.session === session ? denied + 1 : 1;
+      if (denied === denials) return undefined;
+      session = asked.session;
       await rest(1000, signal);
     }
   }
@@ -77,6 +76,23 @@ export class JobLookups {
         signal.throwIfAborted();
         if (!(error instanceof DashboardError)) throw error;
         failures++;
+      }
+    }
+  }
+
+  async #patiently<T>(
+    ask: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+    report: (detail: string) => void = () => {},
+  ): Promise<T> {
+    for (let retryMs = firstRetryMs; ; retryMs = Math.min(retryMs * 2, longestRetryMs)) {
+      try {
+        return await ask(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof DashboardError)) throw error;
+        report(`waiting for the Ray cluster: ${error.message}`);
+        await rest(retryMs, signal);
       }
     }
   }

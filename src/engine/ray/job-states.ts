@@ -1,6 +1,7 @@
 import { PluginRunnerError } from "../../errors.ts";
 import { decisiveLines } from "../build-failure.ts";
 import type { RayJob, RayJobStatus } from "./dashboard-answers.ts";
+import type { DashboardError } from "./dashboard-error.ts";
 
 const markLength = 8;
 
@@ -66,8 +67,16 @@ const notStarted: Readonly<Record<string, string>> = {
   JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE: "Ray cannot place the job: check that its nodes have what it asks for.",
 };
 
-/** Why a job ended whose process left no word: `job` as Ray knows it, undefined when it does not. */
-export function endOf(jobId: string, job: RayJob | undefined): PluginRunnerError {
+/** What was known of a job when it was followed no more. */
+export interface JobEnd {
+  /** Undefined when the cluster does not know it. */
+  job: RayJob | undefined;
+  /** Why its events could not be read, where they could not. */
+  unread?: DashboardError;
+}
+
+/** Why a job ended whose process left no word that could be read: `job` as Ray knows it, undefined when it does not. */
+export function endOf(jobId: string, { job, unread }: JobEnd): PluginRunnerError {
   if (!job) {
     const message =
       "The Ray cluster does not know the job any more: it was started anew, or the job was deleted there.";
@@ -89,10 +98,24 @@ export function endOf(jobId: string, job: RayJob | undefined): PluginRunnerError
     const text = reason ?? "The job was given up before it started.";
     return new PluginRunnerError("ENGINE_UNAVAILABLE", text, { metadata: { ...metadata, ray_message: shown } });
   }
+  if (unread !== undefined) {
+    const text = `The job ${words[status]} on Ray, but what it said and its result could not be read: ${unread.fileIsGone ? "they are gone with its node, or were removed there." : unread.message}`;
+    return new PluginRunnerError("WORKER_LOST", text, {
+      metadata: { ...metadata, ...exitMetadata(exitCode), events: "unread", stderr_tail: shown },
+    });
+  }
   return new PluginRunnerError("WORKER_LOST", `The job's process ${howItEnded(job)} before the action returned.`, {
     metadata: { ...metadata, ...exitMetadata(exitCode), stderr_tail: shown },
   });
 }
+
+const words: Readonly<Record<RayJobStatus, string>> = {
+  PENDING: "waits",
+  RUNNING: "runs",
+  SUCCEEDED: "succeeded",
+  FAILED: "failed",
+  STOPPED: "was stopped",
+};
 
 function howItEnded({ exitCode, errorType, status }: RayJob): string {
   const signal = signalOf(exitCode);

@@ -29,6 +29,14 @@ const faults: readonly { title: string; reaction: Reaction; fault: DashboardFaul
   { title: "that says 403", reaction: { status: 403, body: "Forbidden" }, fault: "unauthorized" },
   { title: "that says 413", reaction: { status: 413 }, fault: "too_large" },
   { title: "that says 429", reaction: { status: 429, headers: { "retry-after": "7" } }, fault: "busy" },
+  {
+    title: "that is a proxy with 404",
+    reaction: { status: 404, body: "<h1>404 Not Found</h1>" },
+    fault: "unreachable",
+  },
+  { title: "that is a proxy with 502", reaction: { status: 502 }, fault: "unreachable" },
+  { title: "that is a proxy with 503", reaction: { status: 503 }, fault: "unreachable" },
+  { title: "that is a proxy with 504", reaction: { status: 504 }, fault: "unreachable" },
   { title: "without an agent", reaction: { status: 500, body: "No available agent to submit job" }, fault: "busy" },
   { title: "that says 500 with a traceback", reaction: { status: 500, body: traceback }, fault: "failed" },
 ];
@@ -83,7 +91,10 @@ test("what is not there is undefined or false, not an error", async (t) => {
   const reaction = ({ path }: Seen): Reaction =>
     path.includes("/logs/")
       ? { status: 500, body: "A file is not found at: /tmp/ray/logs/x" }
-      : { status: 404, body: "Job a does not exist" };
+      : {
+          status: 404,
+          body: path.includes("packages") ? "Package gcs://a.zip does not exist" : "Job a does not exist",
+        };
   const { dashboard, logged } = await open(t, reaction);
   assert.equal(await dashboard.getJob("a"), undefined);
   assert.equal(await dashboard.stopJob("a"), false);
@@ -97,8 +108,16 @@ test("what is not there is undefined or false, not an error", async (t) => {
   );
 });
 
+test("a page in the place of a log file is none", async (t) => {
+  const page = { headers: { "content-type": "text/html" }, body: "<h1>Welcome</h1>" };
+  const { dashboard } = await open(t, () => page);
+  const file = { nodeId: "n", filename: "x" };
+  await assert.rejects(dashboard.logFile(file), { fault: "unreadable" });
+  await assert.rejects(dashboard.streamLog(file, AbortSignal.timeout(5000)), { fault: "unreadable" });
+});
+
 test("ids are part of the path, never of its structure", async (t) => {
-  const { dashboard, fake } = await open(t, () => ({ status: 404 }));
+  const { dashboard, fake } = await open(t, () => ({ status: 404, body: "Job a does not exist" }));
   await dashboard.getJob("../v0/logs?x=/");
   assert.equal(fake.seen[0]?.path, "/api/jobs/..%2Fv0%2Flogs%3Fx%3D%2F");
 });

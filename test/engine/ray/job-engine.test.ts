@@ -119,14 +119,14 @@ const ends: readonly [title: string, job: object, reason: string, says: RegExp][
 
 for (const [title, job, reason, says] of ends) {
   test(`a job ${title} ends as ${reason}`, () => {
-    const error = endOf("j", { ...failed, ...job });
+    const error = endOf("j", { job: { ...failed, ...job } });
     assert.equal(error.reason, reason);
     assert.match(error.message, says);
   });
 }
 
 test("a job that Ray does not know ends as WORKER_LOST", () => {
-  assert.equal(endOf("j", undefined).reason, "WORKER_LOST");
+  assert.equal(endOf("j", { job: undefined }).reason, "WORKER_LOST");
 });
 
 test("a job that asks for resources may wait for them or for its environment", () => {

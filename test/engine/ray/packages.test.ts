@@ -83,11 +83,14 @@ test("the library has what Python and Node workers are made of", () => {
   );
 });
 
+/** What a dashboard says of a package that it does not have. */
+const absent = "Package gcs://a.zip does not exist";
+
 test("a package is uploaded once, however many want it, and is asked for before each use", async (t) => {
   const stored = new Set<string>();
   const { packages, fake } = await open(t, ({ method, path }) => {
     if (method === "PUT") stored.add(path);
-    return { status: stored.has(path) ? 200 : 404 };
+    return { status: stored.has(path) ? 200 : 404, body: absent };
   });
   const plugin = await load(t, tempTree(t, tree));
   const signal = AbortSignal.timeout(5000);
@@ -104,7 +107,7 @@ test("a package is uploaded once, however many want it, and is asked for before 
 });
 
 test("files that are no longer those of a plugin's digest are not packed under its name", async (t) => {
-  const { packages, fake } = await open(t, () => ({ status: 404 }));
+  const { packages, fake } = await open(t, () => ({ status: 404, body: absent }));
   const root = tempTree(t, tree);
   const plugin = await load(t, root);
   write(root, { "p/more.py": "new" });
@@ -113,7 +116,7 @@ test("files that are no longer those of a plugin's digest are not packed under i
 });
 
 test("a dashboard that takes no package of this size makes it PLUGIN_INVALID", async (t) => {
-  const { packages } = await open(t, ({ method }) => ({ status: method === "PUT" ? 413 : 404 }));
+  const { packages } = await open(t, ({ method }) => ({ status: method === "PUT" ? 413 : 404, body: absent }));
   const plugin = await load(t, tempTree(t, tree));
   await assert.rejects(packages.plugin(plugin, AbortSignal.timeout(5000)), { reason: "PLUGIN_INVALID" });
 });
