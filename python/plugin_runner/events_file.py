@@ -39,6 +39,8 @@ class EventsFile:
 
     def append(self, lines: bytes, room: int | None = None, /) -> None:
         """Lines that have to wait are dropped, and counted, where more than `room` bytes would wait with them."""
+        if not lines:
+            return  # a disk that takes nothing is a full one
         if self.error is not None and room is not None and self._size + len(lines) > room:
             self._dropped_lines += lines.count(b"\n")
             self._dropped_bytes += len(lines)

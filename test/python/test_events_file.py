@@ -68,6 +68,13 @@ def test_what_a_failing_disk_does_not_take_is_written_later_in_order_and_whole(
     assert disk.messages == ["first", "second", "third", "fourth"]
 
 
+def test_to_write_nothing_is_not_to_find_the_disk_full(events: EventsFile, disk: Disk) -> None:
+    events.append(b"")
+    events.append(line("first"))
+    assert events.error is None
+    assert disk.messages == ["first"]
+
+
 def test_output_that_would_wait_beyond_its_room_is_dropped_and_counted_and_nothing_else(
     events: EventsFile, disk: Disk
 ) -> None:
