@@ -1,9 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
-
-/** Jobs on Ray come late where the machine has other work. */
-const connectionTimeoutMs = 100_000;
+import { patienceMs } from "../support/limits.ts";
 
 /**
  * A port that actions connect to: that they are connected says that they run, and the end of a connection, which the
@@ -39,7 +37,7 @@ export class CallersPort implements AsyncDisposable {
 
   /** The next connection. Rejects when none comes. */
   async connection(): Promise<Connection> {
-    const signal = AbortSignal.timeout(connectionTimeoutMs);
+    const signal = AbortSignal.timeout(patienceMs);
     while (this.#sockets.length === 0) await once(this.#server, "connection", { signal });
     const [socket] = this.#sockets.splice(0, 1);
     if (!socket) throw new Error("Two wait for one connection.");

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Client } from "../../src/client.ts";
+import { patienceMs } from "../support/limits.ts";
 import { fixtures, type TestServer, type TestServerOptions } from "../support/server.ts";
 import { expectedDifferences } from "./expected-differences.ts";
 
@@ -28,18 +29,14 @@ export interface Group {
 
 export type Check = (title: string, body: (engine: Engine) => Promise<void>) => void;
 
-const defaultTimeoutMs = 60_000;
-
 /** The options that every engine's service is tested with. */
-const options: readonly string[] = ["--grace", "500ms", "--max-workers", "4", "--pass-env", "PASSED_ON"];
+const options: readonly string[] = ["--grace", "2s", "--max-workers", "4", "--pass-env", "PASSED_ON"];
 
 export interface ConformanceOptions {
   /** Leaves out the cases whose titles it does not match. Default: none. */
   only?: RegExp;
   /** Default: 4. */
   groupsAtATime?: number;
-  /** How long a case may take. Default: a minute. */
-  timeoutMs?: number;
 }
 
 /** Runs groups of cases over the engine of the services that `start` starts, one for all cases. */
@@ -47,7 +44,7 @@ export function conformance(
   name: string,
   groups: readonly Group[],
   start: StartServer,
-  { only = /(?:)/, groupsAtATime = 4, timeoutMs: timeout = defaultTimeoutMs }: ConformanceOptions = {},
+  { only = /(?:)/, groupsAtATime = 4 }: ConformanceOptions = {},
 ): void {
   describe(`conformance of ${name}`, { concurrency: groupsAtATime }, () => {
     const scratch = mkdtempSync(join(tmpdir(), "plugin-runner-scratch-"));
@@ -66,7 +63,7 @@ export function conformance(
         cases((title, body) => {
           if (!only.test(title)) return;
           const expectFailure = expectedDifferences[name]?.includes(`${subject}: ${title}`) ?? false;
-          test(title, { timeout, expectFailure }, () =>
+          test(title, { timeout: patienceMs, expectFailure }, () =>
             body({ server, client: server.client, scratch, start: startOne }),
           );
         }),

@@ -17,7 +17,6 @@ import { values } from "./values.ts";
 /** Ray needs seconds of processor time to start a job, also on a machine that has other work. */
 const groupsAtATime = 1;
 const casesAtATime = 4;
-const timeoutMs = 240_000;
 
 /** Local mode is the same with every engine. */
 const notLocal = /^(?!.*, local\))/;
@@ -51,5 +50,5 @@ conformance(
       args: ["--ray", address, "--local", "worker", ...args],
     });
   },
-  { groupsAtATime, only: notLocal, timeoutMs },
+  { groupsAtATime, only: notLocal },
 );

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { JobState } from "../../src/client.ts";
-import { CallersPort, type Connection } from "./callers-port.ts";
+import { JobState, type RunnerError } from "../../src/client.ts";
+import { CallersPort } from "./callers-port.ts";
 import type { Group } from "./engine.ts";
 import { collect, failure, languages, payloads, running } from "./run.ts";
 
-const limitMs = 5_000;
 const runModes = ["local", "task"] as const;
 
 /** A deadline or a cancel ends an action, and all that it started. One at a time: what hangs holds up its worker. */
@@ -18,15 +17,11 @@ export const stops: readonly Group[] = languages.map((language) => ({
       const here = `(${mode})`;
 
       check(`a run past its timeout is DEADLINE, and its action ends in its own way ${here}`, async ({ client }) => {
-        await using port = await CallersPort.open();
         await client.runPlugin(plugin, "ready", {}, { mode });
-        const options = { mode, timeoutMs: 1500 };
-        const ending = failure(client.runPlugin(plugin, "polite", { port: port.number }, options));
-        const action = await port.connection();
-        const error = await ending;
-        assert.equal(error.reason, "DEADLINE");
-        assert.equal(error.metadata.timeout_seconds, "1.5");
-        assert.equal(await gone(action), "tidied up\n");
+        const said = await outOfTime(1, (port, timeoutMs) =>
+          client.runPlugin(plugin, "polite", { port }, { mode, timeoutMs }),
+        );
+        assert.deepEqual(said, ["tidied up\n"]);
       });
 
       check(`a run whose caller leaves ends in its own way ${here}`, async ({ client }) => {
@@ -37,17 +32,12 @@ export const stops: readonly Group[] = languages.map((language) => ({
         const action = await port.connection();
         caller.abort(new Error("left"));
         await assert.rejects(ending, /left/);
-        assert.equal(await gone(action), "tidied up\n");
+        assert.equal(await action.closed, "tidied up\n");
       });
 
       check(`a run past its timeout that ignores it is killed ${here}`, async ({ client }) => {
-        await using port = await CallersPort.open();
         await client.runPlugin(plugin, "ready", {}, { mode });
-        const options = { mode, timeoutMs: 1500 };
-        const ending = failure(client.runPlugin(plugin, "deaf", { port: port.number }, options));
-        const action = await port.connection();
-        assert.equal((await ending).reason, "DEADLINE");
-        await gone(action);
+        await outOfTime(1, (port, timeoutMs) => client.runPlugin(plugin, "deaf", { port }, { mode, timeoutMs }));
       });
 
       check(`what a killed run started in sessions of its own is killed too ${here}`, async ({ client }) => {
@@ -58,7 +48,7 @@ export const stops: readonly Group[] = languages.map((language) => ({
         const both = [await port.connection(), await port.connection()];
         caller.abort(new Error("left"));
         await assert.rejects(ending, /left/);
-        await Promise.all(both.map(gone));
+        await Promise.all(both.map(({ closed }) => closed));
       });
 
       check(`the timeout of the configuration holds where the request has none ${here}`, async ({ client }) => {
@@ -77,7 +67,7 @@ export const stops: readonly Group[] = languages.map((language) => ({
       await running(client, job.id);
       const told = await job.cancel();
       assert.equal(told.state, JobState.CANCELLING);
-      assert.equal(await gone(action), "tidied up\n");
+      assert.equal(await action.closed, "tidied up\n");
       const events = await collect(job.events());
       const states = payloads(events, "stateChanged").map(({ state }) => state);
       assert.deepEqual(states.slice(-2), [JobState.RUNNING, JobState.CANCELLING]);
@@ -93,27 +83,37 @@ export const stops: readonly Group[] = languages.map((language) => ({
       const job = await client.submitJob(plugin, "spreading", { port: port.number });
       const both = [await port.connection(), await port.connection()];
       await job.cancel();
-      await Promise.all(both.map(gone));
+      await Promise.all(both.map(({ closed }) => closed));
       assert.equal((await failure(job.result())).reason, "CANCELLED");
     });
 
     check(`a job past its timeout is FAILED with DEADLINE, and nothing of it lives on`, async ({ client }) => {
-      await using port = await CallersPort.open();
-      const job = await client.submitJob(plugin, "spreading", { port: port.number }, { timeoutMs: 2000 });
-      const both = [await port.connection(), await port.connection()];
-      await Promise.all(both.map(gone));
-      const error = await failure(job.result());
-      assert.deepEqual([error.reason, error.metadata.timeout_seconds], ["DEADLINE", "2"]);
-      assert.equal((await client.getJob(job.id)).state, JobState.FAILED);
+      await outOfTime(2, async (port, timeoutMs) => {
+        const job = await client.submitJob(plugin, "spreading", { port }, { timeoutMs });
+        await collect(job.events());
+        assert.equal((await client.getJob(job.id)).state, JobState.FAILED);
+        return job.result();
+      });
     });
   },
 }));
 
-/** What the other side had said when it was gone, which has to be soon. */
-async function gone(connection: Connection): Promise<string> {
-  const started = performance.now();
-  const said = await connection.closed;
-  const took = performance.now() - started;
-  assert.ok(took < limitMs, `alive ${took} ms after it was stopped`);
-  return said;
+/**
+ * Has an action run out of its time while it and what it started, so many processes in all, are connected. Where the time
+ * is over before that, as on a machine with other work, it gets twice as much. Resolves, once all of them are gone, with
+ * what they had said.
+ */
+async function outOfTime(
+  processes: number,
+  start: (port: number, timeoutMs: number) => Promise<unknown>,
+): Promise<string[]> {
+  for (let timeoutMs = 1500; ; timeoutMs *= 2) {
+    await using port = await CallersPort.open();
+    const ending = failure(start(port.number, timeoutMs));
+    const connected = Array.from({ length: processes }, () => port.connection());
+    const actions = await Promise.race([Promise.all(connected), ending.then(() => undefined)]);
+    const error: RunnerError = await ending;
+    assert.deepEqual([error.reason, error.metadata.timeout_seconds], ["DEADLINE", String(timeoutMs / 1000)]);
+    if (actions !== undefined) return await Promise.all(actions.map(({ closed }) => closed));
+  }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { patienceMs } from "../support/limits.ts";
 import { project } from "../support/server.ts";
 
 /** The plugins of these tests. */
@@ -48,9 +49,9 @@ function linesIn(file: string): string[] {
 
 /** Asks again and again until the answer is yes: for what says nothing when it changes. */
 export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + patienceMs;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error("It did not become so within 10 s.");
+    if (performance.now() > end) throw new Error(`It did not become so within ${patienceMs / 1000} s.`);
     await delay(10);
   }
 }
