@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
+import { constants } from "node:os";
 import { hasCode } from "./has-code.ts";
 
 /** Sends a signal to a process group; what is gone already is left alone. */
@@ -12,6 +13,20 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch (error) {
     if (!isGone(error)) throw error;
+  }
+}
+
+/**
+ * Whether a process has something to do on a signal, or holds it back until it has. True where the system does not say.
+ * `SigBlk` and `SigCgt` of `/proc/<pid>/status` (proc(5)) have a bit for each signal.
+ */
+export function hears(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "latin1");
+    const sets = [...status.matchAll(/^Sig(?:Blk|Cgt):\s*([0-9a-f]+)$/gm)].map(([, bits]) => BigInt(`0x${bits}`));
+    return sets.length === 0 || sets.some((set) => (set >> BigInt(constants.signals[signal] - 1)) & 1n);
+  } catch {
+    return true;
   }
 }
 

@@ -9,7 +9,7 @@ import { type ErrorRecord, fromErrorRecord, PluginRunnerError, readErrorRecord, 
 import { hasCode } from "../../util/has-code.ts";
 import type { Log } from "../../util/log.ts";
 import { isSamePlace, type Place, placeOf } from "../../util/place.ts";
-import { kill, killGroup } from "../../util/process.ts";
+import { hears, kill, killGroup } from "../../util/process.ts";
 import type { Launcher } from "../../worker/launcher.ts";
 import type { JobSpec, ProcessIdentity } from "../../worker/messages.ts";
 import type { JobEngine, JobGiven, JobStart } from "../engine.ts";
@@ -97,7 +97,10 @@ export class EmbeddedJobEngine implements JobEngine {
   async own(jobId: string, record: string, fresh: boolean): Promise<void> {
     const dir = this.#dir(jobId);
     this.#checkPlace();
+    // What runs has its slot before anything that is queued can get it, however long its files take.
+    if (!fresh && supervisorOf(dir)) this.#slots.force(jobId);
     await ownDirectory(dir, record, { ...this.#options, fresh });
+    if (!readClaim(dir)) this.#slots.release(jobId);
   }
 
   idOf(jobId: string): string {
@@ -179,7 +182,8 @@ export class EmbeddedJobEngine implements JobEngine {
   async stop(jobId: string): Promise<void> {
     const pid = supervisorOf(this.#dir(jobId))?.pid ?? this.#children.get(jobId)?.pid;
     if (pid === undefined) return;
-    kill(pid, "SIGUSR2"); // SIGTERM is what a platform sends when it ends everything
+    // SIGTERM is what a platform sends when it ends everything; supervisors of earlier versions know nothing else.
+    kill(pid, hears(pid, "SIGUSR2") ? "SIGUSR2" : "SIGTERM");
     // The supervisor kills the action after the grace; this is for one that cannot.
     const timer = setTimeout(() => killJobIn(this.#dir(jobId)), this.#options.graceMs + 1000);
     clearTimeout(this.#killTimers.get(jobId));

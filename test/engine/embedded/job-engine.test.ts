@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   cpSync,
   existsSync,
@@ -22,6 +24,7 @@ import type { JobStart } from "../../../src/engine/engine.ts";
 import { PluginRunnerError } from "../../../src/errors.ts";
 import { killScope } from "../../../src/util/kill-scope.ts";
 import { silentLog } from "../../../src/util/log.ts";
+import { startTime } from "../../../src/util/process.ts";
 import { Launcher } from "../../../src/worker/launcher.ts";
 import type { EventRecord } from "../../../src/worker/messages.ts";
 import { withoutSmallDisk as skip, smallDisk } from "../../support/small-disk.ts";
@@ -150,6 +153,37 @@ test("a copy of a job's directory is no way to its process", async (t) => {
   assert.match((await copy.engine.explain("job"))?.message ?? "", /is a copy of/);
   release();
   assert.equal((await following).at(-1)?.type, "exit");
+});
+
+test("a supervisor of an earlier version, which knows SIGTERM alone, is asked to stop by it", async (t) => {
+  const { engine, dir } = engineOf(t);
+  mkdirSync(join(dir, "job"), { recursive: true });
+  const code = 'process.on("SIGTERM", () => process.exit(7)); console.log(); setInterval(() => {}, 1000)';
+  const child = spawn(process.execPath, ["-e", code], { cwd: join(dir, "job"), detached: true, stdio: "pipe" });
+  t.after(() => child.kill("SIGKILL"));
+  const exited = once(child, "exit");
+  await once(child.stdout, "data");
+  const pid = child.pid ?? 0;
+  writeFileSync(join(dir, "job", "started"), JSON.stringify({ pid, start_time: startTime(pid) }));
+  await engine.own("job", "record", false);
+  await engine.stop("job");
+  assert.deepEqual(await exited, [7, null]);
+});
+
+test("a job that an earlier service started has its slot before one that waits can get it", async (t) => {
+  const { engine, dir, jobOf, starts } = engineOf(t);
+  await engine.start("first", jobOf("hold", "first"), nothing, forever);
+  while (starts().length === 0) await delay(10);
+  const next = engineOf(t, { dir, maxRunning: 1 });
+  const owned = next.engine.own("first", "", false);
+  const leave = new AbortController();
+  const said: string[] = [];
+  const second = next.engine.start("second", jobOf("quick", "second"), (detail) => said.push(detail), leave.signal);
+  await owned;
+  await next.engine.own("second", "", false);
+  leave.abort(new Error("left"));
+  await assert.rejects(second, /left/);
+  assert.deepEqual(said, ["waiting for one of 1 job slots"]);
 });
 
 test("following what never was ends at once", async (t) => {
