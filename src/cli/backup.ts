@@ -47,14 +47,15 @@ export const verb: Verb = {
     const copy = join(dir, "jobs.sqlite");
     await copyDatabase(file, copy);
     const { ids, snapshots } = await contentsOf(copy);
+    // Before the jobs: one that ends now, and with it its snapshot, has its end in what is copied of it.
+    if (snapshots.size > 0) {
+      const isNeeded = (name: string) => [...snapshots].some((one) => name.startsWith(one));
+      await copyTree(join(from, "snapshots"), join(dir, "snapshots"), isNeeded);
+    }
     // After the database: what a job has said since then stands in its directory, and is read from there.
     for (const id of ids) {
       if (existsSync(join(from, "jobs", id)))
         await copyTree(join(from, "jobs", id), join(dir, "jobs", id), (name) => !leftOut.test(name));
-    }
-    if (snapshots.size > 0) {
-      const isNeeded = (name: string) => [...snapshots].some((one) => name.startsWith(one));
-      await copyTree(join(from, "snapshots"), join(dir, "snapshots"), isNeeded);
     }
     const about = { data_dir: from, version: packageVersion, time: new Date().toISOString() };
     await writeFile(join(dir, "backup.json"), JSON.stringify(about), { mode: 0o600 });

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { copyFile, readFile, rename } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { relocateSnapshots } from "../plugin/snapshots.ts";
 import { isObject } from "../util/is-object.ts";
 import { copyTree, namesIn } from "./backup-files.ts";
 import { prepareDataDir } from "./data-dir.ts";
@@ -20,6 +21,8 @@ const options = [
   },
 ] as const satisfies readonly Option[];
 
+const database = "jobs.sqlite";
+
 /** `plugin-runner restore DIR`: makes a data directory of a backup. */
 export const verb: Verb = {
   usage: "DIR",
@@ -37,8 +40,11 @@ export const verb: Verb = {
     if ((await namesIn(to))?.length)
       throw new UsageError(`--data-dir ${values.dataDir} is not empty: name a new directory.`);
     prepareDataDir(values.dataDir);
-    await copyTree(dir, to, (name) => name !== "backup.json");
+    await copyTree(dir, to, (name) => name !== "backup.json" && name !== database);
     await relocateSnapshots(join(to, "snapshots"), await originOf(dir), to);
+    // Last, and under its name once it is whole: a restore that is interrupted leaves nothing that looks like a directory of jobs.
+    await copyFile(join(dir, database), join(to, `${database}.draft`));
+    await rename(join(to, `${database}.draft`), join(to, database));
     await print(io.stdout, `${to} has what ${dir} had. Start the service on it.`);
     return 0;
   },
@@ -47,18 +53,4 @@ export const verb: Verb = {
 async function originOf(dir: string): Promise<string> {
   const about: unknown = JSON.parse(await readFile(join(dir, "backup.json"), "utf8"));
   return isObject(about) && typeof about.data_dir === "string" ? about.data_dir : "";
-}
-
-/** They name their own place. */
-async function relocateSnapshots(dir: string, from: string, to: string): Promise<void> {
-  if (from === "" || from === to) return;
-  for (const name of ((await namesIn(dir)) ?? []).filter((each) => each.endsWith(".json"))) {
-    const file = join(dir, name);
-    const text = await readFile(file, "utf8");
-    await writeFile(file, text.replaceAll(inJson(`${from}/`), inJson(`${to}/`)));
-  }
-}
-
-function inJson(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
 }

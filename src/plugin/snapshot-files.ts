@@ -82,6 +82,20 @@ export async function isAsCopied(folder: string, name: string, copied: Copied): 
   return stats !== undefined && stats.size === size && stats.mtimeMs === mtimeMs;
 }
 
+/** Archives and file systems keep times less exactly than the snapshot was stamped. */
+const coarsestMs = 1000;
+
+/** The same for a copy of the snapshot: with the times that its files have there, but for what was written to. */
+export async function restamp(folder: string, copied: Copied): Promise<Copied> {
+  const stamps: Copied = {};
+  for (const [name, [size, mtimeMs]] of Object.entries(copied)) {
+    const stats = await stat(join(folder, name)).catch(() => undefined);
+    const isSame = stats?.size === size && Math.abs(stats.mtimeMs - mtimeMs) < coarsestMs;
+    stamps[name] = [size, isSame ? stats.mtimeMs : mtimeMs];
+  }
+  return stamps;
+}
+
 /** Counts what is kept of a plugin. */
 class Room {
   #bytes: number;

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fromJson, toJson } from "@bufbuild/protobuf";
 import { PluginSchema } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
@@ -11,7 +11,7 @@ import { moveLeftBehind } from "./left-behind.ts";
 import type { LoadedPlugin, Requirements } from "./plugin.ts";
 import { pluginChanged, unchangedTree } from "./plugin-source.ts";
 import { requiredPaths } from "./requirements.ts";
-import { type Copied, isIntact, layOut, rootName, type SnapshotLimits, TooLarge } from "./snapshot-files.ts";
+import { type Copied, isIntact, layOut, restamp, rootName, type SnapshotLimits, TooLarge } from "./snapshot-files.ts";
 import type { Trees } from "./trees.ts";
 
 const mebibyte = 1024 ** 2;
@@ -219,6 +219,21 @@ export class Snapshots {
 function nameOf({ binding }: LoadedPlugin): string {
   const place = createHash("sha256").update(binding.root).digest("hex");
   return `${binding.digest}-${place.slice(0, 8)}`;
+}
+
+/** Lets the snapshots of a directory, which was copied from another place, be found there. */
+export async function relocateSnapshots(dir: string, from: string, to: string): Promise<void> {
+  const names = existsSync(dir) ? readdirSync(dir).filter((each) => each.endsWith(".json")) : [];
+  for (const name of names) {
+    const text = await readFile(join(dir, name), "utf8");
+    const manifest: Manifest = JSON.parse(from === "" ? text : text.replaceAll(inJson(`${from}/`), inJson(`${to}/`)));
+    const copied = await restamp(join(dir, name.slice(0, -".json".length)), manifest.copied);
+    await writeFile(join(dir, name), JSON.stringify({ ...manifest, copied }));
+  }
+}
+
+function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }
 
 /** The same plugin on files that stand elsewhere. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { command } from "../cli/command.ts";
@@ -42,6 +42,37 @@ test("a backup of a running service, restored elsewhere: ended jobs are whole, q
 
   writeFileSync(files.release, "");
   assert.equal(await running.result(), "released", "the original went on");
+});
+
+test("a queued job of a restored backup runs what it was submitted with, and finds what its plugin keeps beside its code", async (t) => {
+  const files = scratch(t);
+  const plugin = join(files.dir, "plugins", "heavy");
+  mkdirSync(plugin, { recursive: true });
+  writeFileSync(
+    join(plugin, "config.yaml"),
+    "name: Heavy\ncode: heavy\nactions:\n  weigh: { entrypoint: './weigh.ts#weigh' }\n",
+  );
+  writeFileSync(join(plugin, ".gitignore"), "weights.bin\n");
+  writeFileSync(join(plugin, "weights.bin"), "7 kg");
+  const code = (unit: string) => `import { readFileSync } from "node:fs";
+    export const weigh = () => readFileSync(import.meta.dirname + "/weights.bin", "utf8") + " ${unit}";`;
+  writeFileSync(join(plugin, "weigh.ts"), code("as submitted"));
+  const all = [...roots, join(files.dir, "plugins")];
+  await using server = await startServer({ roots: all, args: ["--max-running-jobs", "1"] });
+  await server.client.submitJob("counted", "hold", files.params);
+  const queued = await server.client.submitJob("heavy", "weigh", {});
+  const [kept, dataDir] = [join(files.dir, "backup"), join(files.dir, "restored")];
+  assert.equal((await command(["backup", kept, "--data-dir", server.dataDir])).code, 0);
+  writeFileSync(join(plugin, "weigh.ts"), code("by now"));
+  // An archive keeps whole seconds.
+  for (const entry of readdirSync(kept, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile()) utimesSync(path, new Date(), new Date(Math.floor(statSync(path).mtimeMs / 1000) * 1000));
+  }
+  assert.equal((await command(["restore", kept, "--data-dir", dataDir])).code, 0);
+  await using other = await startServer({ roots: all, dataDir });
+  assert.equal(await watched(other.client.watchJob(queued.id)), "");
+  assert.equal((await other.client.getJob(queued.id)).result?.kind.value, "7 kg as submitted");
 });
 
 /** The reason of the error that a job ends with. */
