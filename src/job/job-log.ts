@@ -83,6 +83,14 @@ export class JobLog {
     });
   }
 
+  /** Goes on from what the store has, in its turn among the appends. Rejects when the store does. */
+  reload(): Promise<void> {
+    return this.#enqueue(async () => {
+      const kept = await this.#store.get(this.job.jobId);
+      if (kept) Object.assign(this.record, withoutParams(kept));
+    });
+  }
+
   /** Appends a change of state, unless it says nothing new. */
   change(state: JobState, detail: string): Promise<void> {
     return this.#enqueue(async () => {

@@ -7,7 +7,6 @@ import { BuildLines } from "../job/build-lines.ts";
 import { errorEvent, followEvents } from "../job/follow-events.ts";
 import { JobLog } from "../job/job-log.ts";
 import { isTerminal, stateName } from "../job/job-state.ts";
-import { withoutParams } from "../job/job-summary.ts";
 import { repairHint } from "../job/store/data-loss.ts";
 import type { JobPage, JobRecord, JobStore } from "../job/store/job-store.ts";
 import type { WatchHub } from "../job/watch-hub.ts";
@@ -119,8 +118,9 @@ export class Jobs {
     return queued;
   }
 
-  /** The digests of the environments of jobs that have not ended. */
-  get environments(): Set<string> {
+  /** The digests of the environments of jobs that have not ended; undefined while there is a job of which this is not known. */
+  get environments(): Set<string> | undefined {
+    if (!this.complete || this.#lost.size > 0) return undefined;
     return new Set([...this.#carried.values()].flatMap(({ log }) => log.record.given.environment ?? []));
   }
 
@@ -190,6 +190,7 @@ export class Jobs {
       throw notDeleted(jobId, error);
     }
     this.#lost.delete(jobId);
+    this.#told.delete(jobId);
     this.#options.hub.deleted(jobId);
   }
 
@@ -268,7 +269,8 @@ export class Jobs {
           error,
         });
         await delay(retryMs, undefined, { signal: closing }).catch(() => {});
-        await this.#reload(carried);
+        // What the store has is what happened.
+        await carried.log.reload().catch(() => {}); // of a store that fails the next try says so
       } finally {
         clearTimeout(calm);
       }
@@ -335,12 +337,6 @@ export class Jobs {
     } finally {
       lines.end();
     }
-  }
-
-  /** What the store has is what happened. */
-  async #reload({ log }: Carried): Promise<void> {
-    const kept = await this.#options.store.get(log.job.jobId).catch(() => undefined);
-    if (kept) Object.assign(log.record, withoutParams(kept));
   }
 
   #sweep(): void {

@@ -117,8 +117,8 @@ export class Runner {
     return this.#options.engine.name;
   }
 
-  /** The digests of the environments of jobs that have not ended. */
-  get neededEnvironments(): ReadonlySet<string> {
+  /** The digests of the environments of jobs that have not ended; undefined where they are not all known. */
+  get neededEnvironments(): ReadonlySet<string> | undefined {
     return this.#jobs.environments;
   }
 

@@ -53,6 +53,15 @@ test("what the store refuses has not happened: the next append has the next numb
   );
 });
 
+test("a log that goes on from the store forgets no append that came meanwhile", async (t) => {
+  const { log, store } = await openLog(t);
+  await log.append(lines("a"), 5);
+  await Promise.all([log.append(lines("b"), 9), log.reload(), log.append(lines("c"), 12)]);
+  await log.append(lines("d"), 15);
+  assert.deepEqual(wordsOf(await eventsOf(store)), ["a", "b", "c", "d"]);
+  assert.equal((await store.get("job"))?.position, 15);
+});
+
 test("the oldest events go once there are too many, and the job says which is the oldest", async (t) => {
   const { log, store } = await openLog(t, { maxEvents: 100 });
   for (let index = 0; index < 25; index++) await log.append(lines(..."abcde"));

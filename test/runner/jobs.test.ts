@@ -166,6 +166,26 @@ test("an old job that cannot be removed keeps no younger one", async (t) => {
   assert.deepEqual(left, ["stuck"]);
 });
 
+test("it is known what environments jobs need, unless the record of one cannot be read", async (t) => {
+  const store = openStore(t);
+  await store.insert(needing("one", "e1"));
+  const { jobs } = await openJobs(t, { store, holdStarts: true });
+  await jobs.submit(needing("two", "e2"), startOf("two"));
+  assert.deepEqual(jobs.environments, new Set(["e1", "e2"]));
+
+  await jobs.close();
+
+  const unfinished = await store.unfinished();
+  store.unfinished = async () => unfinished.map((one) => ({ ...one, lost: "its checksum is wrong", known: false }));
+  const { jobs: later } = await openJobs(t, { store });
+  assert.equal(later.environments, undefined);
+});
+
+function needing(jobId: string, environment: string) {
+  const record = recordOf(jobId);
+  return { ...record, given: { ...record.given, environment } };
+}
+
 test("close() leaves jobs as they are", async (t) => {
   const { jobs, store } = await openJobs(t);
   await jobs.submit(recordOf("job"), startOf("job"));

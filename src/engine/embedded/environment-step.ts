@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { delimiter, dirname } from "node:path";
 import { createInterface } from "node:readline";
-import { killByEnvironment, killGroup } from "../../util/process.ts";
+import { killScope } from "../../util/kill-scope.ts";
+import { killGroup } from "../../util/process.ts";
+import { markedCommand } from "../../util/process-mark.ts";
 import { scopeVariable } from "../../worker/worker-process.ts";
 import { buildFailed } from "../build-failure.ts";
 import type { BuildTeller } from "./environment-shared.ts";
@@ -16,7 +18,7 @@ const reportPauseMs = 1000;
 export interface Build {
   /** The plugin's code, for messages. */
   plugin: string;
-  /** Names the processes of this build, also for a service that comes after a crash of this one. */
+  /** A UUID that marks the processes of this build, also for a service that comes after a crash of this one. */
   scope: string;
   /** Where the files of the plugin stand, and where those stand that its author knows. */
   root: string;
@@ -25,9 +27,8 @@ export interface Build {
 
 /**
  * Runs one command of a build, with the environment of this service (its indexes and certificates) but for the service's
- * own variables: packages run code when they are installed. Rejects with
- * PLUGIN_INVALID and its last lines when it fails; when the signal aborts, kills it with all that it started and rejects
- * with the signal's reason.
+ * own variables: packages run code when they are installed. Rejects with PLUGIN_INVALID and its last lines when it fails;
+ * when the signal aborts, kills it with all that it started and rejects with the signal's reason.
  */
 export async function runStep(
   { plugin, scope, root, origin }: Build,
@@ -36,7 +37,8 @@ export async function runStep(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  const child = spawn(step.file, step.args, {
+  const { file, args } = markedCommand(scope, step);
+  const child = spawn(file, args, {
     cwd: step.cwd,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
@@ -44,7 +46,7 @@ export async function runStep(
   });
   const kill = () => {
     if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
-    killByEnvironment(scopeVariable, scope);
+    killScope(scopeVariable, scope);
   };
   signal.addEventListener("abort", kill, { once: true });
   const report = throttled((line) => tell.report(`building the environment: ${step.name}: ${line}`));

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { rmSync } from "node:fs";
 import { mkdir, rm, statfs, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PluginRunnerError, shuttingDown } from "../../errors.ts";
@@ -7,9 +6,9 @@ import type { LoadedPlugin, Requirements } from "../../plugin/plugin.ts";
 import { pluginChanged } from "../../plugin/plugin-source.ts";
 import { areUnchanged } from "../../plugin/requirements.ts";
 import { orStorageUnavailable, storageUnavailable } from "../../storage-error.ts";
+import { killScope } from "../../util/kill-scope.ts";
 import { type Log, silentLog } from "../../util/log.ts";
 import { messageOf } from "../../util/message-of.ts";
-import { killByEnvironment } from "../../util/process.ts";
 import { scopeVariable } from "../../worker/worker-process.ts";
 import type { BuildWatcher } from "../engine.ts";
 import { keepQuota } from "./environment-quota.ts";
@@ -23,7 +22,7 @@ import { FailedBuilds } from "./failed-builds.ts";
 export interface Environment {
   /** The interpreter: of the plugin's own virtual environment, or the base one. Empty for JavaScript. */
   python: string;
-  /** A `node_modules` folder; empty for none. */
+  /** A `node_modules` directory; empty for none. */
   packages: string;
 }
 
@@ -36,8 +35,8 @@ export interface EnvironmentsOptions {
   buildTimeoutMs?: number;
   /** How much all of them may take; more is removed, but for what is in use. Default: no limit. */
   quotaBytes?: number;
-  /** The digests that jobs need, which have not ended. Default: none. */
-  neededByJobs?: () => ReadonlySet<string>;
+  /** The digests that jobs need which have not ended; undefined where they are not all known. Default: none. */
+  neededByJobs?: () => ReadonlySet<string> | undefined;
   log?: Log;
 }
 
@@ -51,7 +50,7 @@ export class Environments {
   readonly #python: () => Promise<string>;
   readonly #buildTimeoutMs: number;
   readonly #quotaBytes: number;
-  readonly #neededByJobs: () => ReadonlySet<string>;
+  readonly #neededByJobs: () => ReadonlySet<string> | undefined;
   readonly #log: Log;
   readonly #ready = new Map<string, Environment>();
   readonly #builds = new Map<string, SharedBuild<Environment>>();
@@ -62,7 +61,7 @@ export class Environments {
   /** When a plugin's use of an environment was written down. */
   readonly #noted = new Map<string, number>();
   #tidying: Promise<void> = Promise.resolve();
-  #swept = false;
+  #swept: Promise<void> | undefined;
 
   constructor(options: EnvironmentsOptions) {
     const { dir, python, buildTimeoutMs = defaultTimeoutMs, log = silentLog } = options;
@@ -126,11 +125,12 @@ export class Environments {
     };
   }
 
-  /** Removes what is too much, see `keepQuota`. */
+  /** Removes what is too much, see `keepQuota`. Nothing, where it is not known what jobs need. */
   tidy(): Promise<void> {
     if (this.#quotaBytes === Number.POSITIVE_INFINITY) return Promise.resolve();
     const forget = (digest: string) => {
-      if (this.#held.has(digest) || this.#builds.has(digest) || this.#neededByJobs().has(digest)) return false;
+      const isNeeded = this.#neededByJobs()?.has(digest) ?? true;
+      if (isNeeded || this.#held.has(digest) || this.#builds.has(digest)) return false;
       this.#ready.delete(digest);
       return true;
     };
@@ -178,7 +178,8 @@ export class Environments {
     tell: BuildTeller,
     unwanted: AbortSignal,
   ): Promise<Environment> {
-    this.#sweep();
+    this.#swept ??= this.#sweep();
+    await this.#swept;
     const folder = this.#folder(requirements);
     if (markerOf(folder) !== python) {
       tell.report("building the environment");
@@ -203,7 +204,7 @@ export class Environments {
     this.#log("info", "building an environment", { plugin: code, manager });
     const started = performance.now();
     const scope = scopeOf(folder);
-    killByEnvironment(scopeVariable, scope); // of a service that was killed while it built
+    killScope(scopeVariable, scope); // of a service that was killed while it built
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(tooSlow(code, this.#buildTimeoutMs)), this.#buildTimeoutMs).unref();
     const signal = AbortSignal.any([this.#closing.signal, unwanted, late.signal]);
@@ -226,6 +227,7 @@ export class Environments {
       throw error;
     } finally {
       clearTimeout(timer);
+      killScope(scopeVariable, scope); // what a package left running when it was installed
     }
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     this.#log("info", "environment built", { plugin: code, manager, seconds });
@@ -235,20 +237,22 @@ export class Environments {
     return binding.language === "python" ? this.#python() : "";
   }
 
-  /** Removes, once, what a crash left unfinished. */
-  #sweep(): void {
-    if (this.#swept) return;
-    this.#swept = true;
+  /** Removes what a crash left unfinished. No build begins before that. */
+  async #sweep(): Promise<void> {
     for (const name of namesIn(this.#dir)) {
       const folder = join(this.#dir, name);
-      if (markerOf(folder) === undefined && !this.#builds.has(name)) rmSync(folder, { recursive: true, force: true });
+      if (markerOf(folder) !== undefined) continue;
+      await rm(folder, { recursive: true, force: true }).catch((error: unknown) => {
+        this.#log("warn", "an unfinished environment could not be removed", { dir: folder, error });
+      });
     }
   }
 }
 
-/** The same for every service that builds there. */
+/** A UUID of the directory: the same for every service that builds there. */
 function scopeOf(folder: string): string {
-  return `build-${createHash("sha256").update(resolve(folder)).digest("hex").slice(0, 32)}`;
+  const hash = createHash("sha256").update(resolve(folder)).digest("hex");
+  return hash.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/, "$1-$2-$3-$4-$5");
 }
 
 /** Not every program of a build says what it failed of: `venv` keeps the words of `ensurepip` to itself. */

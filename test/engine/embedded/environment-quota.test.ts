@@ -29,6 +29,18 @@ test("beyond the quota those go that nobody has used for longest, and not what i
   assert.deepEqual(readdirSync(dir), ["needed"]);
 });
 
+test("nothing goes while it is not known what jobs need", async (t) => {
+  const dir = directory(t, { one: 5, two: 4 });
+  let needed: Set<string> | undefined;
+  const options = { dir, python: async () => "python", quotaBytes: 1, neededByJobs: () => needed };
+  const environments = new Environments(options);
+  await environments.tidy();
+  assert.deepEqual(readdirSync(dir).sort(), ["one", "two"]);
+  needed = new Set(["two"]);
+  await environments.tidy();
+  assert.deepEqual(readdirSync(dir), ["two"]);
+});
+
 test("within the quota nothing goes, and what was used just now never does", async (t) => {
   const dir = directory(t, { old: 5, fresh: 0 });
   const roomy = new Environments({ dir, python: async () => "python", quotaBytes: 1024 ** 3 });

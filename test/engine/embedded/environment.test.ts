@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { PluginSchema } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { Environments } from "../../../src/engine/embedded/environment.ts";
@@ -13,7 +15,9 @@ import { PluginRunnerError } from "../../../src/errors.ts";
 import { readConfig } from "../../../src/plugin/config.ts";
 import type { LoadedPlugin, Requirements } from "../../../src/plugin/plugin.ts";
 import { readRequirements } from "../../../src/plugin/requirements.ts";
+import { startTime } from "../../../src/util/process.ts";
 
+const isLinux = process.platform === "linux";
 const never = new AbortController().signal;
 const python = (await resolvePython("python3", never)).path;
 
@@ -141,6 +145,23 @@ test("a build sees nothing that the service itself is told: packages run code wh
   const tell = { report() {}, line: (line: string) => said.push(line), lines: said };
   await runStep({ plugin: "p", scope: "build-of-a-test", root: "/kept", origin: "/plugin" }, step, tell, never);
   assert.deepEqual(said, [`undefined ${process.env.HOME} /plugin/requirements.txt`]);
+});
+
+test("a build that is ended leaves nothing, also of what left its session and its environment", {
+  skip: !isLinux,
+}, async () => {
+  const hidden = "require('child_process').spawn('sleep', ['600'], { detached: true, env: {}, stdio: 'ignore' }).pid";
+  const args = ["-e", `console.log(${hidden}); setInterval(() => {}, 60000)`];
+  const step = { name: "node", file: process.execPath, args, cwd: tmpdir() };
+  const left = new AbortController();
+  let pid = Number.NaN;
+  const line = (text: string) => {
+    pid = Number(text);
+    left.abort(new Error("left"));
+  };
+  const build = { plugin: "p", scope: randomUUID(), root: "/kept", origin: "/plugin" };
+  await assert.rejects(runStep(build, step, { report() {}, line, lines: [] }, left.signal), /left/);
+  while (startTime(pid) !== undefined) await delay(20);
 });
 
 test("resolvePython names the interpreter itself, and says so when there is none", async () => {
