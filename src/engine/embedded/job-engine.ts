@@ -148,8 +148,11 @@ export class EmbeddedJobEngine implements JobEngine {
   }
 
   async giveUp(jobId: string): Promise<boolean> {
-    const claim = await claimForNobody(this.#dir(jobId));
-    return "pid" in claim && claim.pid === nobody.pid;
+    const dir = this.#dir(jobId);
+    const claim = await claimForNobody(dir);
+    if ("fault" in claim || claim.pid !== nobody.pid) return false;
+    await forgetGiven(dir); // it may stand there already, and nobody follows what never started
+    return true;
   }
 
   async *follow(jobId: string, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {

@@ -78,6 +78,14 @@ test("a job that was given up never starts: not by a process that was about to, 
   assert.deepEqual(starts(), []);
 });
 
+test("what a job was given that is given up may be secret, and goes", async (t) => {
+  const { engine, dir } = engineOf(t);
+  mkdirSync(join(dir, "job"), { recursive: true });
+  writeFileSync(join(dir, "job", "spec.json"), '{"job_id":"job","scope":"","env":{"TOKEN":"secret"}}');
+  assert.equal(await engine.giveUp("job"), true);
+  assert.equal(existsSync(join(dir, "job", "spec.json")), false);
+});
+
 test("a job that has started cannot be given up; one without a folder can", async (t) => {
   const { engine, jobOf } = engineOf(t);
   assert.equal(await engine.giveUp("job"), true);
