@@ -156,7 +156,10 @@ export class Spill {
   async #save(chunk: Chunk, bytes: Buffer): Promise<void> {
     const { part, used } = chunk;
     part.file ??= openNameless(this.#dir);
-    const file = await part.file;
+    const file = await part.file.catch((error: unknown) => {
+      part.file = undefined; // the next chunk may find room
+      throw error;
+    });
     const offset = part.fileBytes;
     part.fileBytes += used;
     for (let at = 0; at < used; ) at += (await file.write(bytes, at, used - at, offset + at)).bytesWritten;

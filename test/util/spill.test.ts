@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -36,6 +36,16 @@ test("without a disk the youngest are still there, and the others are known to b
   const kept = await putMany(spill, 40);
   for (const one of kept.slice(-2)) assert.equal(await matches(spill, one), true);
   assert.equal(await isLost(spill, kept[0]), true);
+});
+
+test("what is written once the disk is there again is kept", async (t) => {
+  const { spill, dir } = made(t, { memoryBytes: 512 * kib });
+  rmSync(dir, { recursive: true });
+  const lost = await putMany(spill, 40);
+  mkdirSync(dir);
+  const kept = await putMany(spill, 40);
+  assert.equal(await isLost(spill, lost[0]), true);
+  for (const one of kept) assert.equal(await matches(spill, one), true);
 });
 
 test("what stands before a position can be forgotten", async (t) => {
