@@ -66,8 +66,8 @@ export async function killAtRandom({ kills, seed }: { kills: number; seed: numbe
     over.abort();
     await working;
     checkStarts(starts, hurt);
-    assert.deepEqual(draftsIn(server.dataDir), [], "no draft of a file is left");
     assert.equal(await server.end("SIGTERM"), 0);
+    assert.deepEqual(draftsIn(server.dataDir), [], "no draft of a file is left");
     assert.deepEqual(processesOf(server.dataDir), [], "no process is left");
     return report;
   } finally {
@@ -181,13 +181,13 @@ function told(life: Life) {
   };
 }
 
-/** Asks again for as long as nobody answers. */
+/** Asks again for as long as nobody answers, or the worker is killed that was to check the params. */
 async function whileAway<T>(ask: () => Promise<T>): Promise<T> {
   while (true) {
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof ExecutionError) || error.reason !== "UNAVAILABLE") throw error;
+      if (!(error instanceof ExecutionError) || !["UNAVAILABLE", "WORKER_LOST"].includes(error.reason)) throw error;
       await delay(50);
     }
   }
