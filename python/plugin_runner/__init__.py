@@ -6,6 +6,8 @@ callers use is `plugin_runner.client`, which needs grpcio; its main names are he
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from plugin_runner.authoring import BaseAction, action
@@ -60,6 +62,13 @@ _HOMES = {
     "run_plugin": "plugin_runner.client",
     "show_progress": "plugin_runner.client",
 }
+
+
+# In a process of the service, which names a place for compiled code; before anything else of this package is compiled.
+if sys.pycache_prefix:
+    from plugin_runner.whole_bytecode import write_whole_bytecode
+
+    write_whole_bytecode()
 
 
 # A worker imports this package before it has anything to do: what authors use is loaded when it is first named.
