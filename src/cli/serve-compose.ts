@@ -92,7 +92,8 @@ export async function composeServer(
     neededByJobs: () => runner.neededEnvironments,
     log,
   });
-  const trees = new Trees();
+  // A cluster knows plugins by their digests: there, everything counts.
+  const trees = new Trees({ ownWrites: options.ray === undefined });
   const workers = new PluginWorkers(launcher, environments, trees, passedEnv);
   const inspector = new EmbeddedInspector(launcher, python, workers, environments);
   const catalog = openCatalog({ roots: options.root, allowModules: options.allowModule, inspector, trees, log });

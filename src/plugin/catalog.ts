@@ -6,6 +6,7 @@ import { abortable } from "../util/abortable.ts";
 import { compareText } from "../util/compare-text.ts";
 import { type Log, silentLog } from "../util/log.ts";
 import { pacer } from "../util/pace.ts";
+import { rarely } from "../util/rarely.ts";
 import { Discovery } from "./discovery.ts";
 import { FolderWatcher } from "./folder-watcher.ts";
 import { brokenPlugin, nothingDeclared } from "./load-plugin.ts";
@@ -13,7 +14,7 @@ import { type Location, locationKey } from "./location.ts";
 import { isPathLike } from "./path-reference.ts";
 import type { Inspector, LoadedAction, LoadedPlugin } from "./plugin.ts";
 import { PluginActions } from "./plugin-actions.ts";
-import { PluginSlot } from "./plugin-slot.ts";
+import { PluginSlot, type TellChange } from "./plugin-slot.ts";
 import { resolveReference, splitVersion } from "./reference.ts";
 import { Trees } from "./trees.ts";
 
@@ -60,6 +61,7 @@ export class Catalog implements AsyncDisposable {
   readonly #allowModules: readonly string[];
   readonly #inspector: Inspector;
   readonly #log: Log;
+  readonly #tellChange: TellChange;
   readonly #watcher: FolderWatcher;
   readonly #trees: Trees;
   readonly #closed = new AbortController();
@@ -67,6 +69,7 @@ export class Catalog implements AsyncDisposable {
   readonly #references = new Map<string, Reference>();
   readonly #looking = new Map<string, Promise<LoadedPlugin>>();
   readonly #actions = new WeakMap<LoadedPlugin, PluginActions>();
+  readonly #slotOf = new WeakMap<LoadedPlugin, PluginSlot>();
 
   /** @throws REQUEST_INVALID when a root is not a folder */
   constructor({ roots, allowModules, inspector, trees = new Trees(), log = silentLog }: CatalogOptions) {
@@ -75,13 +78,17 @@ export class Catalog implements AsyncDisposable {
     this.#allowModules = allowModules;
     this.#inspector = inspector;
     this.#log = log;
+    const tell = rarely(log);
+    this.#tellChange = (plugin, change) =>
+      tell(plugin, "info", "files of a plugin changed: its next calls get new workers", { plugin, ...change });
     this.#watcher = new FolderWatcher(log);
   }
 
   /** The plugin, when it was loaded before and nothing is known to have changed in the last two seconds. */
   peek(reference: string): LoadedPlugin | undefined {
     const known = this.#references.get(reference);
-    if (!known || known.slot.dirty || performance.now() - known.checkedAt > recheckMs) return undefined;
+    if (!known || known.slot.dirty || known.slot.hasOwnWrites || performance.now() - known.checkedAt > recheckMs)
+      return undefined;
     return known.slot.plugin === known.plugin ? known.plugin : undefined;
   }
 
@@ -91,18 +98,25 @@ export class Catalog implements AsyncDisposable {
   }
 
   /**
-   * The newest version of the plugin that a reference names.
+   * The newest version of the plugin that a reference names. Where it is to run `action`, that has seen what other actions
+   * wrote into the plugin's directory.
    * @throws PLUGIN_NOT_FOUND, PLUGIN_INVALID, PATH_FORBIDDEN, REQUEST_INVALID, or the signal's reason
    */
-  async load(reference: string, signal: AbortSignal): Promise<LoadedPlugin> {
+  async load(reference: string, signal: AbortSignal, action?: string): Promise<LoadedPlugin> {
     const known = this.peek(reference);
     if (known) return known;
-    let looking = this.#looking.get(reference);
+    const key = `${action ?? ""}\0${reference}`;
+    let looking = this.#looking.get(key);
     if (!looking) {
-      looking = this.#look(reference).finally(() => this.#looking.delete(reference));
-      this.#looking.set(reference, looking);
+      looking = this.#look(reference, action).finally(() => this.#looking.delete(key));
+      this.#looking.set(key, looking);
     }
     return abortable(looking, signal);
+  }
+
+  /** To be called when a run of an action begins; what it returns, once the run has ended. */
+  begin(plugin: LoadedPlugin, action: string): () => void {
+    return this.#slotOf.get(plugin)?.begin(action) ?? (() => {});
   }
 
   /** The action, when it was found before. */
@@ -172,21 +186,26 @@ export class Catalog implements AsyncDisposable {
   }
 
   /** What a look not long ago found may have been moved, or may be another version by now: then it looks again. */
-  async #look(reference: string): Promise<LoadedPlugin> {
+  async #look(reference: string, action: string | undefined): Promise<LoadedPlugin> {
     const startedAt = performance.now();
     try {
-      const plugin = await this.#lookOnce(reference, startedAt, undefined);
+      const plugin = await this.#lookOnce(reference, action, startedAt, undefined);
       if (isMeant(plugin, reference)) return plugin;
     } catch (error) {
       if (!(error instanceof PluginRunnerError) || error.reason !== "PLUGIN_NOT_FOUND") throw error;
     }
-    return this.#lookOnce(reference, performance.now(), 0);
+    return this.#lookOnce(reference, action, performance.now(), 0);
   }
 
-  async #lookOnce(reference: string, startedAt: number, maxAgeMs: number | undefined): Promise<LoadedPlugin> {
+  async #lookOnce(
+    reference: string,
+    action: string | undefined,
+    startedAt: number,
+    maxAgeMs: number | undefined,
+  ): Promise<LoadedPlugin> {
     const location = await resolveReference(reference, this.#discovery, this.#allowModules, maxAgeMs);
     const slot = this.#slot(location);
-    const plugin = await this.#read(slot, startedAt);
+    const plugin = await this.#read(slot, startedAt, action);
     const watched = this.#watcher.watch(slot.key, slot.folders, () => {
       slot.dirty = true;
     });
@@ -207,18 +226,16 @@ export class Catalog implements AsyncDisposable {
 
   #slot(location: Location): PluginSlot {
     const key = locationKey(location);
-    const slot = this.#slots.get(key) ?? new PluginSlot(key, location, this.#discovery, this.#trees);
+    const slot = this.#slots.get(key) ?? new PluginSlot(key, location, this.#discovery, this.#trees, this.#tellChange);
     this.#slots.set(key, slot);
     return slot;
   }
 
-  async #read(slot: PluginSlot, notBefore: number): Promise<LoadedPlugin> {
-    const actions = await slot.read(notBefore, {
-      inspector: this.#inspector,
-      allowModules: this.#allowModules,
-      closed: this.#closed.signal,
-    });
+  async #read(slot: PluginSlot, notBefore: number, action?: string): Promise<LoadedPlugin> {
+    const sources = { inspector: this.#inspector, allowModules: this.#allowModules, closed: this.#closed.signal };
+    const actions = await slot.read(notBefore, sources, action);
     this.#actions.set(actions.plugin, actions);
+    this.#slotOf.set(actions.plugin, slot);
     return actions.plugin;
   }
 

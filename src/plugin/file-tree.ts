@@ -24,9 +24,18 @@ export interface FileTree {
   readonly folders: ReadonlyMap<string, Stamp>;
   /** By path relative to the root. */
   readonly files: ReadonlyMap<string, FileEntry>;
+  /** Files that do not count as they are: see `OwnWrites`. Absent for none. */
+  readonly apart?: FilesApart;
 }
 
-interface FileEntry {
+export interface FilesApart {
+  /** SHA-256 in hexadecimal over what these files are. */
+  readonly digest: string;
+  /** The hashes that count, by relative path; undefined for a file of which nothing counts. */
+  readonly counted: ReadonlyMap<string, string | undefined>;
+}
+
+export interface FileEntry {
   readonly path: string;
   readonly stamp: Stamp;
   readonly hash: string;
@@ -65,7 +74,31 @@ export async function readTree(root: string, previous?: FileTree): Promise<FileT
   if (!stats) throw gone(root);
   if (stats.isFile()) await add("", root);
   else await walk(root, "", folders, await ignoreRules(root, add), add);
-  return { digest: digestOf(files), folders, files };
+  return { digest: digestOf(new Map([...files].map(([name, { hash }]) => [name, hash]))), folders, files };
+}
+
+/** The same files with a digest in which some count as something else. */
+export function withApart(tree: FileTree, counted: ReadonlyMap<string, string | undefined>): FileTree {
+  const own = new Map([...counted.keys()].flatMap((name) => asIs(tree, name)));
+  const all = new Map([...tree.files.keys()].flatMap((name) => (counted.has(name) ? [] : asIs(tree, name))));
+  for (const [name, hash] of counted) if (hash !== undefined) all.set(name, hash);
+  const { folders, files } = tree;
+  return { digest: digestOf(all), folders, files, apart: { digest: digestOf(own), counted } };
+}
+
+/** The files of which what counts is not the same in two trees. */
+export function changedFiles(before: FileTree, after: FileTree): string[] {
+  const names = new Set([...before.files.keys(), ...after.files.keys()]);
+  return [...names].filter((name) => countedHash(before, name) !== countedHash(after, name));
+}
+
+function countedHash({ files, apart }: FileTree, name: string): string | undefined {
+  return apart?.counted.has(name) ? apart.counted.get(name) : files.get(name)?.hash;
+}
+
+function asIs({ files }: FileTree, name: string): [string, string][] {
+  const entry = files.get(name);
+  return entry ? [[name, entry.hash]] : [];
 }
 
 async function unchanged(tree: FileTree, pause: () => Promise<void> | undefined): Promise<boolean> {
@@ -131,9 +164,9 @@ async function readable<T>(path: string, read: () => T | Promise<T>): Promise<T 
   }
 }
 
-function digestOf(files: ReadonlyMap<string, FileEntry>): string {
+function digestOf(hashes: ReadonlyMap<string, string>): string {
   const hash = createHash("sha256");
-  for (const name of [...files.keys()].sort()) hash.update(`${name}\0${files.get(name)?.hash}\n`);
+  for (const name of [...hashes.keys()].sort()) hash.update(`${name}\0${hashes.get(name)}\n`);
   return hash.digest("hex");
 }
 

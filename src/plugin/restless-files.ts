@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type PluginIssue, PluginIssueSchema } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
-import type { FileTree } from "./file-tree.ts";
+import { changedFiles, type FileTree } from "./file-tree.ts";
+import { isCode } from "./is-code.ts";
 
 /** After so many changes, a file that is no code is probably written by the plugin itself. */
 const manyChanges = 3;
@@ -13,16 +14,15 @@ export class RestlessFiles {
   readonly #changes = new Map<string, number>();
   #last: FileTree | undefined;
 
-  /** Takes note of a tree, which may be the same as the last one. */
-  see(tree: FileTree): void {
+  /** Takes note of a tree, which may be the same as the last one. Returns the names of the files that changed since. */
+  see(tree: FileTree): readonly string[] {
     const last = this.#last;
     this.#last = tree;
-    if (!last || last === tree) return;
+    if (!last || last === tree) return [];
     if (this.#changes.size > maxCounted) this.#changes.clear();
-    for (const name of new Set([...last.files.keys(), ...tree.files.keys()])) {
-      if (isCode(name) || last.files.get(name)?.hash === tree.files.get(name)?.hash) continue;
-      this.#changes.set(name, (this.#changes.get(name) ?? 0) + 1);
-    }
+    const changed = changedFiles(last, tree);
+    for (const name of changed) if (!isCode(name)) this.#changes.set(name, (this.#changes.get(name) ?? 0) + 1);
+    return changed;
   }
 
   /** What the author should know of. */
@@ -33,8 +33,4 @@ export class RestlessFiles {
       return create(PluginIssueSchema, { message, file });
     });
   }
-}
-
-function isCode(name: string): boolean {
-  return /\.(py|[cm]?[jt]sx?|ya?ml)$/.test(name);
 }

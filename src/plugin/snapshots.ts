@@ -7,6 +7,7 @@ import { PluginSchema } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { hasCode } from "../util/has-code.ts";
 import type { Log } from "../util/log.ts";
 import { isInside } from "./entrypoint.ts";
+import type { FileTree } from "./file-tree.ts";
 import { moveLeftBehind } from "./left-behind.ts";
 import type { LoadedPlugin, Requirements } from "./plugin.ts";
 import { pluginChanged, unchangedTree } from "./plugin-source.ts";
@@ -46,7 +47,7 @@ interface Kept {
 }
 
 /**
- * Keeps the files of plugins as they were, once for each digest, for the jobs that were submitted with them: whatever
+ * Keeps the files of plugins as they were, once for each content, for the jobs that were submitted with them: whatever
  * becomes of a plugin meanwhile, also while the service is away, a job runs what its record names.
  */
 export class Snapshots {
@@ -77,7 +78,7 @@ export class Snapshots {
    * @throws PLUGIN_CHANGED when its files are others by now
    */
   async keep(plugin: LoadedPlugin): Promise<LoadedPlugin> {
-    const name = nameOf(plugin);
+    const name = nameOf(plugin, await unchangedTree(plugin, this.#trees));
     this.claim(name);
     try {
       const kept = await this.#inTurn(name, () => this.#keep(name, plugin));
@@ -131,12 +132,13 @@ export class Snapshots {
     const tree = await unchangedTree(plugin, this.#trees);
     const { source } = plugin;
     if (!tree || !source) return plugin;
+    if (nameOf(plugin, tree) !== name) throw pluginChanged(plugin);
     const known = await this.#find(name);
     if (known) return known.plugin;
     const folder = join(this.#dir, this.#freeName(name));
     try {
       const copied = await layOut({ ...plugin, source }, tree, folder, this.#limits);
-      await unchangedTree(plugin, this.#trees);
+      if (nameOf(plugin, await unchangedTree(plugin, this.#trees)) !== name) throw pluginChanged(plugin);
       const moved = relocated(plugin, name, join(folder, rootName(plugin)));
       await writeManifest(folder, moved, copied);
       this.#kept.set(name, { folder, plugin: moved, copied });
@@ -192,7 +194,9 @@ export class Snapshots {
   /** The folders of a name, of all without one. Of those that a job wrote into there may be several. */
   #folders(name = ""): string[] {
     if (!existsSync(this.#dir)) return [];
-    return readdirSync(this.#dir).filter((each) => !each.endsWith(".json") && each.startsWith(name));
+    return readdirSync(this.#dir).filter(
+      (each) => !each.endsWith(".json") && `${each}.`.startsWith(name === "" ? "" : `${name}.`),
+    );
   }
 
   #freeName(name: string): string {
@@ -215,10 +219,13 @@ export class Snapshots {
   }
 }
 
-/** Another one for the same content in another place, where other packages stand beside it. */
-function nameOf({ binding }: LoadedPlugin): string {
-  const place = createHash("sha256").update(binding.root).digest("hex");
-  return `${binding.digest}-${place.slice(0, 8)}`;
+/**
+ * Another one for the same content in another place, where other packages stand beside it, and beside other files of its
+ * own runs, which are copied too.
+ */
+function nameOf({ binding }: LoadedPlugin, tree: FileTree | undefined): string {
+  const place = createHash("sha256").update(binding.root).digest("hex").slice(0, 8);
+  return [binding.digest, place, ...(tree?.apart ? [tree.apart.digest.slice(0, 16)] : [])].join("-");
 }
 
 /** Lets the snapshots of a directory, which was copied from another place, be found there. */

@@ -6,6 +6,7 @@ import { checkParams } from "../plugin/check-params.ts";
 import type { LoadedAction, LoadedPlugin, ValidParams } from "../plugin/plugin.ts";
 import type { Carried } from "../util/non-finite.ts";
 import { within } from "./deadline.ts";
+import { nameOf } from "./request.ts";
 import { type ParamsInspector, validateInCode } from "./validate-in-code.ts";
 
 /** An action with params that it takes, as far as that is known when a job is submitted. */
@@ -34,7 +35,7 @@ export async function decide(
   { catalog, inspector }: { catalog: Catalog; inspector: ParamsInspector },
   signal: AbortSignal,
 ): Promise<Decision> {
-  const plugin = found ?? (await catalog.load(request.plugin, signal));
+  const plugin = found ?? (await catalog.load(request.plugin, signal, nameOf(request)));
   const { action: name, entrypoint, env } = request;
   if (await inspector.isReady(plugin)) {
     const byCode = async (own: AbortSignal) => {

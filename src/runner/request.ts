@@ -28,6 +28,11 @@ export interface ActionRequest {
   entrypoint: string;
 }
 
+/** What a request calls its action. */
+export function nameOf({ action, entrypoint }: ActionRequest): string {
+  return action || entrypoint;
+}
+
 /** What such a request gives the action. */
 export interface GivenParams {
   params?: JsonObject | undefined;

@@ -36,6 +36,7 @@ import {
   checkJobId,
   checkLabels,
   mergeResources,
+  nameOf,
   paramsOf,
   timeoutMs,
 } from "./request.ts";
@@ -212,7 +213,7 @@ export class Runner {
       const given = paramsOf(request);
       return await this.#ofNewest(request.plugin, async () => {
         const { inspector, catalog } = this.#options;
-        const plugin = this.#peek(request)?.plugin ?? (await catalog.load(request.plugin, signal));
+        const plugin = this.#peek(request)?.plugin ?? (await catalog.load(request.plugin, signal, nameOf(request)));
         return whileBuilding({ plugin, inspector }, deadline, signal, async (own) => {
           const action = await catalog.action(plugin, request.action, request.entrypoint, own, request.env);
           return validateInCode(inspector, action, checkParams(action, given), request.env, own);
@@ -306,14 +307,19 @@ export class Runner {
   ): Promise<WorkerResult> {
     const { inspector, catalog } = this.#options;
     const known = this.#peek(request);
-    if (known && inspector.isKnown(known.plugin)) return this.#runAction(known, asked, request, given, pool, signal);
-    const plugin = known?.plugin ?? (await catalog.load(request.plugin, signal));
-    const ms = asked ?? known?.timeoutMs;
-    const until = ms === undefined ? deadline : Math.min(deadline, Date.now() + ms);
-    return whileBuilding({ plugin, inspector }, until, signal, async (own) => {
-      const action = await catalog.action(plugin, request.action, request.entrypoint, own, request.env);
-      return this.#runAction(action, asked, request, given, pool, own);
-    });
+    const plugin = known?.plugin ?? (await catalog.load(request.plugin, signal, nameOf(request)));
+    const ended = catalog.begin(plugin, nameOf(request));
+    try {
+      if (known && inspector.isKnown(plugin)) return await this.#runAction(known, asked, request, given, pool, signal);
+      const ms = asked ?? known?.timeoutMs;
+      const until = ms === undefined ? deadline : Math.min(deadline, Date.now() + ms);
+      return await whileBuilding({ plugin, inspector }, until, signal, async (own) => {
+        const action = await catalog.action(plugin, request.action, request.entrypoint, own, request.env);
+        return this.#runAction(action, asked, request, given, pool, own);
+      });
+    } finally {
+      ended();
+    }
   }
 
   async #runAction(
