@@ -9,7 +9,7 @@ const maxIssues = 5;
 /** A plugin may write files of ever new names. */
 const maxCounted = 10_000;
 
-/** Counts how often the files of one plugin change: one that writes into its own folder is a new version each time. */
+/** Counts how often the files of one plugin change: one that writes into its own directory may be a new version each time. */
 export class RestlessFiles {
   readonly #changes = new Map<string, number>();
   #last: FileTree | undefined;
