@@ -3,6 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { type ConnectOptions, connect } from "../../src/browser.ts";
 import { withoutCertificates } from "../support/certificates.ts";
+import { patienceMs } from "../support/limits.ts";
 import { readCases } from "./cases.ts";
 import { runCase } from "./run-case.ts";
 import { startTargets, type Targets } from "./targets.ts";
@@ -32,7 +33,7 @@ describe("the browser's client passes the cases of every client, by fetch", { sk
   for (const one of readCases()) {
     const optionsOf = targets[one.target ?? "plain"];
     const skip = optionsOf === undefined && "a browser's own are its authorities and certificates";
-    test(one.name, { timeout: 30_000, skip }, async () => {
+    test(one.name, { timeout: patienceMs, skip }, async () => {
       using clients = new DisposableStack();
       const client = clients.adopt(connect(optionsOf?.(all)), (one) => one.close());
       const proxied = clients.adopt(connect({ baseUrl: all.web.proxy }), (one) => one.close());

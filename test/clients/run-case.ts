@@ -84,7 +84,7 @@ const verbs: Record<string, Verb> = {
     const outcome = assert.rejects(run(client, request, leaving.signal), (error) => error === left);
     await delay(300);
     leaving.abort(left);
-    await Promise.race([outcome, delay(2000).then(() => assert.fail("the call goes on"))]);
+    await outcome;
   },
 
   async cancel({ request, expect }, { client }) {

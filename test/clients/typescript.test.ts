@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { type Client, type ConnectOptions, connect } from "../../src/client.ts";
 import { withoutCertificates } from "../support/certificates.ts";
+import { patienceMs } from "../support/limits.ts";
 import { readCases } from "./cases.ts";
 import { runCase } from "./run-case.ts";
 import { startTargets, type Targets } from "./targets.ts";
@@ -32,7 +33,7 @@ describe("the TypeScript client in Node passes the cases of every client", { ski
   after(() => open.disposeAsync());
 
   for (const one of readCases()) {
-    test(one.name, { timeout: 30_000 }, async () => {
+    test(one.name, { timeout: patienceMs }, async () => {
       const options = targets[one.target ?? "plain"]?.(all) ?? {};
       await runCase(one, {
         client: clientOf(options),

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from processes import PLUGINS, WorkerClient
+from processes import PLUGINS, SECONDS, WorkerClient
 
 StartWorker = Callable[..., WorkerClient]
 
@@ -238,18 +238,18 @@ def test_every_call_starts_as_the_first(start_worker: StartWorker) -> None:
 def test_a_cancelled_action_cleans_up(start_worker: StartWorker, tmp_path: Path, entrypoint: str) -> None:
     worker = start_worker("lasting")
     mark = tmp_path / "mark"
-    keys = {"action": "a", "params": {"mark": str(mark)}, "env": {"GRACE": "0.4"}, "job_id": ""}
+    keys = {"action": "a", "params": {"mark": str(mark)}, "env": {"GRACE": "3"}, "job_id": ""}
     request_id = worker.request("run", entrypoint=entrypoint, **keys)
     assert worker.process.stdout is not None
     assert worker.process.stdout.readline() == b"waiting\n"
-    worker.send({"type": "cancel", "id": request_id, "grace_seconds": 0.4})
+    worker.send({"type": "cancel", "id": request_id, "grace_seconds": 3})
     answer = worker.receive()
     assert answer["error"]["reason"] == "CANCELLED"
     assert mark.read_text() == "cleaned up"
     interrupted = entrypoint != "lasting:save_slowly"
     assert answer.get("spent", False) == interrupted
     if interrupted:
-        assert worker.process.wait(30) == 0
+        assert worker.process.wait(SECONDS) == 0
     else:
         assert worker.value("lasting:look")["zone"]
 
@@ -292,13 +292,13 @@ def test_a_run_whose_plugin_is_gone_is_told_so_and_is_the_last(start_worker: Sta
     assert answer["error"]["reason"] == "PLUGIN_INVALID"
     assert answer["error"]["metadata"] == {"root": "/nowhere/at/all"}
     assert answer["spent"] is True
-    assert worker.process.wait(30) == 0
+    assert worker.process.wait(SECONDS) == 0
 
 
 def test_a_line_that_breaks_the_protocol_ends_the_worker(start_worker: StartWorker) -> None:
     worker = start_worker("basic")
     worker.socket.sendall(b"nonsense\n")
-    assert worker.process.wait(30) == 1
+    assert worker.process.wait(SECONDS) == 1
     assert "JSONDecodeError" in worker.close()[1]
 
 

@@ -17,6 +17,9 @@ from pluginrunner.v1.job_event_pb2 import JobEvent, JobEvents, JobResult
 from pluginrunner.v1.job_pb2 import Job, JobProgress, JobState
 from pluginrunner.v1.plugin_runner_pb2 import WatchJobResponse
 
+# How long anything may take, in seconds: only what is broken comes to that.
+PATIENCE = 300
+
 Answer = Callable[[Any, grpc.ServicerContext], Any]
 
 
@@ -62,7 +65,7 @@ def hang(left: threading.Event) -> Answer:
     def answer(_request: Any, context: grpc.ServicerContext) -> None:
         if not context.add_callback(left.set):  # it is gone already
             left.set()
-        left.wait(10)
+        left.wait(PATIENCE)
 
     return answer
 
@@ -74,7 +77,7 @@ def hang_after(left: threading.Event, *messages: Any) -> Answer:
         # Before the first message: a caller that leaves after it may be gone by the next step.
         context.add_callback(left.set)
         yield from messages
-        left.wait(10)
+        left.wait(PATIENCE)
 
     return answer
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from fake_service import FakeService, fail, hang, running
+from fake_service import PATIENCE, FakeService, fail, hang, running
 
 from plugin_runner.client import AsyncClient, Client, ExecutionError, ValidationError
 from pluginrunner.v1.plugin_runner_pb2 import RunPluginResponse, SubmitJobResponse
@@ -120,7 +120,7 @@ def test_ctrl_c_ends_the_run() -> None:
     with service.listen() as address, Client(address) as client:
         with pytest.raises(KeyboardInterrupt):
             client.run_plugin("p", "a")
-        assert left.wait(5)
+        assert left.wait(PATIENCE)
 
 
 def test_cancelling_the_task_ends_the_run() -> None:

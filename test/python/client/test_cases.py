@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from plugin_runner.client import Client
 
 CASES = [pytest.param(case, id=case.name) for case in read_cases()]
 LEAVES_AFTER = 0.3
-LEFT_WITHIN = 2
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -32,10 +30,8 @@ def test_async_client(case: Case, targets: Targets, loop: asyncio.AbstractEventL
     client, proxied = targets.async_client(case.target), targets.async_client("proxy")
 
     def leave(request: dict[str, Any]) -> None:
-        started = time.monotonic()
         with pytest.raises(asyncio.TimeoutError):
             loop.run_until_complete(asyncio.wait_for(client.run_plugin(**request), LEAVES_AFTER))
-        assert time.monotonic() - started < LEAVES_AFTER + LEFT_WITHIN
 
     try:
         subject = Subject(Blocking(loop, client), Blocking(loop, proxied), lambda: cut(targets), leave)
@@ -50,8 +46,6 @@ def interrupt(client: Client, request: dict[str, Any]) -> None:
     main = threading.main_thread().ident
     assert main is not None
     timer = threading.Timer(LEAVES_AFTER, signal.pthread_kill, (main, signal.SIGINT))
-    started = time.monotonic()
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         client.run_plugin(**request)
-    assert time.monotonic() - started < LEAVES_AFTER + LEFT_WITHIN

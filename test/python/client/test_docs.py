@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fake_service import PATIENCE
 from targets import Targets
 
 from plugin_runner.client import private_server
@@ -67,7 +68,9 @@ def test_every_block_prints_what_it_should(environment: dict[str, str], targets:
     for title, block in blocks():
         program = block.replace("localhost:50151", secure["address"]).replace('"secret"', repr(secure["token"]))
         command = [sys.executable, "-c", program]
-        printed.append((title, subprocess.check_output(command, cwd=tmp_path, env=environment, text=True, timeout=60)))
+        printed.append(
+            (title, subprocess.check_output(command, cwd=tmp_path, env=environment, text=True, timeout=PATIENCE))
+        )
     assert [title for title, _ in printed] == [title for title, _ in EXPECTED]
     for (_, output), (_, expected) in zip(printed, EXPECTED):
         assert re.fullmatch(expected, output)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from fake_service import PATIENCE
 
 from plugin_runner.client import ExecutionError, private_server
 
@@ -52,7 +53,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def wait_until_gone(path: str) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE
     while Path(path).exists():
         assert time.monotonic() < until
         time.sleep(0.01)

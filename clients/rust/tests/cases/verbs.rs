@@ -5,7 +5,7 @@ use std::time::Duration;
 use plugin_runner_client::{Client, Error, Job, JobEvent, JobFilter, JobHandle, JobUpdate, Mode, Payload, Value};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::case::{Case, Verb};
@@ -67,8 +67,7 @@ async fn abort(case: &Case, client: &Client) {
     let call = tokio::spawn(async move { client.run(run).await });
     sleep(Duration::from_millis(300)).await;
     call.abort();
-    let outcome = timeout(Duration::from_secs(2), call).await.expect("the call ends");
-    assert!(outcome.unwrap_err().is_cancelled());
+    assert!(call.await.unwrap_err().is_cancelled());
 }
 
 async fn cancel(case: &Case, client: &Client) {

@@ -142,7 +142,7 @@ class WatchTest {
     @DisplayName("takes a silent stream for cut")
     void silence() throws Exception {
         checkResumes(
-                new Script((after, response) -> response.onNext(events(1)), WatchTest::finish), Duration.ofMillis(500));
+                new Script((after, response) -> response.onNext(events(1)), WatchTest::finish), Duration.ofSeconds(2));
     }
 
     @Test
