@@ -27,6 +27,7 @@ import { Runner } from "../runner/runner.ts";
 import { Storage } from "../runner/storage.ts";
 import type { Log } from "../util/log.ts";
 import { messageOf } from "../util/message-of.ts";
+import { keepCompiledCodeWhole } from "../worker/compiled-code.ts";
 import { Launcher } from "../worker/launcher.ts";
 import { RunArtifacts } from "../worker/run-artifacts.ts";
 import { passedVariables, workerEnvironment } from "../worker/worker-environment.ts";
@@ -84,6 +85,7 @@ export async function composeServer(
     graceMs: options.grace,
     log,
   });
+  keepCompiledCodeWhole(launcher.compiled, storage);
   const environments = new Environments({
     dir: join(dataDir, "environments"),
     python,

@@ -9,7 +9,7 @@ import type { Log } from "../util/log.ts";
 import { limitData, limitNode } from "../util/memory-limit.ts";
 import { packageRoot } from "../util/package-root.ts";
 import { killByEnvironment } from "../util/process.ts";
-import { forgetCompiledCode } from "./compiled-code.ts";
+import { compiledCodeVariables, forgetCompiledCode } from "./compiled-code.ts";
 import type { Binding, Language } from "./messages.ts";
 import { type WorkerCommand, WorkerProcess } from "./worker-process.ts";
 
@@ -105,7 +105,7 @@ export class Launcher {
       language,
       file: python,
       args: ["-m", `plugin_runner.${entry}`],
-      env: { ...env, PYTHONPATH: pythonPath(variables), PYTHONPYCACHEPREFIX: this.compiled },
+      env: { ...env, PYTHONPATH: pythonPath(variables), ...compiledCodeVariables(this.compiled) },
     };
   }
 
