@@ -4,7 +4,7 @@ import { type JobEvent, JobEventSchema, JobStateChangeSchema } from "../../gen/t
 import { type Job, JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { applyEvent } from "./apply-event.ts";
 import { isTerminal, unfinishedStates } from "./job-state.ts";
-import { withoutParams } from "./job-summary.ts";
+import { nothingGiven, withoutParams } from "./job-summary.ts";
 import type { Given, JobRecord, JobStore, StoredEvent } from "./store/job-store.ts";
 import type { WatchHub } from "./watch-hub.ts";
 
@@ -14,9 +14,6 @@ export interface EventDraft {
   timeMs: number;
   payload: JobEvent["payload"];
 }
-
-/** What a job that has ended is known to have been given. */
-const nothingGiven = { params: { value: {}, nonFinite: [] }, env: {} };
 
 /** An oldest part of this share of the limit is removed at a time. */
 const trimShare = 0.1;

@@ -1,5 +1,8 @@
 import type { Job } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
-import type { JobRecord } from "./store/job-store.ts";
+import type { Given, JobRecord } from "./store/job-store.ts";
+
+/** What is known of what a job was given, once it has ended or where it cannot be read. */
+export const nothingGiven: Given = { params: { value: {}, nonFinite: [] }, env: {} };
 
 /** A job without what may be large: its params, and its result or what can be carried of it. */
 export function summary(job: Job): Job {
@@ -18,6 +21,6 @@ export function withoutParams(record: JobRecord): JobRecord {
   return {
     ...record,
     job: { ...job, nonFiniteParams: [] },
-    given: { ...record.given, params: { value: {}, nonFinite: [] }, env: {} },
+    given: { ...record.given, ...nothingGiven },
   };
 }

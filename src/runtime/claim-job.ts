@@ -8,7 +8,7 @@ import type { ProcessIdentity } from "../worker/messages.ts";
 import { retryMs } from "./patient-file.ts";
 
 /**
- * Makes this process the one that carries the job of a folder. False when another one does, or the folder is gone. Waits
+ * Makes this process the one that carries the job of a directory. False when another one does, or that is gone. Waits
  * where the disk has no room.
  */
 export async function claimJob(dir: string): Promise<boolean> {

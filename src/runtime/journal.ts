@@ -145,7 +145,7 @@ export class Journal {
 
   /** Says what a disk without room had to leave out. */
   sayDropped({ lines, bytes, why }: Dropped): void {
-    this.#say(`${lines} lines of output were dropped, ${bytes} bytes: the job's events could not be written (${why}).`);
+    this.#say(`Left out ${lines} lines of output, ${bytes} bytes: the job's events could not be written (${why}).`);
   }
 
   #say(message: string): void {

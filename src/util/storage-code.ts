@@ -22,8 +22,14 @@ export function storageCodeOf(error: unknown): string | undefined {
   return undefined;
 }
 
+/** The primary result code of an error of SQLite, undefined for any other: https://sqlite.org/rescode.html. */
+export function sqliteCodeOf(error: unknown): number | undefined {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : undefined;
+}
+
 function ownCode(error: Error): string | undefined {
-  if ("errcode" in error && typeof error.errcode === "number") return sqliteCodes[error.errcode & 0xff];
+  const code = sqliteCodeOf(error);
+  if (code !== undefined) return sqliteCodes[code];
   if ("code" in error && fileSystemCodes.includes(error.code)) return String(error.code);
   return undefined;
 }

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { closeSync, existsSync, readdirSync, statSync } from "node:fs";
+import { closeSync, existsSync, statSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Resources } from "../../../gen/ts/pluginrunner/v1/plugin_pb.ts";
-import { type ErrorRecord, fromErrorRecord, PluginRunnerError, readErrorRecord, requestInvalid } from "../../errors.ts";
+import { type ErrorRecord, fromErrorRecord, PluginRunnerError, readErrorRecord } from "../../errors.ts";
 import { hasCode } from "../../util/has-code.ts";
 import type { Log } from "../../util/log.ts";
 import { isSamePlace, type Place, placeOf } from "../../util/place.ts";
@@ -32,6 +31,7 @@ import {
   writeSpec,
 } from "./job-directory.ts";
 import { isAlive, isInPlace, killJobIn, killScope, killScopeOf, supervisorOf } from "./job-processes.ts";
+import { checkResources } from "./machine-resources.ts";
 import { ownDirectory, setAside } from "./own-directory.ts";
 import { Slots } from "./slots.ts";
 import { lastWordsOf, openSupervisorLog } from "./supervisor-log.ts";
@@ -108,10 +108,7 @@ export class EmbeddedJobEngine implements JobEngine {
   }
 
   check(resources: Resources): void {
-    atMost("cpus", resources.cpus, availableParallelism());
-    atMost("gpus", resources.gpus, resources.gpus ? deviceCount() : 0);
-    atMost("memory_mib", resources.memoryMib, Math.floor(totalmem() / 1024 ** 2));
-    for (const [name, asked] of Object.entries(resources.custom)) atMost(name, asked, 0);
+    checkResources(resources);
   }
 
   async start(
@@ -338,17 +335,4 @@ function overdue(seconds: number): ErrorRecord {
 function lostFiles(jobId: string): PluginRunnerError {
   const message = "The job's directory is gone, and with it what its process had to say: the job was ended.";
   return new PluginRunnerError("WORKER_LOST", message, { metadata: { job_id: jobId } });
-}
-
-function deviceCount(): number {
-  return readdirSync("/dev").filter((name) => /^nvidia\d+$/.test(name)).length;
-}
-
-function atMost(resource: string, asked: number | undefined, available: number): void {
-  if (asked === undefined || asked <= available) return;
-  throw requestInvalid("/resources", `the action asks for ${asked} ${resource}, and this machine has ${available}`, {
-    resource,
-    asked: String(asked),
-    available: String(available),
-  });
 }

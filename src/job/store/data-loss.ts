@@ -1,4 +1,5 @@
 import { PluginRunnerError } from "../../errors.ts";
+import { sqliteCodeOf } from "../../util/storage-code.ts";
 
 /** What to do about a database that is broken. */
 export const repairHint =
@@ -19,10 +20,14 @@ export function dataLoss(
 
 /** Whether a file is no database of jobs any more: broken, or with other tables. */
 export function isDamaged(error: unknown): boolean {
-  return isBroken(error) || (error instanceof Error && "errcode" in error && error.errcode === 1);
+  return isBroken(error) || sqliteCodeOf(error) === sqliteError;
 }
 
-/** SQLITE_CORRUPT and SQLITE_NOTADB: https://sqlite.org/rescode.html. */
+/** Whether SQLite says that a file is broken. */
 export function isBroken(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && [11, 26].includes(Number(error.errcode) & 0xff);
+  const code = sqliteCodeOf(error);
+  return code === corrupt || code === notADatabase;
 }
+
+/** SQLITE_ERROR, SQLITE_CORRUPT and SQLITE_NOTADB. */
+const [sqliteError, corrupt, notADatabase] = [1, 11, 26];

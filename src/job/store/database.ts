@@ -1,6 +1,7 @@
 import { mkdirSync, truncateSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { sqliteCodeOf } from "../../util/storage-code.ts";
 import { isBroken } from "./data-loss.ts";
 
 export const schema = `
@@ -66,7 +67,7 @@ export function openDatabase(file: string, patienceMs = 5000): OwnDatabase {
     };
   } catch (error) {
     release();
-    throw hasErrorCode(error, busy) ? inUse(file, error) : error;
+    throw sqliteCodeOf(error) === busy ? inUse(file, error) : error;
   }
 }
 
@@ -81,7 +82,7 @@ export function lock(file: string, patienceMs: number): () => void {
     return () => guard.close();
   } catch (error) {
     guard.close();
-    if (!isBroken(error)) throw hasErrorCode(error, busy) ? inUse(file, error) : error;
+    if (!isBroken(error)) throw sqliteCodeOf(error) === busy ? inUse(file, error) : error;
     // It holds nothing: what somebody else wrote there is not worth a refusal.
     truncateSync(lockOf(file));
     return lock(file, patienceMs);
@@ -110,8 +111,4 @@ function prepared(database: DatabaseSync): DatabaseSync {
 
 function inUse(file: string, cause: unknown): Error {
   return new Error(`Another server uses ${file}: end that one, or take another directory.`, { cause });
-}
-
-function hasErrorCode(error: unknown, code: number): boolean {
-  return error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === code;
 }

@@ -7,7 +7,7 @@ import { jsonText } from "../../util/json-text.ts";
 import { messageOf } from "../../util/message-of.ts";
 import { wellFormed } from "../../util/shown-text.ts";
 import { unfinishedStates } from "../job-state.ts";
-import { summary } from "../job-summary.ts";
+import { nothingGiven, summary } from "../job-summary.ts";
 import { dataLoss } from "./data-loss.ts";
 import type { Given, JobRecord } from "./job-store.ts";
 import { keyOf, seal, sealText, unseal, unsealText } from "./sealed.ts";
@@ -172,8 +172,6 @@ function readSummary(row: Row): { job: Job; bytes: Uint8Array; position: number 
   if (endTime !== endTimeOf(job)) throw new Error(`end_time: ${endTime} beside ${endTimeOf(job)}`);
   return { job, bytes, position };
 }
-
-const nothingGiven: Given = { params: { value: {}, nonFinite: [] }, env: {} };
 
 function readGiven(written: string): Given {
   const read: JsonValue = JSON.parse(written);

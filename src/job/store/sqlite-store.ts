@@ -2,8 +2,9 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { Job, JobFilter } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { JobState } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { messageOf } from "../../util/message-of.ts";
+import { sqliteCodeOf } from "../../util/storage-code.ts";
 import { isTerminal, unfinishedStates } from "../job-state.ts";
-import { withoutParams } from "../job-summary.ts";
+import { nothingGiven, withoutParams } from "../job-summary.ts";
 import { dataLoss, isBroken } from "./data-loss.ts";
 import { type OwnDatabase, openDatabase } from "./database.ts";
 import { examine } from "./examine.ts";
@@ -168,9 +169,8 @@ class SqliteStore implements JobStore {
     } catch (error) {
       const what = messageOf(error);
       const job = lostJob(row ?? { job_id: jobId }, what);
-      const given = { params: { value: {}, nonFinite: [] }, env: {} };
       const fingerprint = typeof row?.fingerprint === "string" ? row.fingerprint : "";
-      return [{ record: { job, given, fingerprint, position: 0 }, bytes: 0, lost: what, known: false }];
+      return [{ record: { job, given: nothingGiven, fingerprint, position: 0 }, bytes: 0, lost: what, known: false }];
     }
   }
 
@@ -296,7 +296,7 @@ function orLost<T>(jobId: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    const passes = error instanceof Error && "errcode" in error && !isBroken(error);
+    const passes = sqliteCodeOf(error) !== undefined && !isBroken(error);
     throw passes ? error : dataLoss(jobId, messageOf(error));
   }
 }
