@@ -3,12 +3,17 @@ import { storageCodeOf } from "./util/storage-code.ts";
 
 const retryAfterMs = 2000;
 
-const causes: Readonly<Record<string, string>> = {
+const faults: Readonly<Record<string, string>> = {
   ENOSPC: "is full",
   EDQUOT: "is beyond its quota",
   EFBIG: "takes no larger file",
   EROFS: "is read-only",
 };
+
+/** What is wrong with a disk by its code, as said after "the disk". */
+export function diskFault(code: string): string {
+  return faults[code] ?? `fails with ${code}`;
+}
 
 /**
  * What is asked of a service whose data directory takes nothing new, of work that has not started. `code` is `ENOSPC` and the
@@ -33,6 +38,6 @@ export function orStorageUnavailable(error: unknown): unknown {
   if (error instanceof PluginRunnerError) return error;
   const code = storageCodeOf(error);
   if (code === undefined) return error;
-  const message = `The disk of the service's data ${causes[code] ?? `fails (${code})`}; nothing has started.`;
+  const message = `The disk of the service's data ${diskFault(code)}; nothing has started.`;
   return storageUnavailable(code, message, { cause: error });
 }

@@ -12,7 +12,7 @@ import type { JobPage, JobRecord, JobStore } from "../job/store/job-store.ts";
 import type { WatchHub } from "../job/watch-hub.ts";
 import { jobNotFound } from "../job/watch-job.ts";
 import type { Snapshots } from "../plugin/snapshots.ts";
-import { orStorageUnavailable, storageUnavailable } from "../storage-error.ts";
+import { diskFault, orStorageUnavailable, storageUnavailable } from "../storage-error.ts";
 import type { Log } from "../util/log.ts";
 import { storageCodeOf } from "../util/storage-code.ts";
 import { Troubles } from "../util/troubles.ts";
@@ -399,7 +399,7 @@ function overloaded(limit: string, value: number, waiting: string): PluginRunner
 function notDeleted(jobId: string, error: unknown): unknown {
   const code = storageCodeOf(error);
   if (code === undefined) return error;
-  const message = `Job ${jobId} could not be deleted: the disk of the service's data fails (${code}). Try again later.`;
+  const message = `Job ${jobId} could not be deleted: the disk of the service's data ${diskFault(code)}. Try again later.`;
   return storageUnavailable(code, message, { metadata: { job_id: jobId }, cause: error });
 }
 

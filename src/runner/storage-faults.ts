@@ -1,6 +1,7 @@
 import { type BigIntStats, constants, type StatsFs, statSync } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { diskFault } from "../storage-error.ts";
 import { hasCode } from "../util/has-code.ts";
 import { messageOf } from "../util/message-of.ts";
 import { storageCodeOf } from "../util/storage-code.ts";
@@ -80,15 +81,8 @@ export async function findStorageFault(
 export function writeFault({ dir }: StoragePlace, error: unknown): StorageFault | undefined {
   const code = storageCodeOf(error);
   if (code === undefined) return undefined;
-  const what = writeFaults[code] ?? `fails with ${code}`;
-  return fault(code, `The disk of the data directory ${dir} ${what}: nothing can be written there.`);
+  return fault(code, `The disk of the data directory ${dir} ${diskFault(code)}: nothing can be written there.`);
 }
-
-const writeFaults: Readonly<Record<string, string>> = {
-  ENOSPC: "is full",
-  EDQUOT: "is beyond its quota",
-  EROFS: "is read-only",
-};
 
 async function directoryFault(seen: StorageSeen): Promise<StorageFault | undefined> {
   const { dir } = seen.place;

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Command } from "./memory-limit.ts";
-import { startTime } from "./process.ts";
+import { processes, startTime } from "./process.ts";
 
 /** The limit of file locks means nothing to Linux since 2.4, is inherited, and can be read of every process. */
 const limitLine = /^Max file locks +(\d+) /m;
@@ -24,8 +24,7 @@ export function markedCommand(uuid: string, command: Command): Command {
 export function markedProcesses(uuid: string): number[] {
   const mark = markOf(uuid);
   if (mark === undefined || process.platform !== "linux") return [];
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return pids.map(Number).filter((pid) => softLimit(pid) === mark && startTime(pid) !== undefined);
+  return processes().filter((pid) => softLimit(pid) === mark && startTime(pid) !== undefined);
 }
 
 /** The first 48 bits. */

@@ -46,8 +46,7 @@ export function killIfMay(pid: number): boolean {
  */
 export function startTime(pid: number): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const fields = statFields(pid);
     return fields[0] === "Z" || fields[0] === "X" ? undefined : (fields[19] ?? "");
   } catch {
     return process.platform === "linux" || !exists(pid) ? undefined : "";
@@ -61,12 +60,24 @@ export function startTime(pid: number): string | undefined {
 export function killByEnvironment(name: string, value: string): number {
   if (process.platform !== "linux") return 0;
   const entry = `${name}=${value}`;
-  const found = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && environment(pid).includes(entry));
-  for (const pid of found) kill(Number(pid), "SIGKILL");
+  const found = processes().filter((pid) => environment(pid).includes(entry));
+  for (const pid of found) kill(pid, "SIGKILL");
   return found.length;
 }
 
-function environment(pid: string): string[] {
+/** All processes of this machine, where there is a `/proc`. */
+export function processes(): number[] {
+  const names = readdirSync("/proc");
+  return names.filter((name) => /^\d+$/.test(name)).map(Number);
+}
+
+/** The fields of `/proc/<pid>/stat` from the third on: the name before them may hold anything. */
+function statFields(pid: number): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+function environment(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
   } catch {
@@ -89,17 +100,16 @@ function isGone(error: unknown): boolean {
 
 /** Whether a process works in a directory, wherever that was moved. True where the system does not say. */
 export function worksIn(pid: number, dir: string): boolean {
-  return process.platform !== "linux" || isDirectoryOf(String(pid), dir);
+  return process.platform !== "linux" || isDirectoryOf(pid, dir);
 }
 
 /** The process that works in a directory and leads a session of its own; undefined where there is none, or no `/proc`. */
 export function leaderIn(dir: string): number | undefined {
   if (process.platform !== "linux") return undefined;
-  const found = readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && isDirectoryOf(pid, dir) && leadsSession(pid));
-  return found === undefined ? undefined : Number(found);
+  return processes().find((pid) => isDirectoryOf(pid, dir) && leadsSession(pid));
 }
 
-function isDirectoryOf(pid: string, dir: string): boolean {
+function isDirectoryOf(pid: number, dir: string): boolean {
   try {
     const [own, asked] = [statSync(`/proc/${pid}/cwd`), statSync(dir)];
     return own.dev === asked.dev && own.ino === asked.ino;
@@ -108,10 +118,9 @@ function isDirectoryOf(pid: string, dir: string): boolean {
   }
 }
 
-function leadsSession(pid: string): boolean {
+function leadsSession(pid: number): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3] === pid;
+    return Number(statFields(pid)[3]) === pid;
   } catch {
     return false;
   }
