@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { JobState, type RunnerError } from "../../src/client.ts";
+import { JobState } from "../../src/client.ts";
 import { CallersPort } from "./callers-port.ts";
 import type { Group } from "./engine.ts";
+import { outOfTime } from "./out-of-time.ts";
 import { collect, failure, languages, payloads, running } from "./run.ts";
 
 const runModes = ["local", "task"] as const;
@@ -97,23 +98,3 @@ export const stops: readonly Group[] = languages.map((language) => ({
     });
   },
 }));
-
-/**
- * Has an action run out of its time while it and what it started, so many processes in all, are connected. Where the time
- * is over before that, as on a machine with other work, it gets twice as much. Resolves, once all of them are gone, with
- * what they had said.
- */
-async function outOfTime(
-  processes: number,
-  start: (port: number, timeoutMs: number) => Promise<unknown>,
-): Promise<string[]> {
-  for (let timeoutMs = 1500; ; timeoutMs *= 2) {
-    await using port = await CallersPort.open();
-    const ending = failure(start(port.number, timeoutMs));
-    const connected = Array.from({ length: processes }, () => port.connection());
-    const actions = await Promise.race([Promise.all(connected), ending.then(() => undefined)]);
-    const error: RunnerError = await ending;
-    assert.deepEqual([error.reason, error.metadata.timeout_seconds], ["DEADLINE", String(timeoutMs / 1000)]);
-    if (actions !== undefined) return await Promise.all(actions.map(({ closed }) => closed));
-  }
-}

@@ -4,10 +4,11 @@ import { after, before, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { type Client, ExecutionError, ValidationError } from "../../src/client.ts";
+import { patienceMs } from "../support/limits.ts";
 import type { TestServer } from "../support/server.ts";
 import { array, collect, object, startExamples } from "./support.ts";
 
-suite("the example plugin digits", { timeout: 240_000 }, () => {
+suite("the example plugin digits", { timeout: 2 * patienceMs }, () => {
   let server: TestServer;
   let client: Client;
   before(async () => {

@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, suite, test } from "node:test";
+import { patienceMs } from "../support/limits.ts";
 import { project } from "../support/server.ts";
 
-suite("the quickstart", { timeout: 240_000 }, () => {
+suite("the quickstart", { timeout: 2 * patienceMs }, () => {
   const data = mkdtempSync(join(tmpdir(), "plugin-runner-quickstart-"));
   after(() => rmSync(data, { recursive: true }));
 

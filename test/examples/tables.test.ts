@@ -3,10 +3,11 @@ import { readFile } from "node:fs/promises";
 import { after, before, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Client, ExecutionError, ValidationError } from "../../src/client.ts";
+import { patienceMs } from "../support/limits.ts";
 import type { TestServer } from "../support/server.ts";
 import { array, collect, object, startExamples } from "./support.ts";
 
-suite("the example plugin tables", { timeout: 240_000 }, () => {
+suite("the example plugin tables", { timeout: 2 * patienceMs }, () => {
   let server: TestServer;
   let client: Client;
   before(async () => {

@@ -4,6 +4,7 @@ import { status } from "@grpc/grpc-js";
 import { JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { PluginRunner } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { connect, type WatchState } from "../../src/client.ts";
+import { patienceMs } from "../support/limits.ts";
 import { BareStatus, events, fakeServer, heartbeat, snapshot, streaming, untilGone } from "./fake-server.ts";
 
 const { method } = PluginRunner;
@@ -58,7 +59,7 @@ test("a server that never answers leaves the watch connecting, and ends it", asy
   assert.deepEqual(states, ["connecting"]);
 });
 
-test("when one watch has found the server again, the others look for it at once", { timeout: 30_000 }, async () => {
+test("when one watch has found the server again, the others look for it at once", { timeout: patienceMs }, async () => {
   const opened = { slow: 0, fast: 0 };
   let up = false;
   const cutFast = Promise.withResolvers<void>();

@@ -136,7 +136,7 @@ describe("watchJob()", () => {
             yield events(4, "result");
           },
         ],
-        { heartbeatTimeoutMs: 200 },
+        { heartbeatTimeoutMs: 1500 },
       );
       assert.deepEqual(seen, ["snapshot", 1, 2, 3, 4]);
       assert.deepEqual(positions, [0, 2]);
@@ -233,7 +233,7 @@ describe("watchJob()", () => {
       yield running;
       yield events(1, "result");
     };
-    const { seen } = await watch([silent, end], { heartbeatTimeoutMs: 100, retryForMs: 50 });
+    const { seen } = await watch([silent, end], { heartbeatTimeoutMs: 1500, retryForMs: 1000 });
     assert.deepEqual(seen, ["snapshot", 1]);
   });
 

@@ -5,13 +5,14 @@ import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Pages, withoutChromium as skip } from "../support/chromium.ts";
+import { patienceMs } from "../support/limits.ts";
 import { TcpProxy } from "../support/proxy.ts";
 import { project, startServer } from "../support/server.ts";
 
 const examples = [join(project, "examples/plugins")];
 const clients = [join(project, "test/fixtures/clients")];
 
-test("the browser guide's snippets do in a browser what they say", { skip, timeout: 120_000 }, async () => {
+test("the browser guide's snippets do in a browser what they say", { skip, timeout: patienceMs }, async () => {
   const guide = readFileSync(join(project, "docs/browser-client.md"), "utf8");
   const snippets = [...guide.matchAll(/```js\n(.*?)\n```/gs)].map(([, snippet]) => snippet);
   await using pages = await Pages.open();
@@ -22,7 +23,7 @@ test("the browser guide's snippets do in a browser what they say", { skip, timeo
 
 test("a watch in a browser goes on after its connection is cut, with every event once and in order", {
   skip,
-  timeout: 120_000,
+  timeout: patienceMs,
 }, async (t) => {
   await using pages = await Pages.open();
   await using server = await serve(clients, pages.origin);
@@ -55,7 +56,7 @@ test("a watch in a browser goes on after its connection is cut, with every event
   );
 });
 
-test("a page whose origin is not allowed gets no answer and runs nothing", { skip, timeout: 120_000 }, async () => {
+test("a page whose origin is not allowed gets no answer and runs nothing", { skip, timeout: patienceMs }, async () => {
   await using pages = await Pages.open();
   await using server = await serve(clients, pages.origin);
   const text = await pages.run(

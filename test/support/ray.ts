@@ -2,18 +2,48 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { request } from "undici";
 import { killByEnvironment, killGroup } from "../../src/util/process.ts";
+import { patienceMs } from "./limits.ts";
+import { type PortBlock, takePorts } from "./port-block.ts";
 import { rayBin } from "./ray-environment.ts";
 
 /** Marks every process of one cluster: drivers of jobs leave its process group. */
 const mark = "RAY_TEST_CLUSTER";
-const startMs = 120_000;
-/** On a machine that has other work, Ray ends when a part of it is not there within half a minute. */
+/** The parts of Ray can miss each other on a machine that has other work. */
 const maxStarts = 3;
+const patienceSeconds = String(patienceMs / 1000);
+/** Ray's own limits of how long one part of it waits for another. */
+const limits = {
+  RAY_agent_register_timeout_ms: String(patienceMs),
+  RAY_gcs_server_port_wait_time_s: patienceSeconds,
+  RAY_gcs_rpc_server_connect_timeout_s: patienceSeconds,
+  RAY_worker_register_timeout_seconds: patienceSeconds,
+  RAY_DASHBOARD_STARTUP_TIMEOUT_S: patienceSeconds,
+  RAY_health_check_timeout_ms: String(patienceMs),
+};
+
+/** `ray`, which otherwise ends when its node is not known after half a minute, and has no setting for that. */
+const patientRay = `
+import sys, time
+from ray._private import services
+from ray.scripts.scripts import main
+get_node = services.get_node
+def wait_for_node(*args):
+    end = time.monotonic() + ${patienceSeconds}
+    while True:
+        try:
+            return get_node(*args)
+        except RuntimeError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+services.get_node = wait_for_node
+sys.argv[0] = "ray"
+main()
+`;
 
 /** A cluster of one node on this machine. Disposing it ends all its processes and removes its files. */
 export interface TestRay extends AsyncDisposable {
@@ -41,7 +71,7 @@ export interface TestRayOptions {
 }
 
 export async function startRay(options: TestRayOptions = {}): Promise<TestRay> {
-  const cluster = new Cluster(options, await freePorts(8));
+  const cluster = new Cluster(options, await takePorts(8));
   await cluster.start();
   return cluster;
 }
@@ -56,18 +86,20 @@ class Cluster implements TestRay {
   /** Short: sockets are made some levels below it, and their paths have about 100 characters. */
   readonly #dir = mkdtempSync("/tmp/pr-");
   readonly #args: readonly string[];
+  readonly #ports: PortBlock;
   #head: ChildProcess | undefined;
   #output = "";
 
-  constructor({ token = false, cpus = 4 }: TestRayOptions, ports: readonly number[]) {
-    const [gcs, dashboard, client, agent, agentGrpc, environments, metrics, manager] = ports;
+  constructor({ token = false, cpus = 4 }: TestRayOptions, block: PortBlock) {
+    this.#ports = block;
+    const [gcs, dashboard, client, agent, agentGrpc, environments, metrics, manager] = block.ports;
     this.address = `http://127.0.0.1:${dashboard}`;
     this.gcsAddress = `127.0.0.1:${gcs}`;
     this.token = token ? randomUUID().replaceAll("-", "") : undefined;
     this.env = {
       ...definedOnly(process.env),
       PATH: `${this.bin}${delimiter}${process.env.PATH}`,
-      RAY_agent_register_timeout_ms: String(startMs),
+      ...limits,
       RAY_AUTH_MODE: token ? "token" : "disabled",
       ...(this.token !== undefined && { RAY_AUTH_TOKEN: this.token }),
       [mark]: this.#id,
@@ -97,14 +129,14 @@ class Cluster implements TestRay {
 
   /** Whether its node is there; false when its processes end before that, or it takes too long. */
   async #startOnce(): Promise<boolean> {
-    const head = spawn(join(this.bin, "ray"), this.#args, {
+    const head = spawn(join(this.bin, "python"), ["-c", patientRay, ...this.#args], {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
       env: this.env,
     });
     this.#head = head;
     for (const stream of [head.stdout, head.stderr]) stream.on("data", (chunk) => this.#hear(String(chunk)));
-    const end = performance.now() + startMs;
+    const end = performance.now() + patienceMs;
     while (!(await this.#answers())) {
       if (head.exitCode !== null || head.signalCode !== null || performance.now() > end) return false;
       await delay(200);
@@ -125,6 +157,7 @@ class Cluster implements TestRay {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+    await this.#ports[Symbol.asyncDispose]();
     rmSync(this.#dir, { recursive: true, force: true, maxRetries: 5 });
   }
 
@@ -134,7 +167,7 @@ class Cluster implements TestRay {
 
   async #answers(): Promise<boolean> {
     const headers = this.token === undefined ? {} : { authorization: `Bearer ${this.token}` };
-    const signal = AbortSignal.timeout(2000);
+    const signal = AbortSignal.timeout(patienceMs / 10);
     try {
       const { statusCode, body } = await request(`${this.address}/nodes?view=summary`, { headers, signal });
       return (await body.text()).includes('"state": "ALIVE"') && statusCode === 200;
@@ -142,18 +175,6 @@ class Cluster implements TestRay {
       return false;
     }
   }
-}
-
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }
 
 function definedOnly(env: NodeJS.ProcessEnv): Record<string, string> {

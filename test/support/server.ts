@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { type Client, connect } from "../../src/client.ts";
 import { killScope } from "../../src/util/kill-scope.ts";
 import { kill } from "../../src/util/process.ts";
+import { patienceMs } from "./limits.ts";
 
 export const project = join(import.meta.dirname, "../..");
 export const fixtures = join(project, "test/fixtures/plugins");
@@ -59,7 +60,7 @@ export async function serveRefused(args: readonly string[]): Promise<{ code: num
       said += chunk;
     });
   }
-  const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), patienceMs);
   await once(child, "close");
   clearTimeout(timer);
   return { code: child.exitCode, said };

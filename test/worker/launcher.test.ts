@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { silentLog } from "../../src/util/log.ts";
 import { startTime } from "../../src/util/process.ts";
 import { Launcher } from "../../src/worker/launcher.ts";
+import { patienceMs } from "../support/limits.ts";
 import { bindingOf } from "./stub.ts";
 
 test("a worker in reserve is the one that is taken, and another takes its place", async (t) => {
@@ -90,7 +91,7 @@ function launcherOf(t: TestContext, dir = mkdtempSync(join(tmpdir(), "launcher-"
 
 /** A folder goes a little after the process. */
 async function gone(holds: () => boolean): Promise<void> {
-  const end = performance.now() + 5000;
+  const end = performance.now() + patienceMs;
   while (!holds()) {
     assert.ok(performance.now() < end);
     await new Promise(setImmediate);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { patienceMs } from "../../support/limits.ts";
 
 const guard = new URL("../../../src/engine/local/guard-service.ts", import.meta.url).href;
 
@@ -13,7 +14,7 @@ for (const [what, code] of [
       setInterval(() => {}, 1000);`;
     const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
       encoding: "utf8",
-      timeout: 60_000,
+      timeout: patienceMs,
     });
     assert.equal(status, 1);
     assert.match(stderr, /Error: own fault\n +at /);

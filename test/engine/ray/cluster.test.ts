@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "../../../src/client.ts";
 import { CallersPort } from "../../conformance/callers-port.ts";
 import { failure, running } from "../../conformance/run.ts";
+import { patienceMs } from "../../support/limits.ts";
 import { startRay, type TestRay } from "../../support/ray.ts";
 import { fixtures, startServer, type TestServer } from "../../support/server.ts";
 
 let ray: TestRay;
 let server: TestServer;
 
-describe("jobs on a Ray cluster with a token that comes and goes", { timeout: 300_000 }, () => {
+describe("jobs on a Ray cluster with a token that comes and goes", { timeout: 5 * patienceMs }, () => {
   before(async () => {
     ray = await startRay({ token: true });
     server = await serve(ray.token ?? "");
@@ -40,7 +40,7 @@ describe("jobs on a Ray cluster with a token that comes and goes", { timeout: 30
     await using other = await serve("mistaken-token");
     const client = connect({ address: other.address, retryForMs: 0 });
     t.after(() => client.close());
-    while (!/the Ray cluster is away/.test(other.log())) await delay(100);
+    await other.logged("the Ray cluster is away");
     const error = await failure(client.submitJob("python-reporting", "count"));
     assert.equal(error.reason, "ENGINE_UNAVAILABLE");
     assert.match(error.message, /wants another token/);

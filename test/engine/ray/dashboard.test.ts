@@ -8,6 +8,7 @@ import { DashboardError, type DashboardFault } from "../../../src/engine/ray/das
 import { rayToken } from "../../../src/engine/ray/ray-auth.ts";
 import type { Log } from "../../../src/util/log.ts";
 import { FakeDashboard, type Reaction, type Seen } from "../../support/fake-dashboard.ts";
+import { patience, patienceMs } from "../../support/limits.ts";
 
 const version = { body: JSON.stringify({ ray_version: "2.60.0", session_name: "session_1" }) };
 const traceback = 'Traceback (most recent call last):\n  File "job_head.py", line 419\nRuntimeError: secret cause\n';
@@ -101,7 +102,7 @@ test("what is not there is undefined or false, not an error", async (t) => {
   assert.equal(await dashboard.deleteJob("a"), false);
   assert.equal(await dashboard.hasPackage("_ray_pkg_0.zip"), false);
   assert.equal(await dashboard.logFile({ nodeId: "n", filename: "x" }), undefined);
-  assert.equal(await dashboard.streamLog({ nodeId: "n", filename: "x" }, AbortSignal.timeout(5000)), undefined);
+  assert.equal(await dashboard.streamLog({ nodeId: "n", filename: "x" }, patience()), undefined);
   assert.deepEqual(
     logged.filter(({ level }) => level !== "debug"),
     [],
@@ -113,7 +114,7 @@ test("a page in the place of a log file is none", async (t) => {
   const { dashboard } = await open(t, () => page);
   const file = { nodeId: "n", filename: "x" };
   await assert.rejects(dashboard.logFile(file), { fault: "unreadable" });
-  await assert.rejects(dashboard.streamLog(file, AbortSignal.timeout(5000)), { fault: "unreadable" });
+  await assert.rejects(dashboard.streamLog(file, patience()), { fault: "unreadable" });
 });
 
 test("ids are part of the path, never of its structure", async (t) => {
@@ -193,7 +194,7 @@ const submission = { submissionId: "a", entrypoint: "true", runtimeEnv: {}, meta
 async function open(
   t: TestContext,
   react: (seen: Seen, nth: number) => Reaction,
-  { timeoutMs = 5000 }: { timeoutMs?: number } = {},
+  { timeoutMs = patienceMs }: { timeoutMs?: number } = {},
 ) {
   const logged: { level: string; fields: unknown }[] = [];
   const log: Log = (level, message, fields) => void logged.push({ level, fields: [message, fields] });

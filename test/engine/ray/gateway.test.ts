@@ -10,9 +10,9 @@ import { silentLog } from "../../../src/util/log.ts";
 import { kill } from "../../../src/util/process.ts";
 import { command } from "../../cli/command.ts";
 import { clusterProcesses } from "../../support/cluster-processes.ts";
+import { patience, patienceMs } from "../../support/limits.ts";
 import { startRay, type TestRay } from "../../support/ray.ts";
 
-const patience = AbortSignal.timeout(300_000);
 const prefix = "plugin-runner-gateway-";
 let ray: TestRay;
 
@@ -25,7 +25,7 @@ after(() => ray[Symbol.asyncDispose]());
 function service(idleMs = 60_000, address = ray.address) {
   const dashboard = new Dashboard({ address, log: silentLog, token: ray.token });
   const packages = new Packages({ dashboard });
-  const gateway = new Gateway({ dashboard, packages, port: 0, idleMs, startMs: 60_000, log: silentLog });
+  const gateway = new Gateway({ dashboard, packages, port: 0, idleMs, startMs: patienceMs, log: silentLog });
   const close = async () => {
     await gateway.close();
     await dashboard.close();
@@ -36,7 +36,7 @@ function service(idleMs = 60_000, address = ray.address) {
 test("services that look for a gateway at the same time start one and share it", async () => {
   await using one = service();
   await using other = service();
-  const [found, same] = await Promise.all([one.gateway.find(patience), other.gateway.find(patience)]);
+  const [found, same] = await Promise.all([one.gateway.find(patience()), other.gateway.find(patience())]);
   assert.deepEqual(found, same);
   const jobs = await one.dashboard.listJobs();
   assert.deepEqual(
@@ -47,7 +47,7 @@ test("services that look for a gateway at the same time start one and share it",
 
 test("a gateway answers nobody without its token", async () => {
   await using own = service();
-  const { origin, token } = await own.gateway.find(patience);
+  const { origin, token } = await own.gateway.find(patience());
   for (const headers of [{}, { authorization: "Bearer guess" }, { authorization: token }]) {
     const answers = [
       await request(`${origin}/healthz`, { headers }),
@@ -62,7 +62,7 @@ test("a gateway answers nobody without its token", async () => {
 
 test("a gateway says which package the cluster does not have", async () => {
   await using own = service();
-  const { origin, token } = await own.gateway.find(patience);
+  const { origin, token } = await own.gateway.find(patience());
   const missing = "gcs://_ray_pkg_00000000000000aa.zip";
   const limits = { grace_seconds: 1, idle_seconds: 1, max_workers: 1 };
   for (const where of [
@@ -80,27 +80,27 @@ test("a gateway says which package the cluster does not have", async () => {
 test("a gateway that was killed is followed by the next generation, once for all services", async () => {
   await using one = service();
   await using other = service();
-  const before = await one.gateway.find(patience);
-  const known = await other.gateway.find(patience);
+  const before = await one.gateway.find(patience());
+  const known = await other.gateway.find(patience());
   for (const pid of clusterProcesses(ray, before.jobId)) kill(pid, "SIGKILL");
   await Promise.all([one.gateway.forget(before), other.gateway.forget(known)]);
-  const [after, same] = await Promise.all([one.gateway.find(patience), other.gateway.find(patience)]);
+  const [after, same] = await Promise.all([one.gateway.find(patience()), other.gateway.find(patience())]);
   assert.deepEqual(after, same);
   assert.equal(generation(after.jobId), generation(before.jobId) + 1);
 });
 
 test("a gateway that nobody uses ends, and its record goes when a later one is started", async () => {
   await using own = service(500);
-  const used = await own.gateway.find(patience);
+  const used = await own.gateway.find(patience());
   await own.dashboard.stopJob(used.jobId);
   await untilEnded(own.dashboard, used.jobId);
   await own.gateway.forget(used);
-  const unused = await own.gateway.find(patience);
+  const unused = await own.gateway.find(patience());
   assert.equal((await untilEnded(own.dashboard, unused.jobId))?.status, "SUCCEEDED");
   assert.equal(await own.gateway.health(unused), undefined);
   await own.gateway.forget(unused);
-  await own.gateway.find(patience);
-  while ((await own.dashboard.getJob(used.jobId)) !== undefined) await delay(50, undefined, { signal: patience });
+  await own.gateway.find(patience());
+  while ((await own.dashboard.getJob(used.jobId)) !== undefined) await delay(50, undefined, { signal: patience() });
 });
 
 test("the doctor finds everything a service needs, and what the cluster has", async () => {
@@ -117,14 +117,14 @@ test("the doctor finds everything a service needs, and what the cluster has", as
 test("a search whose caller leaves goes on for the others", async () => {
   await using own = service();
   const left = own.gateway.find(AbortSignal.abort(new Error("left")));
-  const stayed = own.gateway.find(patience);
+  const stayed = own.gateway.find(patience());
   await assert.rejects(left, /left/);
   assert.match((await stayed).jobId, new RegExp(`^${prefix}`));
 });
 
 test("a cluster that is not there is ENGINE_UNAVAILABLE", async () => {
   await using own = service(1000, "http://127.0.0.1:1");
-  await assert.rejects(own.gateway.find(patience), (error) => {
+  await assert.rejects(own.gateway.find(patience()), (error) => {
     assert.ok(error instanceof PluginRunnerError);
     assert.equal(error.reason, "ENGINE_UNAVAILABLE");
     assert.ok(error.retryAfterMs);
@@ -134,9 +134,9 @@ test("a cluster that is not there is ENGINE_UNAVAILABLE", async () => {
 
 async function untilEnded(dashboard: Dashboard, jobId: string) {
   while (true) {
-    const job = await dashboard.getJob(jobId, patience);
+    const job = await dashboard.getJob(jobId, patience());
     if (job === undefined || (job.status !== "PENDING" && job.status !== "RUNNING")) return job;
-    await delay(50, undefined, { signal: patience });
+    await delay(50, undefined, { signal: patience() });
   }
 }
 

@@ -6,6 +6,7 @@ import { endOf, waitingFor } from "../../../src/engine/ray/job-states.ts";
 import { StreamBudget } from "../../../src/engine/ray/stream-budget.ts";
 import { silentLog } from "../../../src/util/log.ts";
 import { FakeDashboard, type Reaction, type Seen } from "../../support/fake-dashboard.ts";
+import { patience } from "../../support/limits.ts";
 
 /** As the engine knows a job `j`. */
 const id = "j-01234567";
@@ -16,7 +17,7 @@ const never = () => Promise.reject(new Error("must not be loaded"));
 
 test("a job of the id that is somebody else's is JOB_ID_CONFLICT, and is not touched", async (t) => {
   const { engine, fake } = await open(t, () => row({ status: "RUNNING", metadata: { submitted_by: "me" } }));
-  const starting = engine.start(id, never, () => {}, AbortSignal.timeout(5000));
+  const starting = engine.start(id, never, () => {}, patience());
   await assert.rejects(starting, { reason: "JOB_ID_CONFLICT" });
   assert.equal(await engine.giveUp(id), true);
   assert.equal(fake.count("POST", /stop/), 0);
@@ -24,7 +25,7 @@ test("a job of the id that is somebody else's is JOB_ID_CONFLICT, and is not tou
 
 test("of a job that was submitted, load is not asked", async (t) => {
   const { engine } = await open(t, () => row({ status: "RUNNING", metadata: own }));
-  await engine.start(id, never, () => {}, AbortSignal.timeout(5000));
+  await engine.start(id, never, () => {}, patience());
 });
 
 test("a job that waits says what for, once each", async (t) => {
@@ -32,7 +33,7 @@ test("a job that waits says what for, once each", async (t) => {
   let looks = 0;
   const { engine } = await open(t, () => row({ status: ++looks < 4 ? "PENDING" : "RUNNING", message, metadata: own }));
   const said: string[] = [];
-  await engine.start(id, never, (detail) => said.push(detail), AbortSignal.timeout(5000));
+  await engine.start(id, never, (detail) => said.push(detail), patience());
   assert.deepEqual(said, ["setting up the environment"]);
 });
 

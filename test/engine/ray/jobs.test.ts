@@ -6,20 +6,22 @@ import { setTimeout as delay } from "node:timers/promises";
 import { connect, JobState } from "../../../src/client.ts";
 import { kill } from "../../../src/util/process.ts";
 import { ZipWriter } from "../../../src/util/zip.ts";
-import { CallersPort, type Connection } from "../../conformance/callers-port.ts";
+import { CallersPort } from "../../conformance/callers-port.ts";
+import { outOfTime } from "../../conformance/out-of-time.ts";
 import { collect, failure, payloads, running } from "../../conformance/run.ts";
 import { tempTree } from "../../plugin/temp-tree.ts";
 import { FakeDashboard, type Reaction, type Seen } from "../../support/fake-dashboard.ts";
+import { patience, patienceMs } from "../../support/limits.ts";
 import { startRay, type TestRay } from "../../support/ray.ts";
 import { fixtures, startServer, type TestServer } from "../../support/server.ts";
 
 let ray: TestRay;
 let server: TestServer;
 
-/** The service's own options: a short grace, and no wait where none is needed. */
-const options = ["--grace", "500ms", "--local", "worker"];
+/** The service's own options: a grace that is soon over, and no wait where none is needed. */
+const options = ["--grace", "2s", "--local", "worker"];
 
-describe("jobs on Ray", { timeout: 600_000 }, () => {
+describe("jobs on Ray", { timeout: 10 * patienceMs }, () => {
   before(async () => {
     ray = await startRay();
     server = await serve(ray.address);
@@ -47,7 +49,7 @@ describe("jobs on Ray", { timeout: 600_000 }, () => {
       assert.match(record, new RegExp(`"plugin": "${language}-reporting".*"action": "report"`));
       assert.match(await askRay(`${there}/logs`), /printed/);
       await server.client.deleteJob(job.id);
-      const signal = AbortSignal.timeout(30_000);
+      const signal = patience();
       while (!/does not exist/.test(await askRay(there))) await delay(100, undefined, { signal });
     });
   }
@@ -67,7 +69,7 @@ describe("jobs on Ray", { timeout: 600_000 }, () => {
     const action = await port.connection();
     await running(server.client, job.id);
     await job.cancel();
-    assert.equal(await gone(action), "tidied up\n");
+    assert.equal(await action.closed, "tidied up\n");
     assert.equal((await failure(job.result())).reason, "CANCELLED");
   });
 
@@ -77,7 +79,7 @@ describe("jobs on Ray", { timeout: 600_000 }, () => {
     const both = [await port.connection(), await port.connection()];
     await running(server.client, job.id);
     await job.cancel();
-    await Promise.all(both.map(gone));
+    await Promise.all(both.map(({ closed }) => closed));
     assert.equal((await failure(job.result())).reason, "CANCELLED");
   });
 
@@ -100,11 +102,9 @@ describe("jobs on Ray", { timeout: 600_000 }, () => {
   });
 
   test("a job past its timeout is DEADLINE", async () => {
-    await using port = await CallersPort.open();
-    const job = await server.client.submitJob("python-endless", "deaf", { port: port.number }, { timeoutMs: 1500 });
-    const action = await port.connection();
-    assert.equal((await failure(job.result())).reason, "DEADLINE");
-    await gone(action);
+    await outOfTime(1, async (port, timeoutMs) =>
+      (await server.client.submitJob("python-endless", "deaf", { port }, { timeoutMs })).result(),
+    );
   });
 
   test("a job whose driver is killed is WORKER_LOST, with the signal and what it wrote last", async () => {
@@ -116,7 +116,7 @@ describe("jobs on Ray", { timeout: 600_000 }, () => {
     assert.equal(error.reason, "WORKER_LOST");
     assert.equal(error.metadata.signal, "SIGKILL");
     assert.match(error.metadata.stderr_tail ?? "", /Running entrypoint/);
-    await gone(action);
+    await action.closed;
   });
 
   test("an environment that Ray cannot set up is PLUGIN_INVALID, with what pip said", async (t) => {
@@ -256,7 +256,7 @@ describe("jobs on Ray", { timeout: 600_000 }, () => {
     await (await submit()).result();
     away = true;
     const waiting = await submit();
-    while (!/the Ray cluster is away/.test(own.log())) await delay(100);
+    await own.logged("the Ray cluster is away");
     const refused = await failure(submit());
     assert.equal(refused.reason, "ENGINE_UNAVAILABLE");
     assert.ok((refused.retryAfterMs ?? 0) > 0);
@@ -302,11 +302,6 @@ function prefixed(prefix: string, files: Record<string, string>): Record<string,
 async function askRay(path: string): Promise<string> {
   const response = await fetch(ray.address + path);
   return response.text();
-}
-
-async function gone(action: Connection): Promise<string> {
-  const late = delay(5000, undefined, { ref: false }).then(() => Promise.reject(new Error("It still runs.")));
-  return Promise.race([action.closed, late]);
 }
 
 /** Ray's own id of a job. */

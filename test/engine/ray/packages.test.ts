@@ -13,6 +13,7 @@ import { silentLog } from "../../../src/util/log.ts";
 import { FakeInspector } from "../../plugin/fake-inspector.ts";
 import { tempTree, write } from "../../plugin/temp-tree.ts";
 import { FakeDashboard, type Reaction, type Seen } from "../../support/fake-dashboard.ts";
+import { patience } from "../../support/limits.ts";
 
 const config = "name: P\ncode: p\nactions: {run: {entrypoint: 'plugin:run', params: {}}}\n";
 const tree = { "p/config.yaml": config, "p/plugin.py": "def run(): pass\n", "p/data/é.txt": "text\n" };
@@ -93,7 +94,7 @@ test("a package is uploaded once, however many want it, and is asked for before 
     return { status: stored.has(path) ? 200 : 404, body: absent };
   });
   const plugin = await load(t, tempTree(t, tree));
-  const signal = AbortSignal.timeout(5000);
+  const signal = patience();
   const uris = await Promise.all([1, 2, 3].map(() => packages.plugin(plugin, signal)));
   assert.match(uris[0] ?? "", /^gcs:\/\/_ray_pkg_[0-9a-f]{16}\.zip$/);
   assert.equal(new Set(uris).size, 1);
@@ -111,20 +112,20 @@ test("files that are no longer those of a plugin's digest are not packed under i
   const root = tempTree(t, tree);
   const plugin = await load(t, root);
   write(root, { "p/more.py": "new" });
-  await assert.rejects(packages.plugin(plugin, AbortSignal.timeout(5000)), { reason: "PLUGIN_CHANGED" });
+  await assert.rejects(packages.plugin(plugin, patience()), { reason: "PLUGIN_CHANGED" });
   assert.equal(fake.count("PUT", /./), 0);
 });
 
 test("a dashboard that takes no package of this size makes it PLUGIN_INVALID", async (t) => {
   const { packages } = await open(t, ({ method }) => ({ status: method === "PUT" ? 413 : 404, body: absent }));
   const plugin = await load(t, tempTree(t, tree));
-  await assert.rejects(packages.plugin(plugin, AbortSignal.timeout(5000)), { reason: "PLUGIN_INVALID" });
+  await assert.rejects(packages.plugin(plugin, patience()), { reason: "PLUGIN_INVALID" });
 });
 
 async function load(t: TestContext, root: string, reference = "p"): Promise<LoadedPlugin> {
   const catalog = new Catalog({ roots: [root], allowModules: [], inspector: new FakeInspector() });
   t.after(() => catalog.close());
-  return catalog.load(reference, AbortSignal.timeout(5000));
+  return catalog.load(reference, patience());
 }
 
 async function open(t: TestContext, react: (seen: Seen) => Reaction) {

@@ -4,6 +4,7 @@ import { runtimeEnvOf } from "../../../src/engine/ray/runtime-env.ts";
 import { Catalog } from "../../../src/plugin/catalog.ts";
 import { FakeInspector } from "../../plugin/fake-inspector.ts";
 import { tempTree } from "../../plugin/temp-tree.ts";
+import { patience } from "../../support/limits.ts";
 
 const workingDir = "$" + "{RAY_RUNTIME_ENV_CREATE_WORKING_DIR}";
 
@@ -66,5 +67,5 @@ async function environment(t: TestContext, files: Readonly<Record<string, string
   const root = tempTree(t, { "config.yaml": config, "plugin.py": "def run(): pass\n", ...files });
   const catalog = new Catalog({ roots: [root], allowModules: [], inspector: new FakeInspector() });
   t.after(() => catalog.close());
-  return runtimeEnvOf(await catalog.load(root, AbortSignal.timeout(5000)));
+  return runtimeEnvOf(await catalog.load(root, patience()));
 }

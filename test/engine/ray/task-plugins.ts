@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 /** Writes the plugins of these tests to a plugin root. */
 export function writePlugins(root: string): void {
   write(root, {
-    "acts/config.yaml": config("acts", ["ids", "raises", "exits", "waits", "ends_in_time", "tool"]),
+    "acts/config.yaml": config("acts", ["ids", "raises", "exits", "waits", "ends_in_time", "meets", "tool"]),
     "acts/main.py": acts,
     "acts/tool.sh": "#!/bin/sh\necho of use\n",
     "needy/config.yaml": config("needy", ["greet"]),
@@ -42,9 +42,19 @@ const acts = `
 import os, subprocess, sys, time
 from plugin_runner import Context
 
-def ids(seconds: float = 0.0) -> dict:
-    time.sleep(seconds)
+def begin(file: str) -> None:
+    with open(file + "-new", "w") as new:
+        new.write(str(os.getpid()))
+    os.rename(file + "-new", file)
+
+def ids() -> dict:
     return {"pid": os.getpid(), "parent": os.getppid()}
+
+def meets(mine: str, theirs: str) -> dict:
+    begin(mine)
+    while not os.path.exists(theirs):
+        time.sleep(0.01)
+    return ids()
 
 def raises() -> int:
     raise ValueError("as it was told")
@@ -60,14 +70,15 @@ def tool() -> str:
     return subprocess.run(["./tool.sh"], cwd=os.path.dirname(__file__), capture_output=True, text=True).stdout
 
 def waits(begun: str) -> int:
-    open(begun, "w").close()
+    begin(begun)
     while True:
         time.sleep(60)
 
-def ends_in_time(heeds: str, ctx: Context) -> int:
+def ends_in_time(begun: str, ctx: Context) -> int:
+    begin(begun)
     while not ctx.cancelled:
         time.sleep(0.01)
-    open(heeds, "w").close()
+    begin(begun + "-heeded")
     return 1
 `;
 
