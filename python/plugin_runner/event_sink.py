@@ -129,6 +129,10 @@ class EventSink:
         said.append(f'"size_bytes":{artifact["size_bytes"]}')
         self._record("artifact", f"{','.join(said)},{_object('metadata', artifact['metadata'])}")
 
+    def tell(self, message: dict[str, Any]) -> None:
+        """Says something to the supervisor alone."""
+        self._send(record_text({"time": round(time(), 6), **message}) + b"\n")
+
     def result(self, value: Encoded, stopped: bool) -> None:
         """Writes the result, which is JSON already. `stopped`: whether the action had been told to stop."""
         self._record("result", value.keys().decode() + _STOPPED[stopped])

@@ -78,7 +78,14 @@ def _run(spec: dict[str, Any], sink: EventSink, cancellation: Cancellation) -> A
     directories = (spec["work_dir"], spec["artifacts_dir"])
     named = (spec["action"], binding.get("category", ""))
     ctx = Context(sink, cancellation, variables, spec["job_id"], *directories, *named)
+    seconds = spec.get("load_timeout_seconds")
+    if seconds is not None:
+        from plugin_runner.load_limit import loading_within
+
+        sink.tell(loading_within(binding, spec["entrypoint"], seconds))
     action = load_entrypoint(spec["entrypoint"], binding["root"])
+    if seconds is not None:
+        sink.tell({"type": "within"})
     ctx.raise_if_cancelled()
     return action.run(params_of(spec), ctx)
 

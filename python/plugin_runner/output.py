@@ -123,6 +123,8 @@ class EventStream:
         self._printed = {b"1": stdout, b"2": stderr}
         self._rest = bytearray()
         self._overlong = False
+        self.within: dict[str, Any] = {}
+        """The last word of the child on the time that it takes to load code."""
         self.ended = False
         self.stopped = False  # whether the child had been told to stop before it ended
 
@@ -166,6 +168,9 @@ class EventStream:
         except (ValueError, RecursionError):
             return self._refuse("it is not JSON")
         kind = record.get("type") if isinstance(record, dict) else None
+        if kind == "within":
+            self.within = record
+            return None
         if kind not in _KINDS or type(record.get("time")) not in (int, float):
             return self._refuse("it is no record")
         if kind == "log" and record.get("source") != "LOGGER":

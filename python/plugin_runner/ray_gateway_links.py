@@ -14,6 +14,8 @@ from plugin_runner.protocol import check_worker
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 _HELLO_BYTES = 1024
+# The beginning of a word that is no answer: see docs/protocol.md.
+_WITHIN = b'{"type":"within"'
 
 
 class LinkLost(Exception):
@@ -31,8 +33,10 @@ class WorkerLink(asyncio.Protocol):
         self._next_id = 0
         self._answer: asyncio.Future[bytes] | None = None
         self._take = self._hello
+        self._within: asyncio.TimerHandle | None = None
         self.lost = False
         self.refused: RunnerError | None = None
+        """Why the connection was ended: what the worker says cannot be read, or it says nothing in time."""
 
     def send(self, message: dict[str, Any]) -> None:
         self._write(json.dumps(message).encode() + b"\n")
@@ -51,6 +55,7 @@ class WorkerLink(asyncio.Protocol):
 
     def cancel(self, grace_seconds: float) -> None:
         """Tells the worker that the answer to the last request is not wanted any more."""
+        self._expect_nothing()
         self.send({"type": "cancel", "id": self._next_id, "grace_seconds": grace_seconds})
 
     def close(self) -> None:
@@ -79,6 +84,7 @@ class WorkerLink(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
+        self._expect_nothing()
         answer, self._answer = self._answer, None
         if answer is not None and not answer.done():
             answer.set_exception(LinkLost())
@@ -98,11 +104,29 @@ class WorkerLink(asyncio.Protocol):
             self.close()
 
     def _answered(self, line: bytes) -> None:
+        self._expect_nothing()
+        if line.startswith(_WITHIN):
+            self._expect(json.loads(line))
+            return
         answer, self._answer = self._answer, None
         if answer is None:
             self.close()  # an answer that nobody asked for: the worker is broken
         elif not answer.done():
             answer.set_result(line)
+
+    def _expect(self, within: dict[str, Any]) -> None:
+        """A worker that is at loading code says another word in time, or is done with."""
+        if "error" in within and self._answer is not None and not self._answer.done():
+            self._within = asyncio.get_running_loop().call_later(within["seconds"], self._late, within["error"])
+
+    def _expect_nothing(self) -> None:
+        if self._within is not None:
+            self._within.cancel()
+            self._within = None
+
+    def _late(self, error: dict[str, Any]) -> None:
+        self.refused = RunnerError(error["reason"], error["message"], error["metadata"])
+        self.close()
 
     def _write(self, line: bytes) -> None:
         if self._transport is not None and not self.lost:

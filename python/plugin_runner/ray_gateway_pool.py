@@ -192,7 +192,10 @@ class Pool:
 
     async def _lost(self, group: Group, worker: HostedWorker) -> RunnerError:
         end = await worker.how_it_ended()
-        self._forget(group, worker)
+        if worker.link.refused is None:
+            self._forget(group, worker)
+        else:
+            self._retire(group, worker)  # it may be in a loop that hears nothing
         return end
 
     async def _wind_down(self, group: Group, worker: HostedWorker, answer: asyncio.Future[bytes]) -> None:

@@ -45,6 +45,8 @@ class Spec(NamedTuple):
     """Variables that the process has to be started with."""
     artifact_seconds: float = 86_400.0
     """How long what runs make known is kept on its node; 0: with the run."""
+    load_timeout_seconds: float | None = None
+    """How long loading code may take."""
 
     @staticmethod
     def parse(line: bytes) -> Spec:
@@ -189,7 +191,8 @@ async def start_bound(spec: Spec, links: WorkerLinks, reserve: Reserve) -> Hoste
             raise PackageMissing(spec.package)
         binding = {**spec.binding, "root": folders["root"], "packages": folders["packages"]}
         places = {key: folders[key] for key in ("work_dir", "artifacts_dir")}
-        link.send({"type": "bind", "binding": binding, **places})
+        limit = {} if spec.load_timeout_seconds is None else {"load_timeout_seconds": spec.load_timeout_seconds}
+        link.send({"type": "bind", "binding": binding, **places, **limit})
         return HostedWorker(host, link)
     except BaseException as error:
         if host is not None:

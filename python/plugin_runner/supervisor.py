@@ -119,6 +119,9 @@ class Supervisor:
         self._stopped_by: str | None = None
         seconds = spec["timeout_seconds"]
         self._stop_at = None if seconds is None else monotonic() + seconds
+        self._within: dict[str, Any] = {}
+        self._loaded_by: float | None = None
+        self._may_load = True
         self._kill_at: float | None = None
         self._leave_at: float | None = None
 
@@ -152,7 +155,14 @@ class Supervisor:
                 self._take_signals(os.read(self._wakeup, 512))
 
     def _turn(self) -> None:
-        deadlines = [self._stop_at, self._kill_at, self._leave_at, self._journal.due_at, self._events.retry_at]
+        deadlines = [
+            self._stop_at,
+            self._loaded_by,
+            self._kill_at,
+            self._leave_at,
+            self._journal.due_at,
+            self._events.retry_at,
+        ]
         waits = [at - monotonic() for at in deadlines if at is not None]
         timeout = max(min(*waits, _LONGEST_WAIT_SECONDS), 0) if waits else None
         ready = [key.fd for key, _ in self._selector.select(timeout)]
@@ -166,6 +176,8 @@ class Supervisor:
         if self._stop_at is not None and now >= self._stop_at:
             self._timed_out = True
             self._stop()
+        if self._loaded_by is not None and now >= self._loaded_by:
+            self._end_loading()
         if self._events.retry_at is not None and now >= self._events.retry_at:
             self._events.flush()
         if self._kill_at is not None and now >= self._kill_at:
@@ -198,10 +210,26 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Tells the child to stop, once, and arranges for its end."""
-        self._stop_at = None
+        self._stop_at = self._loaded_by = None
+        self._may_load = False
         if self._kill_at is None and self._status is None:
             self._kill_at = monotonic() + self._grace
             tell_to_stop(self._pid)
+
+    def _hear_within(self, within: dict[str, Any]) -> None:
+        """The child says that it begins to load code, and when it has."""
+        self._within = within
+        seconds = within.get("seconds")
+        self._loaded_by = None
+        if isinstance(seconds, (int, float)) and self._may_load and not self._records.ended:
+            self._loaded_by = monotonic() + seconds
+
+    def _end_loading(self) -> None:
+        """Kills a child that has not loaded its code: no action has begun that could end in its own way."""
+        self._loaded_by = None
+        self._records.ended = True
+        self._put({"type": "error", "error": self._within.get("error")})
+        kill_group(self._pid, signal.SIGKILL)
 
     def _reap(self) -> None:
         """Takes note of the child's end; orphans that came here are only buried."""
@@ -214,7 +242,7 @@ class Supervisor:
                 return
             if pid == self._pid:
                 self._status = status
-                self._stop_at = self._kill_at = None
+                self._stop_at = self._loaded_by = self._kill_at = None
                 self._leave_at = monotonic() + DRAIN_SECONDS
                 kill_rest(self._pid, self._scope)
 
@@ -235,6 +263,8 @@ class Supervisor:
         chunk = os.read(fd, size or _CHUNK_BYTES)
         if chunk:
             self._streams[fd].feed(chunk)
+            if self._within is not self._records.within or self._records.ended:
+                self._hear_within(self._records.within)
             if self._records.ended and self._kill_at is None and self._status is None:
                 self._kill_at = monotonic() + self._grace  # what the plugin does at exit has an end, too
             return

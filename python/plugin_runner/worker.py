@@ -12,6 +12,7 @@ from plugin_runner.encode import dumps, record_text
 from plugin_runner.errors import RunnerError
 from plugin_runner.failure import as_written, exception_type, plugin_invalid
 from plugin_runner.left_programs import LeftPrograms
+from plugin_runner.load_limit import checking_within, loading_within
 from plugin_runner.process import (
     be_first_to_be_killed,
     flush_output,
@@ -27,7 +28,7 @@ from plugin_runner.sink import PlainRunSink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from plugin_runner.errors import Violation
     from plugin_runner.load import LoadedAction
@@ -97,10 +98,12 @@ class Inbox:
 class Worker:
     """Serves one binding."""
 
-    def __init__(self) -> None:
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
         self._binding: dict[str, Any] = {"root": "", "module": "", "env": {}}
         self._work_dir = ""
         self._artifacts = ""
+        self._load_seconds: float | None = None
         self._actions: dict[str, LoadedAction] = {}
         self.fault: RunnerError | None = None  # why nothing of the binding can be run
         self._state: ProcessState | None = None
@@ -114,6 +117,7 @@ class Worker:
         self._binding = message["binding"]
         self._work_dir = message["work_dir"]
         self._artifacts = message.get("artifacts_dir", "")
+        self._load_seconds = message.get("load_timeout_seconds")
         os.environ.update(self._binding["env"])
         try:
             prepare_imports(self._binding["root"], self._binding["module"])
@@ -177,10 +181,13 @@ class Worker:
             finally:
                 limit_memory(None)
         if kind == "validate":
-            return self._action(message).validated(params_of(message), request.warnings)
+            action = self._action(message)
+            self._expect(checking_within, message["entrypoint"])
+            return action.validated(params_of(message), request.warnings)
         if kind == "describe":
             from plugin_runner.describe import describe
 
+            self._expect(loading_within, "")  # until the answer: making schemas runs the plugin's code as well
             return describe(message["entrypoints"], self._binding["root"], self._binding["module"], self._load)
         if kind == "scan":
             from plugin_runner.scan import scan
@@ -197,7 +204,10 @@ class Worker:
         named = (message["action"], self._binding.get("category", ""))
         ctx = Context(_sink, request.cancellation, variables, message["job_id"], work_dir, artifacts, *named)
         self._ctx = ctx
-        action = self._action(message)
+        action = self._actions.get(message["entrypoint"])
+        if action is None:
+            action = self._load(message["entrypoint"], message.get("env"))
+            self._expect_nothing()
         ctx.raise_if_cancelled()
         return action.run(params_of(message), ctx, request.warnings)
 
@@ -213,11 +223,25 @@ class Worker:
         if action is None:
             from plugin_runner.entrypoint import load_entrypoint
 
+            self._expect(loading_within, entrypoint)
             action = self._actions[entrypoint] = load_entrypoint(entrypoint, self._binding["root"])
             if self._state is not None:
                 self._state.keep(laid)  # what the plugin sets up when it is loaded stays
             self.left.keep()
         return action
+
+    def _expect(self, within: Callable[[dict[str, Any], str, float], dict[str, Any]], entrypoint: str) -> None:
+        """Has the service kill this process when it says no other word in time: see docs/protocol.md."""
+        if self._load_seconds is not None:
+            self._tell(record_text(within(self._binding, entrypoint, self._load_seconds)))
+
+    def _expect_nothing(self) -> None:
+        if self._load_seconds is not None:
+            self._tell(b'{"type":"within"}')
+
+    def _tell(self, line: bytes) -> None:
+        if os.getpid() == self._own_process:  # code that is loaded may fork
+            _write(self._fd, line + b"\n")
 
 
 def main() -> None:
@@ -227,7 +251,7 @@ def main() -> None:
     hear_interrupts()
     _write(fd, dumps(_ready()).encode() + b"\n")
     inbox = Inbox(fd)
-    worker = Worker()
+    worker = Worker(fd)
     while True:
         request = inbox.next()
         if request.message["type"] == "bind":

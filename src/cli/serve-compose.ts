@@ -83,6 +83,7 @@ export async function composeServer(
     env: workerEnvironment(env, options.passEnv),
     memoryMib: options.workerMemory && Math.ceil(options.workerMemory / 1024 ** 2),
     graceMs: options.grace,
+    loadTimeoutMs: options.loadTimeout,
     log,
   });
   keepCompiledCodeWhole(launcher.compiled, storage);
@@ -227,6 +228,7 @@ function composeEmbedded(options: ServeOptions, parts: Parts): Carriers {
       environments,
       maxRunning: options.maxRunningJobs,
       graceMs: options.grace,
+      loadTimeoutMs: options.loadTimeout,
       outputLimitBytes: options.jobOutputLimit,
       maxEvents: options.maxEventsPerJob,
       resultLimitBytes: options.maxResultSize,
@@ -245,6 +247,7 @@ function localPool(options: ServeOptions, { dataDir, ...parts }: Parts): TaskPoo
     ...parts,
     dir: dataDir,
     inProcess: where === "in-process",
+    loadTimeoutMs: options.loadTimeout,
     maxQueued: options.maxQueuedRuns,
     idleMs: options.workerIdle,
   });

@@ -73,6 +73,14 @@ export const serveOptions = [
     description: "How long the packages that a plugin requires may take to be installed.",
   },
   {
+    name: "load-timeout",
+    type: "duration",
+    min: "1s",
+    max: "1d",
+    default: "2m",
+    description: "How long a plugin's code may take to be loaded, and to check params; what takes longer is ended.",
+  },
+  {
     name: "environment-quota",
     type: "bytes",
     default: "10GiB",

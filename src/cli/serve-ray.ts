@@ -50,6 +50,7 @@ export function composeRay(
     env: passed,
     watched: (jobId) => hub.isWatched(jobId),
     graceMs: options.grace,
+    loadTimeoutMs: options.loadTimeout,
     outputLimitBytes: options.jobOutputLimit,
     maxEvents: options.maxEventsPerJob,
     resultLimitBytes: options.maxResultSize,
@@ -64,6 +65,7 @@ export function composeRay(
     maxQueued: options.maxQueuedRuns,
     idleMs: options.workerIdle,
     graceMs: options.grace,
+    loadTimeoutMs: options.loadTimeout,
     keepArtifactsMs: options.runArtifacts,
   });
   return {

@@ -6,6 +6,7 @@ import { onTheWire } from "./on-the-wire.ts";
 /** What the process of every job is held to. */
 export interface JobLimits {
   graceMs: number;
+  loadTimeoutMs: number;
   outputLimitBytes: number;
   maxEvents: number;
   resultLimitBytes: number;
@@ -28,6 +29,7 @@ export function jobSpecOf(
     ...onTheWire(params),
     env: { ...env },
     timeout_seconds: job.timeoutMs === undefined ? null : job.timeoutMs / 1000,
+    load_timeout_seconds: limits.loadTimeoutMs / 1000,
     grace_seconds: limits.graceMs / 1000,
     memory_mib: job.resources?.memoryMib ?? null,
     output_limit_bytes: limits.outputLimitBytes,

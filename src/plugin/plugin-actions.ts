@@ -24,8 +24,8 @@ import { ambiguousAction, unknownAction, unplacedAction, unusableAction } from "
 import type { Inspector, LoadedAction, LoadedPlugin, ParamsValidator } from "./plugin.ts";
 import { shownSchema } from "./shown-schema.ts";
 
-/** Loading code that never ends is given up then. */
-const describeTimeoutMs = 120_000;
+/** Reading the text of a plugin's code; loading it has a limit of its own, see `--load-timeout`. */
+const scanTimeoutMs = 120_000;
 
 /** Callers choose names and entry points freely: only so many are remembered. */
 const maxRemembered = 1000;
@@ -268,13 +268,13 @@ export class PluginActions {
   async #describe(entrypoints: Readonly<Record<string, string>>, env: Variables = {}): Promise<DescribedAction[]> {
     const { inspector } = this.#sources;
     await inspector.prepare?.(this.plugin, this.#sources.closed);
-    const described = await this.#inTime((signal) => inspector.describe(this.plugin, entrypoints, signal, env));
+    const described = await inspector.describe(this.plugin, entrypoints, this.#sources.closed, env);
     return described.map(showable);
   }
 
   async #inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(this.#tooSlow()), describeTimeoutMs).unref();
+    const timer = setTimeout(() => late.abort(this.#tooSlow()), scanTimeoutMs).unref();
     try {
       return await work(AbortSignal.any([this.#sources.closed, late.signal]));
     } finally {
@@ -284,8 +284,8 @@ export class PluginActions {
 
   #tooSlow(): PluginRunnerError {
     const { code } = this.plugin.info;
-    const seconds = describeTimeoutMs / 1000;
-    return new PluginRunnerError("PLUGIN_INVALID", `The code of ${code} is not loaded after ${seconds} s.`, {
+    const seconds = scanTimeoutMs / 1000;
+    return new PluginRunnerError("PLUGIN_INVALID", `The files of ${code} are not read after ${seconds} s.`, {
       metadata: { plugin: code, timeout_seconds: String(seconds) },
     });
   }

@@ -1,9 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { BuildWatcher } from "../engine/engine.ts";
-import { PluginRunnerError, type Violation } from "../errors.ts";
+import type { Violation } from "../errors.ts";
 import type { LoadedAction, LoadedPlugin, ValidParams } from "../plugin/plugin.ts";
 import type { Carried } from "../util/non-finite.ts";
-import { withDeadline } from "./deadline.ts";
 
 /** Asks an action's own code for its verdict on params, where no schema outside the code has the last word. */
 export interface ParamsInspector {
@@ -27,9 +26,6 @@ export interface ParamsInspector {
 /** Of one answer. */
 const maxWarnings = 100;
 
-/** The code of an action is loaded to validate its params. */
-const validateTimeoutMs = 120_000;
-
 /** The params with the defaults of the action's code as well, for people: the action itself is given `known`. */
 export async function validateInCode(
   inspector: ParamsInspector,
@@ -40,8 +36,7 @@ export async function validateInCode(
 ): Promise<ValidParams> {
   if (action.plugin.binding.language !== "python") return known;
   await inspector.prepare(action.plugin, signal);
-  const validate = (own: AbortSignal) => inspector.validate(action, known.params, env, own);
-  const byCode = await withDeadline(validateTimeoutMs, signal, validate, () => tooSlow(action));
+  const byCode = await inspector.validate(action, known.params, env, signal);
   return { ...byCode, warnings: mergeWarnings(known.warnings, byCode.warnings) };
 }
 
@@ -49,12 +44,4 @@ export async function validateInCode(
 export function mergeWarnings(bySchema: readonly Violation[], byCode: readonly Violation[] = []): Violation[] {
   const known = new Set(bySchema.map(({ field }) => field));
   return [...bySchema, ...byCode.filter(({ field }) => !known.has(field))].slice(0, maxWarnings);
-}
-
-function tooSlow({ plugin }: LoadedAction): PluginRunnerError {
-  const { code } = plugin.info;
-  const seconds = validateTimeoutMs / 1000;
-  return new PluginRunnerError("PLUGIN_INVALID", `The code of ${code} has not checked the params after ${seconds} s.`, {
-    metadata: { plugin: code, timeout_seconds: String(seconds) },
-  });
 }

@@ -1,6 +1,6 @@
 import { isObject } from "../util/is-object.ts";
 import { LineSplitter } from "../util/lines.ts";
-import type { EventRecord } from "../worker/messages.ts";
+import type { EventRecord, WithinMessage } from "../worker/messages.ts";
 import type { Journal } from "./journal.ts";
 import type { OutputLog } from "./output-log.ts";
 import { type PrintedTo, printedBytes, printedTo } from "./printed-frame.ts";
@@ -15,7 +15,9 @@ export class ChildEvents {
   readonly #printed: Readonly<Record<PrintedTo, OutputLog>>;
   #waiting: Buffer[] = [];
   #turn: NodeJS.Immediate | undefined;
-  #outcome: { record: EventRecord; text: string } | undefined;
+  #outcome: { record: EventRecord; text?: string } | undefined;
+  /** Called when the child begins to load code, and when it has. */
+  onWithin: (message: WithinMessage) => void = () => {};
 
   constructor(resultLimit: number, journal: Journal, printed: Readonly<Record<PrintedTo, OutputLog>>) {
     this.#lines = new LineSplitter(resultLimit + roomBytes);
@@ -32,6 +34,11 @@ export class ChildEvents {
   /** Appends how the child said that it ended: after the output that came before it through other pipes. */
   end(): void {
     if (this.#outcome !== undefined) this.#journal.always(this.#outcome.record, this.#outcome.text);
+  }
+
+  /** Says how the child ended in its place, unless it has done so. */
+  conclude(record: EventRecord): void {
+    this.#outcome ??= { record };
   }
 
   /** Whether the child had been told to stop before it said how it ended. */
@@ -81,15 +88,16 @@ export class ChildEvents {
     const record = parse(text);
     if (record?.type === "log") this.#journal.log(record, text);
     else if (record?.type === "progress" || record?.type === "metrics") this.#journal.report(record, text);
+    else if (record?.type === "within") this.onWithin(record);
     else if (record?.type === "artifact") this.#journal.always(record, text);
     else if (record?.type === "result" || record?.type === "error") this.#outcome ??= { record, text };
     else this.#journal.warn("Dropped a record of the job: it is no event of its own.");
   }
 }
 
-function parse(text: string): EventRecord | undefined {
+function parse(text: string): EventRecord | (WithinMessage & { time: number }) | undefined {
   try {
-    const record: EventRecord = JSON.parse(text);
+    const record: EventRecord | (WithinMessage & { time: number }) = JSON.parse(text);
     return isObject(record) && typeof record.time === "number" ? record : undefined;
   } catch {
     return undefined;

@@ -1,7 +1,7 @@
 import { writeSync } from "node:fs";
 import { hasCode } from "../util/has-code.ts";
 import { jsonText } from "../util/json-text.ts";
-import type { EventRecord } from "../worker/messages.ts";
+import type { EventRecord, WithinMessage } from "../worker/messages.ts";
 import { cutText } from "./cut-text.ts";
 import { type PrintedTo, printedFrame } from "./printed-frame.ts";
 import { ThinnedProgress } from "./thinned-progress.ts";
@@ -34,6 +34,11 @@ export class EventPipe {
       this.#append(record);
     }
   };
+
+  /** Says something to the supervisor alone. */
+  tell(message: WithinMessage): void {
+    this.#writeAll(Buffer.from(`${jsonText({ ...message, time: Date.now() / 1000 })}\n`));
+  }
 
   /** Writes what was printed to a stream, in its place among the records. */
   readonly print = (stream: PrintedTo, bytes: Uint8Array): void => {

@@ -9,6 +9,7 @@ import { blockOnOutput } from "./blocking-output.ts";
 import { pointersOf } from "./encode.ts";
 import { EventPipe } from "./event-pipe.ts";
 import { loadAction } from "./load-action.ts";
+import { loadingWithin, neverLoads } from "./load-limit.ts";
 import { shareModules } from "./module-hooks.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
 import { actionFailed, describeThrown } from "./plugin-failure.ts";
@@ -24,6 +25,7 @@ const spec: JobSpec = JSON.parse(readFileSync(join(jobDir, "spec.json"), "utf8")
 const pipe = new EventPipe(3, spec.line_limit_bytes);
 const cancel = new AbortController();
 let concluded = false;
+let loaded = false;
 
 volunteerForOutOfMemory();
 shareModules(spec.binding);
@@ -33,7 +35,9 @@ mkdirSync(spec.work_dir, { recursive: true, mode: 0o700 });
 process.on("SIGTERM", () => cancel.abort());
 process.on("uncaughtException", (thrown) => finish(() => failure(actionFailed(spec.action, thrown))));
 process.on("unhandledRejection", (thrown) => finish(() => failure(actionFailed(spec.action, thrown))));
-process.on("beforeExit", () => finish(() => failure(neverSettles(spec.action))));
+process.on("beforeExit", () =>
+  finish(() => failure(loaded ? neverSettles(spec.action) : neverLoads(spec.binding, [spec.entrypoint]))),
+);
 process.on("exit", (code) => {
   if (concluded) return;
   const { aborted } = cancel.signal;
@@ -48,7 +52,11 @@ async function run(): Promise<Carried> {
   const { action, job_id: jobId, non_finite: nonFinite = [] } = spec;
   const params = withNumbers(spec.params, nonFinite);
   const directory = new RunDirectory(spec.work_dir, join(jobDir, "artifacts"));
-  const code = await loadAction(spec.binding, spec.entrypoint);
+  const { binding, entrypoint, load_timeout_seconds: seconds } = spec;
+  if (seconds !== undefined) pipe.tell(loadingWithin(binding, [entrypoint], seconds));
+  const code = await loadAction(binding, entrypoint);
+  loaded = true;
+  if (seconds !== undefined) pipe.tell({ type: "within" });
   if (cancel.signal.aborted) throw cancelled();
   const env = { ...spec.binding.env, ...spec.env };
   return runAction(code, { action, params, env, jobId, directory, sink: pipe.write, signal: cancel.signal });

@@ -51,7 +51,13 @@ async function carry(dir: string, spec: JobSpec): Promise<void> {
     return file.written(new AbortController().signal).catch(leave);
   }
   const child = start(dir, spec);
-  const stop = stopper(child, spec.grace_seconds);
+  const tell = stopper(child, spec.grace_seconds);
+  let loading = timeLimit(null, tell);
+  const stop = () => {
+    loading.clear(); // it ends for another cause
+    reported.onWithin = () => {};
+    tell();
+  };
   const stops = new Stops(spec.grace_seconds);
   process.on("SIGHUP", () => {}); // the job outlives the terminal of the service
   process.on("uncaughtException", (error) => abandon(child, spec, error));
@@ -68,12 +74,22 @@ async function carry(dir: string, spec: JobSpec): Promise<void> {
   ]);
 
   const limit = timeLimit(spec.timeout_seconds, stop);
+  reported.onWithin = ({ seconds = null, error }) => {
+    loading.clear();
+    if (error === undefined) return;
+    loading = timeLimit(seconds, () => {
+      reported.conclude({ type: "error", time: now(), error });
+      if (child.pid !== undefined) killGroup(child.pid, "SIGKILL"); // no action has begun that could end in its own way
+    });
+  };
   stops.listen((sender) => {
     if (!limit.reached && (sender === "SERVICE" || !reported.ended)) stops.by ??= sender;
     stop();
   });
   const end = await ended(child, journal);
   limit.clear();
+  reported.onWithin = () => {};
+  loading.clear();
   await sweep(child, spec.scope);
   await Promise.race([drained, delay(drainMs)]);
   reported.flush();

@@ -27,6 +27,7 @@ import { describeActions } from "./describe-actions.ts";
 import { pointersOf } from "./encode.ts";
 import { LeftPrograms } from "./left-programs.ts";
 import { type ActionCode, loadAction } from "./load-action.ts";
+import { loadingWithin, neverLoads } from "./load-limit.ts";
 import { shareModules } from "./module-hooks.ts";
 import { volunteerForOutOfMemory } from "./oom-score.ts";
 import { actionFailed, describeThrown } from "./plugin-failure.ts";
@@ -50,13 +51,17 @@ let fault: PluginRunnerError | undefined;
 let state: ProcessState | undefined;
 let workDir = "";
 let artifacts = "";
+/** How long loading code may take. */
+let loadSeconds: number | undefined;
+/** What is said where the code that is being loaded never is. */
+let never: PluginRunnerError | undefined;
 let busy = false;
 let spoiled = false;
 let current: CodeRun | undefined;
 const left = new LeftPrograms();
 
 guardProcess({ unowned, ends: ["exit"], isPlugin: () => true });
-process.on("beforeExit", () => current?.fail(neverSettles(current.action)));
+process.on("beforeExit", giveUp);
 volunteerForOutOfMemory();
 service.on("data", lines(receive));
 service.on("close", () => exit(0));
@@ -69,6 +74,7 @@ function receive(line: string): void {
     binding = input.binding;
     workDir = input.work_dir;
     artifacts = input.artifacts_dir ?? "";
+    loadSeconds = input.load_timeout_seconds;
     Object.assign(process.env, binding.env);
     shareModules(binding);
     fault = enter(binding.root);
@@ -120,6 +126,7 @@ async function answer(request: Pending): Promise<WorkerAnswer> {
     return { id, ok: false, error: binding === undefined ? record : asWritten(record, binding) };
   } finally {
     service.ref();
+    never = undefined;
     cancellations.delete(id);
     state?.putBack();
     if (directory.made) await directory.remove().catch(() => {}); // what is left goes with the worker
@@ -159,6 +166,28 @@ function unowned(thrown: unknown): void {
   process.stderr.write(`Outside of every run: ${actionFailed("?", thrown).pluginStack}\n`);
 }
 
+/** Nothing is left that could wake what the request waits for. */
+function giveUp(): void {
+  if (never !== undefined) spoiled = true; // no other request could load it here
+  current?.fail(never ?? neverSettles(current.action));
+}
+
+/** From here until the answer, or `loaded`, the service watches the time. */
+function beginLoading(bound: Binding, entrypoints: readonly string[]): void {
+  never = neverLoads(bound, entrypoints);
+  if (loadSeconds !== undefined) tell(loadingWithin(bound, entrypoints, loadSeconds));
+}
+
+function loadingEnded(): void {
+  never = undefined;
+  if (loadSeconds !== undefined) tell({ type: "within" });
+}
+
+/** Has left when this returns, unless the service reads nothing. */
+function tell(message: WorkerOutput): void {
+  service.write(`${jsonText(message)}\n`);
+}
+
 /** Each schema is held to the limits of clients for itself. */
 function carried(described: readonly DescribedAction[]): Carried {
   return toPlainJson(described, { levels: Number.POSITIVE_INFINITY });
@@ -168,6 +197,8 @@ async function describe(
   bound: Binding,
   { entrypoints, env = {} }: DescribeRequest,
 ): Promise<readonly DescribedAction[]> {
+  const named = Object.values(entrypoints);
+  beginLoading(bound, named.length === 0 ? [bound.module] : named);
   const described = await unlessSpoiled(describeActions(bound, entrypoints));
   spoiled ||= described.some(({ error }) => error?.reason === "PLUGIN_INVALID");
   state?.keep(env);
@@ -203,7 +234,9 @@ async function run(
 function load(bound: Binding, { entrypoint, env }: RunRequest | ValidateRequest): Promise<ActionCode> {
   const known = loaded.get(entrypoint);
   if (known !== undefined) return known;
+  beginLoading(bound, [entrypoint]);
   const loading = unlessSpoiled(loadAction(bound, entrypoint)).then((code) => {
+    loadingEnded();
     state?.keep(env);
     left.keep(); // what the plugin sets up when it is loaded stays
     return code;

@@ -36,6 +36,8 @@ export interface LauncherOptions {
   memoryMib: number | undefined;
   /** How long a worker has to end in its own way, in milliseconds. */
   graceMs: number;
+  /** How long loading a plugin's code may take, in milliseconds. */
+  loadTimeoutMs: number;
   log: Log;
 }
 
@@ -85,7 +87,8 @@ export class Launcher {
     worker.exited
       .then(() => rm(workDir, { recursive: true, force: true }))
       .catch((error: unknown) => this.#options.log("warn", "a worker's folder could not be removed", { error }));
-    worker.bind(binding, workDir, this.#options.placeArtifacts());
+    const { loadTimeoutMs } = this.#options;
+    worker.bind(binding, workDir, { artifactsDir: this.#options.placeArtifacts(), loadSeconds: loadTimeoutMs / 1000 });
   }
 
   /** The command line and environment of a process that runs the entry file of a language: "worker" or "job". */

@@ -37,6 +37,8 @@ export interface BindMessage {
   work_dir: string;
   /** Where the artifacts of runs stay: each run appends `-ID`. Default: with the run. */
   artifacts_dir?: string;
+  /** How long loading code may take; the worker says `within` then. Default: no limit. */
+  load_timeout_seconds?: number;
 }
 
 export interface ScanRequest {
@@ -110,7 +112,19 @@ export interface WorkerResult {
   warnings?: Violation[];
 }
 
-export type WorkerOutput = ReadyMessage | WorkerAnswer;
+/**
+ * A worker, or the child of a job, is about to load code: unless it says another word of this kind or of its end within
+ * `seconds`, it is killed, and `error` is what it comes to. Without `error`: there is no limit any more.
+ */
+export interface WithinMessage {
+  type: "within";
+  seconds?: number;
+  /** The entry point that is loaded, where it is one. */
+  loads?: string;
+  error?: ErrorRecord;
+}
+
+export type WorkerOutput = ReadyMessage | WithinMessage | WorkerAnswer;
 
 /**
  * An action that was found without running anything. Without a name: a place that makes actions whose names only the
@@ -154,6 +168,8 @@ export interface JobSpec {
   non_finite?: NonFinite;
   env: Record<string, string>;
   timeout_seconds: number | null;
+  /** How long loading code may take; the child says `within` then. Default: no limit. */
+  load_timeout_seconds?: number;
   grace_seconds: number;
   memory_mib: number | null;
   output_limit_bytes: number;

@@ -1,4 +1,5 @@
 import { endedWithServer, PluginRunnerError, shuttingDown } from "../errors.ts";
+import { type LateLoad, needsLate } from "./late-load.ts";
 import type { WorkerRequest, WorkerResult } from "./messages.ts";
 import { NotStarted, type TakeLine, type WorkerProcess } from "./worker-process.ts";
 
@@ -141,8 +142,20 @@ export class WorkerPool<Key extends object> {
   ): Promise<WorkerResult> {
     return member.worker.request(request, signal, output).catch((error: unknown) => {
       if (error instanceof NotStarted && !signal.aborted) return this.request(group.key, request, signal, output);
+      const { late } = member.worker;
+      if (late !== undefined && error === late.error) this.#failAlike(group, late);
       throw error;
     });
+  }
+
+  /** What could not be loaded for one will not load for those that wait behind it. */
+  #failAlike(group: Group<Key>, late: LateLoad): void {
+    const alike = group.queue.filter((entry) => needsLate(late, entry.request));
+    for (const entry of alike) {
+      group.queue.splice(group.queue.indexOf(entry), 1);
+      this.#queued--;
+      entry.reject(late.error);
+    }
   }
 
   #enqueue(

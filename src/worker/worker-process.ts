@@ -14,10 +14,12 @@ import type { Log } from "../util/log.ts";
 import { memoryNote, oomKills } from "../util/out-of-memory.ts";
 import { kill, killGroup } from "../util/process.ts";
 import { markedCommand } from "../util/process-mark.ts";
+import { type LateLoad, needsLate, readWithin } from "./late-load.ts";
 import {
   type Binding,
   type Language,
   protocolVersion,
+  type WithinMessage,
   type WorkerAnswer,
   type WorkerInput,
   type WorkerRequest,
@@ -48,8 +50,16 @@ export class NotStarted extends Error {}
 /** Takes a line that a request's code wrote. */
 export type TakeLine = (line: OutputLine) => void;
 
+export interface BindOptions {
+  /** Where the artifacts of runs stay. Default: with the run. */
+  artifactsDir?: string;
+  /** How long loading code may take, in seconds. Default: no limit. */
+  loadSeconds?: number | undefined;
+}
+
 interface Pending {
   id: number;
+  request: WorkerRequest;
   output: TakeLine | undefined;
   resolve(result: WorkerResult): void;
   reject(error: unknown): void;
@@ -69,6 +79,8 @@ export class WorkerProcess {
   onAnswer: () => void = () => {};
   /** Called when the request that it is at was cancelled: it may take the grace to end. */
   onStuck: () => void = () => {};
+  /** Set where the worker was killed because it did not get its code loaded. */
+  late: LateLoad | undefined;
   readonly #child: ChildProcess;
   readonly #pipe: Duplex;
   readonly #scope: string;
@@ -86,6 +98,8 @@ export class WorkerProcess {
   #gone = false;
   #spent = false;
   #graceTimer: NodeJS.Timeout | undefined;
+  /** Runs while the worker has to say another word within a time. */
+  #withinTimer: NodeJS.Timeout | undefined;
   #ready = Promise.withResolvers<void>();
   /** What the request that it is at says when the worker is killed: how the process ended, where this is undefined. */
   #cause: PluginRunnerError | undefined;
@@ -128,8 +142,9 @@ export class WorkerProcess {
   }
 
   /** Binds the worker to one plugin; to be called once, before the first request other than a scan. */
-  bind(binding: Binding, workDir: string, artifactsDir = ""): void {
-    this.#send({ type: "bind", binding, work_dir: workDir, artifacts_dir: artifactsDir });
+  bind(binding: Binding, workDir: string, { artifactsDir = "", loadSeconds }: BindOptions = {}): void {
+    const limit = loadSeconds === undefined ? {} : { load_timeout_seconds: loadSeconds };
+    this.#send({ type: "bind", binding, work_dir: workDir, artifacts_dir: artifactsDir, ...limit });
   }
 
   /**
@@ -141,7 +156,7 @@ export class WorkerProcess {
     if (!this.alive) return Promise.reject(new NotStarted());
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<WorkerResult>();
-    const pending: Pending = { id, output, resolve, reject, cancelled: false };
+    const pending: Pending = { id, request, output, resolve, reject, cancelled: false };
     const cancel = () => {
       pending.cancelled = true;
       reject(signal.reason);
@@ -178,6 +193,7 @@ export class WorkerProcess {
   #armGrace(): void {
     const head = this.#pending[0];
     if (!head?.cancelled || this.#graceTimer) return;
+    clearTimeout(this.#withinTimer);
     this.#graceTimer = setTimeout(() => this.kill(), this.#graceMs);
     this.onStuck();
   }
@@ -250,7 +266,22 @@ export class WorkerProcess {
     }
   }
 
-  #receive(message: WorkerAnswer | Ready): void {
+  /** Kills the worker unless it says another word in time. */
+  #within({ seconds = 0, loads = "", error }: WithinMessage): void {
+    const [head] = this.#pending;
+    if (error === undefined || head === undefined || head.cancelled) return;
+    this.#withinTimer = setTimeout(() => {
+      this.late = { request: head.request, loads, error: fromErrorRecord(error) };
+      this.kill(this.late.error);
+    }, seconds * 1000);
+  }
+
+  #receive(message: WorkerAnswer | Ready | WithinMessage): void {
+    clearTimeout(this.#withinTimer);
+    if ("type" in message) {
+      this.#within(message);
+      return;
+    }
     if ("protocol" in message) {
       const { protocol: theirs, runtime } = message;
       if (theirs !== protocolVersion) {
@@ -279,10 +310,13 @@ export class WorkerProcess {
   #lost(error: PluginRunnerError): void {
     this.#gone = true;
     clearTimeout(this.#graceTimer);
+    clearTimeout(this.#withinTimer);
     this.#ready.reject(error);
     const waiting = this.#pending.splice(0);
     if (!this.#spent) waiting.shift()?.reject(error);
-    for (const pending of waiting) pending.reject(new NotStarted());
+    for (const pending of waiting) {
+      pending.reject(this.late && needsLate(this.late, pending.request) ? error : new NotStarted());
+    }
   }
 
   #lostError(code: number | null, signal: NodeJS.Signals | null): PluginRunnerError {
@@ -312,11 +346,12 @@ interface Ready {
   runtime: JsonValue | undefined;
 }
 
-function parseOutput(line: Buffer): WorkerAnswer | Ready {
+function parseOutput(line: Buffer): WorkerAnswer | Ready | WithinMessage {
   const message: JsonValue = JSON.parse(line.toString("utf8"));
   if (isJsonObject(message)) {
     const { type, id, ok, value, non_finite: nonFinite, warnings, error } = message;
     if (type === "ready") return { protocol: message.protocol, runtime: message.runtime };
+    if (type === "within") return readWithin(message);
     const ending = message.spent === true ? { spent: true } : {};
     if (typeof id === "number" && ok === true && value !== undefined) {
       return { id, ok, ...readResult(value, nonFinite, warnings), ...ending };

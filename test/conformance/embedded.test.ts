@@ -8,6 +8,7 @@ import { failures } from "./failures.ts";
 import { jobEvents } from "./job-events.ts";
 import { jobLife } from "./job-life.ts";
 import { leftovers } from "./leftovers.ts";
+import { loading } from "./loading.ts";
 import { memory } from "./memory.ts";
 import { params } from "./params.ts";
 import { stops } from "./stops.ts";
@@ -18,6 +19,7 @@ import { values } from "./values.ts";
 const groups = [
   values,
   params,
+  loading,
   failures,
   crashes,
   strays,

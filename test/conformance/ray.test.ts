@@ -9,6 +9,7 @@ import { environment } from "./environment.ts";
 import { failures } from "./failures.ts";
 import { jobEvents } from "./job-events.ts";
 import { jobLife } from "./job-life.ts";
+import { loading } from "./loading.ts";
 import { output } from "./output.ts";
 import { params } from "./params.ts";
 import { stops } from "./stops.ts";
@@ -24,6 +25,7 @@ const notLocal = /^(?!.*, local\))/;
 const groups = [
   values,
   params,
+  loading,
   failures,
   crashes,
   ...stops,

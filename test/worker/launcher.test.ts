@@ -79,6 +79,7 @@ function launcherOf(t: TestContext, dir = mkdtempSync(join(tmpdir(), "launcher-"
     placeArtifacts: () => "",
     env: { PATH: "/bin" },
     memoryMib: undefined,
+    loadTimeoutMs: 120_000,
     graceMs: 1000,
     log: silentLog,
   });

@@ -6,12 +6,13 @@ import { unchangedTree } from "../../plugin/plugin-source.ts";
 import type { Trees } from "../../plugin/trees.ts";
 import { CodeRun, outsideOfRun } from "../../runtime/code-run.ts";
 import { type ActionCode, loadAction } from "../../runtime/load-action.ts";
+import { notLoaded } from "../../runtime/load-limit.ts";
 import { runAction } from "../../runtime/run-action.ts";
 import { RunDirectory } from "../../runtime/run-directory.ts";
 import { abortable } from "../../util/abortable.ts";
 import type { Log } from "../../util/log.ts";
 import { withNumbers } from "../../util/non-finite.ts";
-import type { EventRecord, WorkerResult } from "../../worker/messages.ts";
+import type { Binding, EventRecord, WorkerResult } from "../../worker/messages.ts";
 import type { RunArtifacts } from "../../worker/run-artifacts.ts";
 import type { Environments } from "../embedded/environment.ts";
 import type { Task, TaskPool } from "../engine.ts";
@@ -24,6 +25,8 @@ export interface InProcessOptions {
   environments: Environments;
   trees: Trees;
   passedEnv: Readonly<Record<string, string>>;
+  /** How long loading a plugin's code may take, in milliseconds. */
+  loadTimeoutMs: number;
   maxRunning: number;
   log: Log;
 }
@@ -49,6 +52,7 @@ export class InProcess implements TaskPool {
   readonly #passedEnv: Readonly<Record<string, string>>;
   readonly #environments: Environments;
   readonly #trees: Trees;
+  readonly #loadTimeoutMs: number;
   readonly #maxRunning: number;
   readonly #loaded = new WeakMap<LoadedAction, ActionCode>();
   readonly #release = captureOutput();
@@ -64,6 +68,7 @@ export class InProcess implements TaskPool {
     this.#artifacts = options.artifacts.place();
     this.#passedEnv = options.passedEnv;
     this.#environments = options.environments;
+    this.#loadTimeoutMs = options.loadTimeoutMs;
     this.#maxRunning = options.maxRunning;
     guardService(options.log);
     mkdirSync(this.#workDir, { recursive: true, mode: 0o700 });
@@ -136,11 +141,23 @@ export class InProcess implements TaskPool {
     await unchangedTree(action.plugin, this.#trees);
     const binding = { ...action.plugin.binding, packages };
     try {
-      const code = await run.during(() => loadAction(binding, action.entrypoint));
+      const code = await run.during(() => this.#inTime(binding, action.entrypoint));
       this.#loaded.set(action, code);
       return code;
     } finally {
       run.end();
+    }
+  }
+
+  /** An import cannot be ended: it goes on, and the next call waits for the same one. */
+  async #inTime(binding: Binding, entrypoint: string): Promise<ActionCode> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const seconds = this.#loadTimeoutMs / 1000;
+    const timer = setTimeout(() => reject(notLoaded(binding, [entrypoint], seconds)), this.#loadTimeoutMs);
+    try {
+      return await Promise.race([loadAction(binding, entrypoint), late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

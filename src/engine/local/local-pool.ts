@@ -23,6 +23,8 @@ export interface LocalPoolOptions {
   passedEnv: Readonly<Record<string, string>>;
   /** Whether JavaScript runs in this process, or in a worker as Python does. */
   inProcess: boolean;
+  /** How long loading a plugin's code may take, in milliseconds. */
+  loadTimeoutMs: number;
   log: Log;
   maxQueued: number;
   idleMs: number;

@@ -32,6 +32,8 @@ export interface RayTaskPoolOptions {
   idleMs: number;
   /** How long an action has to end in its own way, in milliseconds. */
   graceMs: number;
+  /** How long loading a plugin's code may take, in milliseconds. */
+  loadTimeoutMs: number;
   /** How long what runs make known is kept on its node, in milliseconds; 0: with the run. */
   keepArtifactsMs: number;
   /** How often a gateway is asked whether it is there while it has runs, in milliseconds. Default: 5,000. */
@@ -134,7 +136,7 @@ export class RayTaskPool implements TaskPool {
     this.#specs.set(plugin, specs);
     const spec = specs.get(key);
     if (spec !== undefined && known) return spec;
-    const { packages, env, graceMs, idleMs, maxWorkers, keepArtifactsMs } = this.#options;
+    const { packages, env, graceMs, loadTimeoutMs, idleMs, maxWorkers, keepArtifactsMs } = this.#options;
     const uri = await packages.plugin(plugin, signal);
     const options = await actorOptions(plugin, uri, resources, this.#options, signal);
     const { root, origin = root } = plugin.binding;
@@ -148,6 +150,7 @@ export class RayTaskPool implements TaskPool {
       max_workers: maxWorkers,
       start_env: startEnv,
       artifact_seconds: keepArtifactsMs / 1000,
+      load_timeout_seconds: loadTimeoutMs / 1000,
     });
     if (specs.size >= maxSpecs) specs.clear();
     specs.set(key, made);

@@ -218,6 +218,7 @@ function engineOf(t: TestContext, options: { dir?: string; maxRunning?: number }
     placeArtifacts: () => "",
     env: { PATH: "/usr/bin:/bin" },
     memoryMib: undefined,
+    loadTimeoutMs: 120_000,
     graceMs: 3000,
     log: silentLog,
   });
@@ -229,6 +230,7 @@ function engineOf(t: TestContext, options: { dir?: string; maxRunning?: number }
     passedEnv: {},
     environments,
     maxRunning: options.maxRunning ?? 8,
+    loadTimeoutMs: 120_000,
     graceMs: 3000,
     outputLimitBytes: 1e6,
     maxEvents: 100_000,

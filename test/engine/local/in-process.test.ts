@@ -23,7 +23,16 @@ test("code that has changed since it was looked up is not run", async (t) => {
   t.after(() => artifacts.close());
   const { signal } = new AbortController();
   const find = async () => catalog.action(await catalog.load("p", signal), "a", "", signal);
-  const pool = new InProcess({ dir, environments, trees, artifacts, passedEnv: {}, maxRunning: 1, log: silentLog });
+  const pool = new InProcess({
+    dir,
+    environments,
+    trees,
+    artifacts,
+    passedEnv: {},
+    loadTimeoutMs: 120_000,
+    maxRunning: 1,
+    log: silentLog,
+  });
   const task = { params: { value: {}, nonFinite: [] }, env: {}, jobId: "" };
   const before = await find();
   write(root, { "p/a.js": "export const a = () => 2;\n" });

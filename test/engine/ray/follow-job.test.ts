@@ -114,7 +114,13 @@ async function open(t: TestContext, parts: Parts, eventsPatienceMs?: number) {
     return path.startsWith("/api/jobs/") ? job() : asked();
   });
   const dashboard = new Dashboard({ address: fake.address, log: silentLog });
-  const limits = { graceMs: 500, outputLimitBytes: 1000, maxEvents: 100_000, resultLimitBytes: 1000 };
+  const limits = {
+    graceMs: 500,
+    loadTimeoutMs: 120_000,
+    outputLimitBytes: 1000,
+    maxEvents: 100_000,
+    resultLimitBytes: 1000,
+  };
   const patience = eventsPatienceMs !== undefined && { eventsPatienceMs };
   const engine = createRayJobEngine({ dashboard, ...limits, ...patience, log: silentLog });
   const ended = new AbortController();

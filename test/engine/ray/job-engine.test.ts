@@ -166,7 +166,13 @@ function row(more: object): Reaction {
 async function open(t: TestContext, react: (seen: Seen, nth: number) => Reaction) {
   const fake = await FakeDashboard.start(react);
   const dashboard = new Dashboard({ address: fake.address, log: silentLog });
-  const limits = { graceMs: 500, outputLimitBytes: 1000, maxEvents: 100_000, resultLimitBytes: 1000 };
+  const limits = {
+    graceMs: 500,
+    loadTimeoutMs: 120_000,
+    outputLimitBytes: 1000,
+    maxEvents: 100_000,
+    resultLimitBytes: 1000,
+  };
   const engine = createRayJobEngine({ dashboard, ...limits, log: silentLog });
   t.after(async () => {
     await engine.close();

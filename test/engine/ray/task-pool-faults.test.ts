@@ -42,7 +42,15 @@ async function poolWith(...reactions: Reaction[]) {
     library: async () => "",
     files: async () => "",
   };
-  const limits = { maxWorkers: 1, maxQueued: 1, idleMs: 1000, graceMs: 100, keepArtifactsMs: 0, pulseMs: 20 };
+  const limits = {
+    maxWorkers: 1,
+    maxQueued: 1,
+    idleMs: 1000,
+    loadTimeoutMs: 120_000,
+    graceMs: 100,
+    keepArtifactsMs: 0,
+    pulseMs: 20,
+  };
   const pool = new RayTaskPool({ gateway, packages, nodePackages: async () => "", env: { LC_ALL: "C" }, ...limits });
   const run = (signal = forever, env = {}) =>
     pool.run({ action, params: { value: {}, nonFinite: [] }, env, jobId: "" }, signal);
