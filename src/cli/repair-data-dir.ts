@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { lock } from "../job/store/database.ts";
-import { salvage } from "../job/store/salvage.ts";
+import { type Salvaged, salvage } from "../job/store/salvage.ts";
 import { messageOf } from "../util/message-of.ts";
 import type { DataDirFaults } from "./doctor-data-dir.ts";
 import { UsageError } from "./usage-error.ts";
@@ -42,11 +42,10 @@ function lockFor(file: string): () => void {
 async function replaceDatabase(file: string, aside: string): Promise<string[]> {
   const work = join(aside, "work.sqlite");
   const fresh = join(aside, "fresh.sqlite");
-  for (const end of ["", "-wal"].filter((one) => existsSync(`${file}${one}`))) {
-    copyFileSync(`${file}${end}`, join(aside, `jobs.sqlite${end}`));
-    copyFileSync(`${file}${end}`, `${work}${end}`);
-  }
-  const { jobs, events, lost } = await salvage(work, fresh);
+  const { jobs, events, lost } = await saved(file, aside, work, fresh).catch((error: unknown) => {
+    rmSync(aside, { recursive: true, force: true });
+    throw new UsageError(`Nothing was changed: what can be read could not be saved in ${aside}. ${messageOf(error)}`);
+  });
   // The log first: beside another database it would be taken for that one's.
   for (const end of ["-wal", "-shm"]) rmSync(`${file}${end}`, { force: true });
   renameSync(fresh, file);
@@ -54,6 +53,14 @@ async function replaceDatabase(file: string, aside: string): Promise<string[]> {
     for (const left of [work, fresh]) rmSync(`${left}${end}`, { force: true });
   }
   return [`${jobs} jobs with ${events} events were saved.`, ...lost.map((line) => `lost: ${line}`)];
+}
+
+async function saved(file: string, aside: string, work: string, fresh: string): Promise<Salvaged> {
+  for (const end of ["", "-wal"].filter((one) => existsSync(`${file}${one}`))) {
+    copyFileSync(`${file}${end}`, join(aside, `jobs.sqlite${end}`));
+    copyFileSync(`${file}${end}`, `${work}${end}`);
+  }
+  return salvage(work, fresh);
 }
 
 /** Under the name of its job. */

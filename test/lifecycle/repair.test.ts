@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { openDatabase } from "../../src/job/store/database.ts";
 import { command } from "../cli/command.ts";
 import { serveRefused, startServer } from "../support/server.ts";
+import { withoutSmallDisk as skip, smallDisk } from "../support/small-disk.ts";
 import { roots, scratch } from "./scratch.ts";
 
 test("a data directory whose database is broken is refused with the remedy, which brings back what can be read", async (t) => {
@@ -42,6 +44,22 @@ test("a data directory whose database is broken is refused with the remedy, whic
   assert.equal(await job.result(), 3);
   const another = await client.submitJob("counted", "quick", { starts: files.starts });
   assert.equal(await another.result(), "quick");
+});
+
+test("a repair for which the disk has no room says so, and leaves all as it was", { skip }, async () => {
+  using disk = smallDisk("size=4m");
+  const file = join(disk.path, "jobs.sqlite");
+  openDatabase(file).close();
+  const broken = readFileSync(file).fill(0, 0, 4096);
+  writeFileSync(file, broken);
+  disk.fill(3 * 4096);
+  const failed = await doctor(disk.path, "--repair");
+  assert.equal(failed.code, 2);
+  assert.match(failed.said, /Nothing was changed: .*set-aside/);
+  assert.deepEqual(readdirSync(join(disk.path, "set-aside")), []);
+  assert.deepEqual(readFileSync(file), broken);
+  disk.free();
+  assert.equal((await doctor(disk.path, "--repair")).code, 0);
 });
 
 async function doctor(dataDir: string, ...more: readonly string[]): Promise<{ code: number; said: string }> {
