@@ -9,13 +9,14 @@ import { runCase } from "./run-case.ts";
 import { startTargets, type Targets } from "./targets.ts";
 import { testValues } from "./values.ts";
 
-/** How each target of the cases is reached. A browser's own are its authorities and certificates. */
+/** How each target of the cases is reached. A browser's own are its connections, authorities and certificates. */
 const targets: Record<string, (all: Targets) => ConnectOptions> = {
   plain: ({ web }) => ({ baseUrl: web.plain }),
   secure: ({ web, secure }) => ({ baseUrl: web.secure, token: secure.token }),
   secure_without_token: ({ web }) => ({ baseUrl: web.secure }),
   reasons: ({ web }) => ({ baseUrl: web.reasons }),
   down: ({ web }) => ({ baseUrl: web.down }),
+  leaving: ({ web }) => ({ baseUrl: web.leaving }),
 };
 
 describe("the browser's client passes the cases of every client, by fetch", { skip: withoutCertificates }, () => {
@@ -32,12 +33,12 @@ describe("the browser's client passes the cases of every client, by fetch", { sk
 
   for (const one of readCases()) {
     const optionsOf = targets[one.target ?? "plain"];
-    const skip = optionsOf === undefined && "a browser's own are its authorities and certificates";
+    const skip = optionsOf === undefined && "a browser's own are its connections, authorities and certificates";
     test(one.name, { timeout: patienceMs, skip }, async () => {
       using clients = new DisposableStack();
       const client = clients.adopt(connect(optionsOf?.(all)), (one) => one.close());
       const proxied = clients.adopt(connect({ baseUrl: all.web.proxy }), (one) => one.close());
-      await runCase(one, { client, proxied, cut: all.proxy.cut });
+      await runCase(one, { client, proxied, all });
     });
   }
 

@@ -10,6 +10,7 @@ export interface Case {
   request: Partial<CaseRequest>;
   again?: Partial<CaseRequest>;
   cut_after?: number[];
+  silent_after?: number;
   after_sequence?: number;
   count?: number;
   expect: Expectation;

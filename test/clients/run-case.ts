@@ -16,13 +16,13 @@ import {
 import type { Client } from "../../src/grpc/client.ts";
 import { collect, failure, payloads } from "../conformance/run.ts";
 import type { Case, CaseRequest, Expectation, ExpectedError } from "./cases.ts";
+import type { Targets } from "./targets.ts";
 
 /** What a case runs against: a client of its target, and of the proxy whose connections `cut` cuts. */
 export interface Subject {
   client: Client;
   proxied: Client;
-  /** `host:port`. */
-  cut: string;
+  all: Targets;
 }
 
 /** Runs one case with a client of this project's TypeScript library. */
@@ -113,19 +113,39 @@ const verbs: Record<string, Verb> = {
     else assert.equal((await second).id, first.id);
   },
 
-  async resume({ request, cut_after = [], expect }, { client, proxied, cut }) {
+  async resume({ request, cut_after = [], expect }, { client, proxied, all }) {
     const job = await submit(client, request);
     const events: JobEvent[] = [];
     let cuts = 0;
     for await (const { event } of proxied.watchJob(job.id, { onRetry: () => cuts++ })) {
       if (event === undefined) continue;
       events.push(event);
-      if (cut_after.includes(Number(event.sequence))) await once(dial(Number(cut.split(":")[1]), "127.0.0.1"), "close");
+      if (cut_after.includes(Number(event.sequence))) await told(all.proxy.cut);
     }
     checkOrder(events);
     // What is left may come in one message, so that a later cut finds nothing to cut.
     assert.ok(cuts > 0, "the stream was not cut");
     await settles(job.result(), expect);
+  },
+
+  async silence({ request, silent_after = 0, expect }, { client, all }) {
+    const job = await submit(client, request);
+    const events: JobEvent[] = [];
+    let cuts = 0;
+    for await (const { event } of client.watchJob(job.id, { onRetry: () => cuts++ })) {
+      if (event === undefined) continue;
+      events.push(event);
+      if (Number(event.sequence) === silent_after) await told(all.silent.silence);
+    }
+    checkOrder(events);
+    checkEvents(events, expect);
+    assert.ok(cuts > 0, "the stream was not silent");
+  },
+
+  async leave({ request, expect }, { client, all }) {
+    const params = { mark: randomUUID() };
+    await Promise.all([settles(run(client, { ...request, params }), expect), told(all.leaving.leave)]);
+    assert.equal(await run(client, { ...request, action: "starts", params }), 1);
   },
 
   async watch_from({ request, after_sequence = 0, expect }, { client }) {
@@ -148,6 +168,11 @@ const verbs: Record<string, Verb> = {
     );
   },
 };
+
+/** Connects to what does something then, and resolves once that is done. */
+async function told(address: string): Promise<void> {
+  await once(dial(Number(address.split(":")[1]), "127.0.0.1"), "close");
+}
 
 function run(client: Client, request: Partial<CaseRequest>, signal?: AbortSignal): Promise<JsonValue> {
   const { plugin = "", action = "", params, mode = "local" } = request;

@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
@@ -16,6 +14,8 @@ import { fakeServer, unary } from "../grpc/fake-server.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { TcpProxy } from "../support/proxy.ts";
 import { fixtures, project, startServer, type TestServer } from "../support/server.ts";
+import { type Listening, listen, listening } from "./control.ts";
+import { startLeaving } from "./leaving.ts";
 
 /** What the suite of every client is told: addresses of `host:port`, and paths of files. */
 export interface Targets {
@@ -35,8 +35,18 @@ export interface Targets {
   down: string;
   /** Passes all on to `plain`. A connection to `cut` cuts every connection through it, and is then closed. */
   proxy: { address: string; cut: string };
+  /**
+   * Passes all on to `plain`. After a connection to `silence`, which is then closed, those through it stay open and say
+   * nothing more; new ones say nothing for their first 1.5 s either, until one has lasted so long.
+   */
+  silent: { address: string; silence: string };
+  /**
+   * A service with the plugin `leaving`. A connection to `leave` waits until a run has begun, ends the service by SIGTERM,
+   * starts it again on the same address, and is then closed.
+   */
+  leaving: { address: string; leave: string };
   /** The same for browsers, as URLs. A page of any other origin than their own may not call them. */
-  web: { plain: string; secure: string; reasons: string; down: string; proxy: string };
+  web: { plain: string; secure: string; reasons: string; down: string; proxy: string; leaving: string };
 }
 
 const roots = [fixtures, join(project, "test/fixtures/clients")];
@@ -53,7 +63,7 @@ export async function startTargets(): Promise<Targets & AsyncDisposable> {
   const start = async (...args: string[]): Promise<TestServer> =>
     starting.use(await startServer({ roots, args: ["--grace", "500ms", ...args] }));
   const web = ["--http-listen", "127.0.0.1:0"];
-  const plain = await start("--max-events-per-job", "100", ...web);
+  const plain = await start(...web);
   const secure = await start(...tls, "--token-file", join(dir, "token"), ...web);
   const mutual = await start(...tls, "--tls-client-ca", pki.ca);
   const scripted = starting.use(await fakeServer([unary(PluginRunner.method.runPlugin, fail)]));
@@ -67,6 +77,13 @@ export async function startTargets(): Promise<Targets & AsyncDisposable> {
     socket.end();
   });
   starting.defer(() => void cutter.server.close());
+  const silent = starting.use(await TcpProxy.listen(plain.address));
+  const silencer = await listen((socket) => {
+    silent.silence(1500);
+    socket.end();
+  });
+  starting.defer(() => void silencer.server.close());
+  const leaving = starting.use(await startLeaving(dir));
   const down = await listen((socket) => socket.destroy());
   starting.defer(() => void down.server.close());
   const ending = starting.move();
@@ -79,12 +96,15 @@ export async function startTargets(): Promise<Targets & AsyncDisposable> {
     reasons: scripted.address,
     down: down.address,
     proxy: { address: proxy.address, cut: cutter.address },
+    silent: { address: silent.address, silence: silencer.address },
+    leaving: { address: leaving.address, leave: leaving.leave },
     web: {
       plain: `http://${plain.httpAddress}`,
       secure: `https://${byName(secure.httpAddress)}`,
       reasons: `http://${scriptedWeb.address}`,
       down: `http://${down.address}`,
       proxy: `http://${webProxy.address}`,
+      leaving: `http://${leaving.web}`,
     },
     [Symbol.asyncDispose]: () => ending.disposeAsync(),
   };
@@ -119,23 +139,6 @@ function scriptedForBrowsers(): Promise<Listening> {
   const { runPlugin } = PluginRunner.method;
   const adapter = connectNodeAdapter({ routes: (router) => router.rpc(runPlugin, unary(runPlugin.output, fail)) });
   return listening(createHttpServer(adapter));
-}
-
-function listen(taken: Parameters<typeof createServer>[1]): Promise<Listening> {
-  return listening(createServer({}, taken));
-}
-
-interface Listening {
-  server: Server;
-  address: string;
-}
-
-async function listening(server: Server): Promise<Listening> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("There is no port.");
-  return { server, address: `127.0.0.1:${address.port}` };
 }
 
 /** A certificate's name cannot be an IP address in SNI. */

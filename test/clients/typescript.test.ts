@@ -20,6 +20,8 @@ const targets: Record<string, (all: Targets) => ConnectOptions> = {
   }),
   reasons: ({ reasons }) => ({ address: reasons }),
   down: ({ down }) => ({ address: down }),
+  silent: ({ silent }) => ({ address: silent.address, heartbeatTimeoutMs: 1000 }),
+  leaving: ({ leaving }) => ({ address: leaving.address }),
 };
 
 describe("the TypeScript client in Node passes the cases of every client", { skip: withoutCertificates }, () => {
@@ -38,7 +40,7 @@ describe("the TypeScript client in Node passes the cases of every client", { ski
       await runCase(one, {
         client: clientOf(options),
         proxied: clientOf({ address: all.proxy.address }),
-        cut: all.proxy.cut,
+        all,
       });
     });
   }

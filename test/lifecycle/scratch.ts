@@ -29,11 +29,11 @@ export function begun({ starts }: { starts: string }, count = 1): Promise<void> 
   return lines(starts, count);
 }
 
-/** Resolves once a file has so many lines. */
-export async function lines(file: string, count: number): Promise<void> {
+/** Resolves once a file has so many lines. Rejects when the signal aborts. */
+export async function lines(file: string, count: number, signal?: AbortSignal): Promise<void> {
   const watcher = watch(dirname(file));
   try {
-    while (linesIn(file).length < count) await once(watcher, "change");
+    while (linesIn(file).length < count) await once(watcher, "change", { signal });
   } finally {
     watcher.close();
   }

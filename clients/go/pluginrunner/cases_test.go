@@ -16,6 +16,7 @@ type testCase struct {
 	Request       caseRequest `json:"request"`
 	Again         caseRequest `json:"again"`
 	CutAfter      []int64     `json:"cut_after"`
+	SilentAfter   int64       `json:"silent_after"`
 	AfterSequence int64       `json:"after_sequence"`
 	Count         int         `json:"count"`
 	Expect        expectation `json:"expect"`

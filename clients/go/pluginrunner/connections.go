@@ -1,9 +1,11 @@
 package pluginrunner
 
 import (
+	"cmp"
 	"sync"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 
 	pluginrunnerv1 "github.com/plugin-runner/plugin-runner/gen/go/pluginrunner/v1"
 )
@@ -43,15 +45,20 @@ type watcher struct {
 	client  *Client
 	onRetry func(error)
 	stub    pluginrunnerv1.PluginRunnerClient
-	own     *grpc.ClientConn
+	// own is the connection for this watch alone, where it has one.
+	own *grpc.ClientConn
 }
 
 func newWatcher(client *Client, onRetry func(error)) *watcher {
 	return &watcher{client: client, onRetry: onRetry, stub: client.stub}
 }
 
-// renew takes another connection.
+// renew takes another connection, unless the one there is is still being made: begun anew, it would never be there in
+// time.
 func (w *watcher) renew() error {
+	if cmp.Or(w.own, w.client.conn).GetState() != connectivity.Ready {
+		return nil
+	}
 	w.leave()
 	conn, err := w.client.dial()
 	if err != nil {

@@ -76,15 +76,14 @@ func resuming[M message, R receiver[M]](
 			if w.onRetry != nil {
 				w.onRetry(cause)
 			}
+			if asRunnerError(cause).silent {
+				if err := w.renew(); err != nil {
+					yield(none, w.client.failed(ctx, err))
+					return
+				}
+			}
 			if err := pause(ctx, failures, asRunnerError(cause).RetryAfter); err != nil {
 				yield(none, err)
-				return
-			}
-			if !asRunnerError(cause).silent {
-				continue
-			}
-			if err := w.renew(); err != nil {
-				yield(none, w.client.failed(ctx, err))
 				return
 			}
 		}

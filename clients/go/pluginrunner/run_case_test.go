@@ -150,7 +150,7 @@ var verbs = map[string]func(*running){
 			}
 			events = append(events, update.Event)
 			if slices.Contains(r.CutAfter, update.Event.GetSequence()) {
-				r.cut()
+				r.tell(r.targets.Proxy.Cut)
 			}
 		}
 		checkOrder(r.T, events)
@@ -159,6 +159,44 @@ var verbs = map[string]func(*running){
 			r.Error("the stream was not cut")
 		}
 		r.settles(job.Result(r.Context()))
+	},
+
+	"silence": func(r *running) {
+		job := r.submit(r.Request)
+		cuts := 0
+		var events []*pluginrunnerv1.JobEvent
+		for update, err := range r.client.WatchJob(r.Context(), job.ID(), pluginrunner.OnRetry(func(error) { cuts++ })) {
+			r.must(err)
+			if update.Event == nil {
+				continue
+			}
+			events = append(events, update.Event)
+			if update.Event.GetSequence() == r.SilentAfter {
+				r.tell(r.targets.Silent.Silence)
+			}
+		}
+		checkOrder(r.T, events)
+		checkEvents(r.T, events, r.Expect)
+		if cuts == 0 {
+			r.Error("the stream was not silent")
+		}
+	},
+
+	"leave": func(r *running) {
+		r.Request.Params.value = map[string]any{"mark": rand.Text()}
+		left := make(chan error)
+		go func() {
+			_, err := r.run(r.Context())
+			left <- err
+		}()
+		r.tell(r.targets.Leaving.Leave)
+		r.settles(nil, <-left)
+		r.Request.Action = "starts"
+		starts, err := r.run(r.Context())
+		r.must(err)
+		if starts != int64(1) {
+			r.Errorf("the action was started %v times", starts)
+		}
 	},
 
 	"watch_from": func(r *running) {
@@ -269,10 +307,10 @@ func (r *running) checkState(job *pluginrunner.JobHandle) {
 	}
 }
 
-// cut returns once every connection through the proxy is cut.
-func (r *running) cut() {
+// tell connects to what does something then, and returns once that is done.
+func (r *running) tell(address string) {
 	r.Helper()
-	conn, err := net.Dial("tcp", r.targets.Proxy.Cut)
+	conn, err := net.Dial("tcp", address)
 	r.must(err)
 	defer func() { _ = conn.Close() }()
 	_, err = io.ReadAll(conn)

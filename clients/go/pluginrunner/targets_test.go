@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/plugin-runner/plugin-runner/clients/go/pluginrunner"
 )
@@ -21,6 +22,10 @@ type targets struct {
 	Down string
 	// Proxy leads to Plain, until a connection to Cut cuts all connections through it.
 	Proxy struct{ Address, Cut string }
+	// Silent leads to Plain, until a connection to Silence lets all connections through it fall silent.
+	Silent struct{ Address, Silence string }
+	// Leaving ends and starts again after a connection to Leave, once a run has begun.
+	Leaving struct{ Address, Leave string }
 }
 
 // readTargets skips the test where nobody has started them.
@@ -74,6 +79,13 @@ func (all *targets) options(t *testing.T, name string) []pluginrunner.Option {
 		return []pluginrunner.Option{pluginrunner.WithAddress(all.Reasons)}
 	case "down":
 		return []pluginrunner.Option{pluginrunner.WithAddress(all.Down)}
+	case "silent":
+		return []pluginrunner.Option{
+			pluginrunner.WithAddress(all.Silent.Address),
+			pluginrunner.WithHeartbeatTimeout(time.Second),
+		}
+	case "leaving":
+		return []pluginrunner.Option{pluginrunner.WithAddress(all.Leaving.Address)}
 	default:
 		t.Fatalf("the case has a target that this suite does not know: %s", name)
 		return nil

@@ -44,15 +44,16 @@ struct Shared {
     current: Mutex<Current>,
 }
 
-/// The stub of the newest connection, and since when it is that.
+/// The stub of the newest connection, how that is made, and since when it is the newest.
 struct Current {
     stub: Stub,
+    dial: Dial,
     since: Instant,
 }
 
 impl Connection {
     pub(crate) fn new(target: Target) -> Self {
-        let current = Mutex::new(Current { stub: stub_of(&target), since: Instant::now() });
+        let current = Mutex::new(Current::new(&target));
         Self(Arc::new(Shared { target, current }))
     }
 
@@ -61,11 +62,11 @@ impl Connection {
     }
 
     /// Leaves a connection on which nothing was heard since a time: the next call makes another. Streams that are open
-    /// keep theirs.
+    /// keep theirs. One that is still being made would never be there in time if it were begun anew.
     pub(crate) fn renew(&self, silent_since: Instant) {
         let mut current = self.0.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.since <= silent_since {
-            *current = Current { stub: stub_of(&self.0.target), since: Instant::now() };
+        if current.since <= silent_since && current.dial.is_heard() {
+            *current = Current::new(&self.0.target);
         }
     }
 
@@ -148,7 +149,11 @@ impl fmt::Debug for Connection {
     }
 }
 
-fn stub_of(target: &Target) -> Stub {
-    let channel = target.endpoint.connect_with_connector_lazy(target.dial.clone());
-    Stub::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES)
+impl Current {
+    fn new(target: &Target) -> Self {
+        let dial = target.dial.anew();
+        let channel = target.endpoint.connect_with_connector_lazy(dial.clone());
+        let stub = Stub::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        Self { stub, dial, since: Instant::now() }
+    }
 }

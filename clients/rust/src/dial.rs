@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -61,6 +62,7 @@ pub(crate) struct Dial {
     tls: bool,
     patience: Duration,
     found: Found,
+    heard: Arc<AtomicBool>,
 }
 
 /// What was found of the last connection that came to something. The errors of HTTP/2 do not tell every call of it.
@@ -83,7 +85,17 @@ impl Dial {
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(patience));
-        Self { connector, tls, patience, found: Found::default() }
+        Self { connector, tls, patience, found: Found::default(), heard: Arc::default() }
+    }
+
+    /// The same for another connection, of which nothing has been heard.
+    pub(crate) fn anew(&self) -> Self {
+        Self { heard: Arc::default(), ..self.clone() }
+    }
+
+    /// Whether the server has said something on the connection that was made last.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// How long a host may be silent.
@@ -107,12 +119,13 @@ impl Service<Uri> for Dial {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let (tls, patience, found) = (self.tls, self.patience, self.found.clone());
+        let (tls, patience, found, heard) = (self.tls, self.patience, self.found.clone(), self.heard.clone());
+        heard.store(false, Ordering::Relaxed);
         let connecting = self.connector.call(uri);
         async move {
             let stream = connecting.await.inspect_err(|_| found.set(None))?.into_inner();
             let unheard = Some(Box::pin(sleep(patience)));
-            Ok(TokioIo::new(Watched { stream, tls, patience, unheard, found }))
+            Ok(TokioIo::new(Watched { stream, tls, patience, unheard, found, heard }))
         }
         .boxed()
     }
@@ -126,6 +139,7 @@ pub(crate) struct Watched {
     /// Ends when the server has been silent for too long; none once it has said something.
     unheard: Option<Pin<Box<Sleep>>>,
     found: Found,
+    heard: Arc<AtomicBool>,
 }
 
 impl Watched {
@@ -174,6 +188,7 @@ impl AsyncRead for Watched {
         }
         let finding = self.judge(&buffer.filled()[before..]);
         self.unheard = None;
+        self.heard.store(true, Ordering::Relaxed);
         if let Some(finding) = finding {
             return Poll::Ready(Err(self.fails(finding)));
         }

@@ -107,14 +107,14 @@ class AsyncChannel:
                         return
                     raise cut("The stream ended early.")
                 except RunnerError as error:
-                    await asyncio.sleep(resumption.failed(error))
-                    if isinstance(error, Silence):
-                        self._check_open()
+                    delay = resumption.failed(error)
+                    if isinstance(error, Silence) and self._is_connected(own):
                         await self._leave(own)
                         # The client's own connection may be dead: this watch alone goes on over another one.
                         own = self._connect()
                         self._others.add(own)
                         stub = cast("PluginRunnerAsyncStub", make_stub(own))
+                    await asyncio.sleep(delay)
         finally:
             await self._leave(own)
 
@@ -130,6 +130,12 @@ class AsyncChannel:
         if self._credentials:
             return aio.secure_channel(self.address, self._credentials, options)
         return aio.insecure_channel(self.address, options)
+
+    def _is_connected(self, other: aio.Channel | None) -> bool:
+        """Not while it is still being made: begun anew, it would never be there in time."""
+        self._check_open()
+        channel = other or self._channel
+        return channel is not None and channel.get_state() is grpc.ChannelConnectivity.READY
 
     async def _leave(self, other: aio.Channel | None) -> None:
         if other:

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from contextlib import closing
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Update = TypeVar("Update")
+
+_STATE_SECONDS = 1.0
+"""gRPC tells the state of a connection at once, from a thread of its own; never where the connection was closed."""
 
 
 class Channel:
@@ -100,9 +104,10 @@ class Channel:
                         return
                     raise cut("The stream ended early.")
                 except RunnerError as error:
-                    self._pause(resumption.failed(error), until)
+                    delay = resumption.failed(error)
                     if isinstance(error, Silence):
                         connection.renew()
+                    self._pause(delay, until)
         finally:
             connection.leave()
 
@@ -112,6 +117,19 @@ class Channel:
         self._channel.close()
         for other in tuple(self._others):
             other.close()
+
+    def is_connected(self, other: grpc.Channel | None) -> bool:
+        """Whether a further connection, or that of the client, has been made."""
+        channel = other or self._channel
+        states: SimpleQueue[grpc.ChannelConnectivity] = SimpleQueue()
+        tell = states.put
+        try:
+            channel.subscribe(tell)
+            return states.get(timeout=_STATE_SECONDS) is grpc.ChannelConnectivity.READY
+        except (Empty, ValueError):
+            return False  # it was closed meanwhile
+        finally:
+            channel.unsubscribe(tell)
 
     def connect_another(self) -> grpc.Channel:
         """A further connection, which is closed with this channel if not before."""
@@ -248,7 +266,9 @@ class _Connection:
         self.stub = channel.stub
 
     def renew(self) -> None:
-        """Takes another connection."""
+        """Takes another connection, unless the one there is is still being made: it would never be there in time."""
+        if not self._channel.is_connected(self._own):
+            return
         self.leave()
         self._own = self._channel.connect_another()
         self.stub = make_stub(self._own)

@@ -19,6 +19,7 @@ class Case:
     target: str = "plain"
     again: dict[str, Any] = field(default_factory=dict)
     cut_after: list[int] = field(default_factory=list)
+    silent_after: int = 0
     after_sequence: int = 0
     count: int = 0
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from cases import Case, holds
 from google.protobuf.json_format import MessageToDict
+from targets import Targets, tell
 
 from plugin_runner.client import (
     ActionNotFoundError,
@@ -30,9 +32,9 @@ class Subject:
 
     client: Any
     proxied: Any
-    """A client whose connections `cut` cuts."""
-    cut: Callable[[], None]
-    leave: Callable[[dict[str, Any]], None]
+    """A client whose connections the targets' proxy cuts."""
+    targets: Targets
+    abort: Callable[[dict[str, Any]], None]
     """Runs an action, leaves the call in the way of the language, and sees the language's own word for that."""
 
 
@@ -81,7 +83,7 @@ def watch(case: Case, subject: Subject) -> None:
 
 
 def abort(case: Case, subject: Subject) -> None:
-    subject.leave(case.request)
+    subject.abort(case.request)
 
 
 def cancel(case: Case, subject: Subject) -> None:
@@ -122,11 +124,35 @@ def resume(case: Case, subject: Subject) -> None:
             continue
         events.append(update)
         if update.sequence in case.cut_after:
-            subject.cut()
+            tell(subject.targets.all["proxy"]["cut"])
     check_order(events)
     # Not of each: a job that has ended meanwhile comes as one message, in which nothing can be cut.
     assert cuts
     settles(job.result, case.expect)
+
+
+def silence(case: Case, subject: Subject) -> None:
+    job = subject.client.submit_job(**case.request)
+    events = []
+    cuts: list[RunnerError] = []
+    for update in subject.client.watch_job(job.id, on_retry=cuts.append):
+        if not isinstance(update, JobEvent):
+            continue
+        events.append(update)
+        if update.sequence == case.silent_after:
+            tell(subject.targets.all["silent"]["silence"])
+    check_order(events)
+    check_events(events, case.expect)
+    assert cuts
+
+
+def leave(case: Case, subject: Subject) -> None:
+    params = {"mark": str(uuid.uuid4())}
+    with ThreadPoolExecutor(1) as threads:
+        left = threads.submit(tell, subject.targets.all["leaving"]["leave"])
+        settles(lambda: subject.client.run_plugin(**case.request, params=params), case.expect)
+        left.result()
+    assert subject.client.run_plugin(**{**case.request, "action": "starts"}, params=params) == 1
 
 
 def watch_from(case: Case, subject: Subject) -> None:
@@ -157,6 +183,8 @@ VERBS: dict[str, Callable[[Case, Subject], None]] = {
     "delete": delete,
     "attach": attach,
     "resume": resume,
+    "silence": silence,
+    "leave": leave,
     "watch_from": watch_from,
     "list": list_jobs,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +49,15 @@ class Targets:
             "reasons": {"address": self.all["reasons"]},
             "down": {"address": self.all["down"]},
             "proxy": {"address": self.all["proxy"]["address"]},
+            "silent": {"address": self.all["silent"]["address"], "heartbeat_timeout": 1},
+            "leaving": {"address": self.all["leaving"]["address"]},
         }
         return options[target]
 
 
-def cut(targets: Targets) -> None:
-    """Cuts every connection through the proxy."""
-    import socket
-
-    host, port = targets.all["proxy"]["cut"].rsplit(":", 1)
+def tell(address: str) -> None:
+    """Connects to what does something then, and returns once that is done."""
+    host, port = address.rsplit(":", 1)
     with socket.create_connection((host, int(port))) as connection:
         while connection.recv(1024):
             pass

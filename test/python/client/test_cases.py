@@ -11,7 +11,7 @@ import pytest
 from blocking import Blocking
 from cases import Case, read_cases
 from run_case import Subject, run_case
-from targets import Targets, cut
+from targets import Targets
 
 from plugin_runner.client import Client
 
@@ -22,19 +22,19 @@ LEAVES_AFTER = 0.3
 @pytest.mark.parametrize("case", CASES)
 def test_client(case: Case, targets: Targets) -> None:
     with targets.client(case.target) as client, targets.client("proxy") as proxied:
-        run_case(case, Subject(client, proxied, lambda: cut(targets), lambda request: interrupt(client, request)))
+        run_case(case, Subject(client, proxied, targets, lambda request: interrupt(client, request)))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_async_client(case: Case, targets: Targets, loop: asyncio.AbstractEventLoop) -> None:
     client, proxied = targets.async_client(case.target), targets.async_client("proxy")
 
-    def leave(request: dict[str, Any]) -> None:
+    def abort(request: dict[str, Any]) -> None:
         with pytest.raises(asyncio.TimeoutError):
             loop.run_until_complete(asyncio.wait_for(client.run_plugin(**request), LEAVES_AFTER))
 
     try:
-        subject = Subject(Blocking(loop, client), Blocking(loop, proxied), lambda: cut(targets), leave)
+        subject = Subject(Blocking(loop, client), Blocking(loop, proxied), targets, abort)
         run_case(case, subject)
     finally:
         for one in (client, proxied):

@@ -21,6 +21,8 @@ pub struct Case {
     #[serde(default)]
     pub cut_after: Vec<i64>,
     #[serde(default)]
+    pub silent_after: i64,
+    #[serde(default)]
     pub after_sequence: i64,
     #[serde(default)]
     pub count: usize,
@@ -42,6 +44,8 @@ pub enum Verb {
     Delete,
     Attach,
     Resume,
+    Silence,
+    Leave,
     WatchFrom,
     List,
 }
@@ -57,6 +61,8 @@ pub enum Target {
     Mutual,
     Reasons,
     Down,
+    Silent,
+    Leaving,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,3 +1,4 @@
+use std::time::Duration;
 use std::{env, fs};
 
 use plugin_runner_client::{Client, ClientBuilder, Tls};
@@ -15,6 +16,8 @@ pub struct Targets {
     reasons: String,
     down: String,
     pub proxy: Proxy,
+    pub silent: Silent,
+    pub leaving: Leaving,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -37,6 +40,20 @@ struct Mutual {
 pub struct Proxy {
     pub address: String,
     pub cut: String,
+}
+
+/// Passes all on to the plain service, until a connection to `silence` lets every connection through it fall silent.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Silent {
+    address: String,
+    pub silence: String,
+}
+
+/// A service that ends and starts again after a connection to `leave`, once a run has begun.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Leaving {
+    address: String,
+    pub leave: String,
 }
 
 impl Targets {
@@ -73,6 +90,8 @@ impl Targets {
             Target::Mutual => at(&self.mutual.address).tls(self.mutual.tls()),
             Target::Reasons => at(&self.reasons),
             Target::Down => at(&self.down),
+            Target::Silent => at(&self.silent.address).heartbeat_timeout(Duration::from_secs(1)),
+            Target::Leaving => at(&self.leaving.address),
         }
     }
 }

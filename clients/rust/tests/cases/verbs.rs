@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use plugin_runner_client::{Client, Error, Job, JobEvent, JobFilter, JobHandle, JobUpdate, Mode, Payload, Value};
+use futures_util::future::join;
+use plugin_runner_client::{Client, Error, Job, JobEvent, JobFilter, JobHandle, JobUpdate, Mode, Payload, Run, Value};
+use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -11,7 +13,7 @@ use uuid::Uuid;
 use crate::case::{Case, Verb};
 use crate::events::{check_events, check_logs, check_order};
 use crate::expect::{check_violations, fails, settles};
-use crate::targets::{Proxy, Targets};
+use crate::targets::{Leaving, Proxy, Targets};
 
 /// Runs one case. Panics when it does not hold.
 pub async fn run(case: &Case, targets: &Targets) {
@@ -29,6 +31,8 @@ pub async fn run(case: &Case, targets: &Targets) {
         Verb::Delete => delete(case, &client).await,
         Verb::Attach => attach(case, &client).await,
         Verb::Resume => resume(case, &client, &targets.proxy).await,
+        Verb::Silence => silence(case, targets).await,
+        Verb::Leave => leave(case, &client, &targets.leaving).await,
         Verb::WatchFrom => watch_from(case, &client).await,
         Verb::List => list(case, &client).await,
     }
@@ -118,6 +122,36 @@ async fn resume(case: &Case, client: &Client, proxy: &Proxy) {
     // What is left may come in one message, so that a later cut finds nothing to cut.
     assert!(cuts > 0, "the stream was not cut");
     settles(job.result().await, &case.expect);
+}
+
+async fn silence(case: &Case, targets: &Targets) {
+    let cuts = Arc::new(AtomicUsize::new(0));
+    let counted = cuts.clone();
+    let counting = targets.builder(case.target).on_retry(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    let client = counting.connect().unwrap();
+    let mut watch = submit(case, &client).await.unwrap().events();
+    let mut events = Vec::new();
+    while let Some(event) = watch.try_next().await.unwrap() {
+        if event.sequence == case.silent_after {
+            connect_until_closed(&targets.silent.silence).await;
+        }
+        events.push(event);
+    }
+    check_order(&events);
+    check_events(&events, &case.expect.events);
+    let cuts = cuts.load(Ordering::Relaxed);
+    assert!(cuts > 0, "the stream was not silent");
+}
+
+async fn leave(case: &Case, client: &Client, leaving: &Leaving) {
+    let params = json!({ "mark": new_id() });
+    let marked = |action: &str| Run::new(&case.request.plugin, action).params(&params);
+    let run = client.run(marked(&case.request.action));
+    let (left, ()) = join(run, connect_until_closed(&leaving.leave)).await;
+    settles(left, &case.expect);
+    assert_eq!(client.run(marked("starts")).await.unwrap(), Value::from(1));
 }
 
 async fn connect_until_closed(address: &str) {

@@ -75,9 +75,12 @@ final class Connection implements AutoCloseable {
         return stream;
     }
 
-    /** Leaves a connection that is in doubt: the next call makes another. Calls that are under way keep theirs. */
+    /**
+     * Leaves a connection that is in doubt: the next call makes another. Calls that are under way keep theirs. One that is
+     * still being made would never be there in time if it were begun anew.
+     */
     void renew() {
-        channel.enterIdle();
+        if (channel.getState(false) == ConnectivityState.READY) channel.enterIdle();
     }
 
     @Override

@@ -55,6 +55,8 @@ final class CaseRunner implements AutoCloseable {
             case "delete" -> delete(client, request, expect);
             case "attach" -> attach(client, request, one.object("again"), expect);
             case "resume" -> resume(client, request, one.list("cut_after"), expect);
+            case "silence" -> silence(client, request, one.number("silent_after"), expect);
+            case "leave" -> leave(client, request, expect);
             case "watch_from" -> watchFrom(client, request, one.number("after_sequence"), expect);
             case "list" -> list(client, request, one.number("count"));
             default -> throw new AssertionError("The case does what this suite does not know: " + one.text("do"));
@@ -132,7 +134,7 @@ final class CaseRunner implements AutoCloseable {
             for (JobUpdate update : watch) {
                 if (!(update instanceof JobUpdate.Event next)) continue;
                 events.add(next.event());
-                if (cutAfter.contains(next.event().getSequence())) cut();
+                if (cutAfter.contains(next.event().getSequence())) tell("proxy", "cut");
             }
         }
         Expectation.order(events);
@@ -141,9 +143,34 @@ final class CaseRunner implements AutoCloseable {
         expect.settles(job::result);
     }
 
-    /** A connection to the cutter cuts all that go through the proxy, and is then closed. */
-    private void cut() throws IOException {
-        String[] hostAndPort = targets.get("proxy", "cut").split(":");
+    private void silence(PluginRunnerClient client, Case request, long silentAfter, Expectation expect)
+            throws IOException {
+        JobHandle job = submit(client, request);
+        List<JobEvent> events = new ArrayList<>();
+        AtomicInteger cuts = new AtomicInteger();
+        try (Watch<JobUpdate> watch = client.watch(job.id(), 0, failure -> cuts.incrementAndGet())) {
+            for (JobUpdate update : watch) {
+                if (!(update instanceof JobUpdate.Event next)) continue;
+                events.add(next.event());
+                if (next.event().getSequence() == silentAfter) tell("silent", "silence");
+            }
+        }
+        Expectation.order(events);
+        expect.events(events);
+        assertTrue(cuts.get() > 0, "The stream was not silent.");
+    }
+
+    private void leave(PluginRunnerClient client, Case request, Expectation expect) throws IOException {
+        Map<String, String> params = Map.of("mark", UUID.randomUUID().toString());
+        CompletableFuture<Object> left = client.runAsync(request.text("plugin"), request.text("action"), params);
+        tell("leaving", "leave");
+        expect.settles(() -> Waiting.await(left));
+        assertEquals(1L, client.run(request.text("plugin"), "starts", params));
+    }
+
+    /** Connects to what does something then, and returns once that is done. */
+    private void tell(String... control) throws IOException {
+        String[] hostAndPort = targets.get(control).split(":");
         try (Socket socket = new Socket(hostAndPort[0], Integer.parseInt(hostAndPort[1]))) {
             assertEquals(-1, socket.getInputStream().read());
         }

@@ -9,6 +9,7 @@ import java.io.Reader;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
@@ -43,7 +44,11 @@ record Targets(Map<?, ?> all) {
         PluginRunnerClientBuilder builder = PluginRunnerClient.builder();
         return switch (target) {
             case "plain", "reasons", "down" -> builder.address(get(target)).build();
-            case "proxy" -> builder.address(get("proxy", "address")).build();
+            case "proxy", "leaving" -> builder.address(get(target, "address")).build();
+            case "silent" ->
+                builder.address(get(target, "address"))
+                        .heartbeatTimeout(Duration.ofSeconds(1))
+                        .build();
             case "secure" ->
                 secure(builder).tlsAuthorities(path("secure", "ca")).build();
             case "secure_without_token" ->

@@ -154,11 +154,11 @@ class TransportTest {
     void renewed() throws Exception {
         try (Saying mute = new Saying(HexFormat.of().parseHex(SETTINGS));
                 PluginRunnerClient client = at(mute.address())
-                        .heartbeatTimeout(Duration.ofMillis(100))
+                        .heartbeatTimeout(Duration.ofMillis(500))
                         .build();
                 Watch<JobUpdate> watch = client.watch("any")) {
             PluginRunnerException error = assertThrows(PluginRunnerException.class, watch::hasNext);
-            assertTrue(error.getMessage().contains("Nothing came from the server for 0.1 s"), error::getMessage);
+            assertTrue(error.getMessage().contains("Nothing came from the server for 0.5 s"), error::getMessage);
             assertTrue(mute.taken.get() >= 3, () -> mute.taken + " connections");
         }
     }
