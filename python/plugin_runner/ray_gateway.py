@@ -16,15 +16,52 @@ import sys
 from argparse import ArgumentParser
 from time import monotonic
 
-import ray
-from aiohttp import web
-
 from plugin_runner.errors import RunnerError
+from plugin_runner.ray_python import cannot_start
+
+try:
+    import ray
+    from aiohttp import web
+except ImportError as error:
+    sys.exit(cannot_start(error))
+
 from plugin_runner.ray_gateway_links import WorkerLinks
 from plugin_runner.ray_gateway_pool import PackageMissing, Pool
 
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 _IDLE_CHECK_SECONDS = 1.0
+
+
+class Told:
+    """The answer to one request, which is a stream where something is said before it."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._stream: web.StreamResponse | None = None
+        self._writing: asyncio.Future[None] | None = None
+
+    def waits(self, detail: str) -> None:
+        before, line = self._writing, json.dumps({"waiting": detail}).encode() + b"\n"
+        self._writing = asyncio.ensure_future(self._write(before, line))
+
+    async def end(self, answer: bytes, status: int = 200) -> web.StreamResponse:
+        if self._writing is None:
+            return web.Response(body=answer, status=status, content_type="application/json")
+        await self._write(self._writing, answer + b"\n")
+        assert self._stream is not None
+        return self._stream
+
+    async def _write(self, before: asyncio.Future[None] | None, data: bytes) -> None:
+        if before is not None:
+            await before
+        if self._stream is None:
+            self._stream = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        try:
+            if not self._stream.prepared:
+                await self._stream.prepare(self._request)
+            await self._stream.write(data)
+        except ConnectionError:  # the caller has left
+            pass
 
 
 class Gateway:
@@ -58,24 +95,29 @@ class Gateway:
         self._check(request)
         ok = not self.leaving.is_set()
         resources = ray.cluster_resources()
-        return web.json_response({"ok": ok, "ray": ray.__version__, "resources": resources, **self._pool.counts()})
+        python = f"{sys.executable} (Python {'.'.join(map(str, sys.version_info[:3]))})"
+        about = {"ok": ok, "ray": ray.__version__, "python": python, "resources": resources}
+        return web.json_response({**about, **self._pool.counts()})
 
-    async def _run(self, request: web.Request) -> web.Response:
+    async def _run(self, request: web.Request) -> web.StreamResponse:
         """The body is a line with the plugin and its limits, and a line for the worker; so is the answer the worker's.
+
+        Before the answer of a run that waits come lines that say what for.
 
         A caller that leaves cancels its run.
         """
         self._check(request)
         self._under_way += 1
+        told = Told(request)
         try:
             spec, _, line = (await request.read()).partition(b"\n")
             if self.leaving.is_set():
                 raise web.HTTPServiceUnavailable(text="The gateway is ending.")
-            return web.Response(body=await self._pool.run(spec, line), content_type="application/json")
+            return await told.end(await self._pool.run(spec, line, told.waits))
         except PackageMissing as missing:
-            return web.json_response({"missing": str(missing)}, status=424)
+            return await told.end(json.dumps({"missing": str(missing)}).encode(), 424)
         except RunnerError as error:
-            return web.json_response({"id": 0, "ok": False, "error": error.record()})
+            return await told.end(json.dumps({"id": 0, "ok": False, "error": error.record()}).encode())
         finally:
             self._under_way -= 1
             self._last_used = monotonic()
@@ -150,7 +192,10 @@ def main() -> None:
     parser.add_argument("--idle-seconds", type=float, default=900.0)
     arguments = parser.parse_args()
     # What plugins print stays in the logs of their actors.
-    ray.init(address="auto", log_to_driver=False, logging_level="warning")
+    try:
+        ray.init(address="auto", log_to_driver=False, logging_level="warning")
+    except RuntimeError as error:  # of another version than the cluster's, say
+        sys.exit(cannot_start(error))
     asyncio.run(_serve_and_exit(arguments.job_id, arguments.port, arguments.idle_seconds))
 
 

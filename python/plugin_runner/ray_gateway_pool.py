@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from time import monotonic
-from typing import Any
+from typing import Any, Callable
 
 from plugin_runner.errors import RunnerError
 from plugin_runner.ray_gateway_links import LinkLost, WorkerLinks
+from plugin_runner.ray_gateway_waiting import why_waiting
 from plugin_runner.ray_gateway_worker import HostedWorker, PackageMissing, Reserve, Spec, start_bound
 
 __all__ = ["PackageMissing", "Pool"]
@@ -21,6 +22,8 @@ _PATIENCE_SECONDS = 1.0
 _ABANDONED_SECONDS = 60.0
 _SWEEP_SECONDS = 1.0
 _KILL_SECONDS = 5.0
+# How long a run waits before it is said what for, and how often that is looked at.
+_TELL_SECONDS = 1.0
 
 
 class Group:
@@ -63,15 +66,18 @@ class Pool:
             "reserve": self._reserve.ready,
         }
 
-    async def run(self, spec: bytes, line: bytes) -> bytes:
-        """The worker's answer. A cancelled run tells the worker, which is killed when it does not end in its grace."""
+    async def run(self, spec: bytes, line: bytes, waits: Callable[[str], None]) -> bytes:
+        """The worker's answer. A cancelled run tells the worker, which is killed when it does not end in its grace.
+
+        `waits` is told what the run waits for, and "" when it does no more.
+        """
         group = self._groups.get(spec)
         if group is None:
             group = self._groups[spec] = Group(Spec.parse(spec))
-        worker = group.idle.pop() if group.idle else await self._turn(group)
+        worker = group.idle.pop() if group.idle else await self._turn(group, waits)
         while worker.link.lost:  # it ended while it was idle: nothing has started
             self._forget(group, worker)
-            worker = group.idle.pop() if group.idle else await self._turn(group)
+            worker = group.idle.pop() if group.idle else await self._turn(group, waits)
         worker.used = True
         answer = worker.link.request(line)
         try:
@@ -87,12 +93,13 @@ class Pool:
         self._free(group, worker)
         return line
 
-    async def _turn(self, group: Group) -> HostedWorker:
+    async def _turn(self, group: Group, waits: Callable[[str], None]) -> HostedWorker:
         turn: asyncio.Future[HostedWorker] = asyncio.get_running_loop().create_future()
         group.waiting.append((monotonic(), turn))
         if not group.workers and not group.starts:
             self._grow(group)
         self._grow_later(group)  # also where there was no room: it may come without a word
+        telling = self._spawn(self._tell(group, waits))
         try:
             return await turn
         except asyncio.CancelledError:
@@ -100,6 +107,23 @@ class Pool:
                 self._free(group, turn.result())
             group.waiting = deque(entry for entry in group.waiting if entry[1] is not turn)
             raise
+        finally:
+            telling.cancel()
+
+    async def _tell(self, group: Group, waits: Callable[[str], None]) -> None:
+        said = ""
+        options, limit = group.spec.options, group.spec.max_workers
+        try:
+            while True:
+                await asyncio.sleep(_TELL_SECONDS)
+                full = self._full(group) and not group.starts
+                detail = await asyncio.get_running_loop().run_in_executor(None, why_waiting, options, limit, full)
+                if detail != said:
+                    waits(detail)
+                said = detail
+        finally:
+            if said:
+                waits("")
 
     def _free(self, group: Group, worker: HostedWorker) -> None:
         """Gives a worker its next request, or lets it rest."""

@@ -27,7 +27,7 @@ _FALLBACK_LOGS = "/tmp/ray/session_latest/logs"
 
 def main() -> None:
     """Lays out the job's folder as `plugin_runner.job` expects it, with the events file among Ray's logs."""
-    job_id = sys.argv[1]
+    job_id = sys.argv[1]  # what its files are named by
     logs = _log_folder()
     directory = os.path.join(os.path.dirname(logs), "plugin-runner", job_id)
     os.makedirs(directory, mode=0o700)
@@ -109,8 +109,12 @@ def _end_streams_later(events: str) -> None:
     os.read(lifeline, 1)
     for pause in (0.5, 1, 2, 4, 8):
         sleep(pause)
-        with open(events, "ab") as file:
-            file.write(b"\n")
+        try:
+            end = os.open(events, os.O_WRONLY | os.O_APPEND)
+        except FileNotFoundError:  # the job was deleted
+            break
+        os.write(end, b"\n")
+        os.close(end)
     os._exit(0)
 
 

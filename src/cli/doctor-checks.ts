@@ -38,8 +38,8 @@ export async function examineRay(
 ): Promise<Finding[]> {
   const dashboard = openDashboard(connection, log);
   const packages = new Packages({ dashboard });
-  const { rayGatewayPort: port } = connection;
-  const gateway = new Gateway({ dashboard, packages, port, idleMs: gatewayIdleMs, log });
+  const { rayGatewayPort: port, rayPython: python } = connection;
+  const gateway = new Gateway({ dashboard, packages, python, port, idleMs: gatewayIdleMs, log });
   const findings: Finding[] = [];
   const check = async (subject: string, look: () => Promise<Omit<Finding, "subject">>) => {
     const finding = await examine(subject, look);
@@ -106,5 +106,7 @@ async function describeGateway(gateway: Gateway, signal: AbortSignal): Promise<O
   const { CPU: cpus = 0, GPU: gpus = 0, memory = 0 } = health?.resources ?? {};
   const has = `${cpus} CPUs, ${gpus} GPUs, ${(memory / 1024 ** 3).toFixed(1)} GiB`;
   const runs = `${health?.workers ?? 0} workers, ${health?.waiting ?? 0} runs waiting`;
-  return good(`${address.jobId} at ${address.origin}; ${runs}; the cluster has ${has}`);
+  return good(
+    `${address.jobId} at ${address.origin}, run by ${health?.python ?? "an unknown Python"}; ${runs}; the cluster has ${has}`,
+  );
 }

@@ -30,6 +30,13 @@ export const rayOptions = [
     description: "Certificate authorities of an https dashboard, PEM. Default: those of the system.",
   },
   {
+    name: "ray-python",
+    type: "string",
+    env: "PLUGIN_RUNNER_RAY_PYTHON",
+    value: "COMMAND",
+    description: "The Python that starts the gateway and jobs on Ray's nodes. Default: the one that Ray runs on.",
+  },
+  {
     name: "ray-gateway-port",
     type: "integer",
     env: "PLUGIN_RUNNER_RAY_GATEWAY_PORT",
@@ -45,10 +52,11 @@ export interface RayConnection {
   readonly ray: string;
   readonly rayTokenFile: string | undefined;
   readonly rayCa: string | undefined;
+  readonly rayPython: string | undefined;
 }
 
 /** Throws UsageError for an address that is none, and for files that cannot be read. */
-export function openDashboard({ ray, rayTokenFile, rayCa }: RayConnection, log: Log): Dashboard {
+export function openDashboard({ ray, rayTokenFile, rayCa }: Omit<RayConnection, "rayPython">, log: Log): Dashboard {
   if (!/^https?:$/.test(URL.parse(ray)?.protocol ?? "")) {
     throw new UsageError(`--ray takes the address of a dashboard as http://head:8265, not ${JSON.stringify(ray)}.`);
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { type JobEvent, LogSource } from "../../gen/ts/pluginrunner/v1/job_event_pb.ts";
 import type { Client } from "../grpc/client.ts";
 import { RunnerError } from "../grpc/client-errors.ts";
 import { jsonText } from "../util/json-text.ts";
@@ -45,7 +46,7 @@ export const verb: Verb = {
     if (logs && mode === "job") throw new UsageError("--logs: `submit` shows what a job writes.");
     await using client = openClient(values, io);
     const requestId = randomUUID();
-    await using _showing = logs ? showingLogs(client, requestId, io) : undefined;
+    await using _showing = logs || mode === "task" ? showing(client, requestId, logs, io) : undefined;
     const running = client.runPlugin(plugin, action, params, {
       ...readActionOptions(values),
       mode,
@@ -61,21 +62,34 @@ export const verb: Verb = {
   },
 };
 
-/** Prints what a run writes, from before it is called until it has ended: disposing waits for the rest. */
-function showingLogs(client: Client, requestId: string, io: Io): AsyncDisposable {
-  const shown = showLogs(client, requestId, io);
-  return { [Symbol.asyncDispose]: () => shown };
+/**
+ * Prints what a run writes, from before it is called until it has ended: disposing waits for the rest. Without `logs` it
+ * is only what the service says of the run, that it waits for something, say.
+ */
+function showing(client: Client, requestId: string, logs: boolean, io: Io): AsyncDisposable {
+  const ended = new AbortController();
+  const shown = show(client, requestId, logs, AbortSignal.any([io.signal, ended.signal]), io);
+  const dispose = () => {
+    if (!logs) ended.abort();
+    return shown;
+  };
+  return { [Symbol.asyncDispose]: dispose };
 }
 
-async function showLogs(client: Client, requestId: string, io: Io): Promise<void> {
+async function show(client: Client, requestId: string, logs: boolean, signal: AbortSignal, io: Io): Promise<void> {
   try {
-    for await (const event of client.watchRun(requestId, { signal: io.signal })) {
+    for await (const event of client.watchRun(requestId, { signal })) {
+      if (!logs && !isOfService(event)) continue;
       for (const line of eventLines(event)) await print(io.stderr, line);
     }
   } catch (error) {
     // A run that was refused never came to be; its own error says why.
-    if (io.signal.aborted || (error instanceof RunnerError && error.reason === "RUN_NOT_FOUND")) return;
+    if (!logs || signal.aborted || (error instanceof RunnerError && error.reason === "RUN_NOT_FOUND")) return;
     const { message } = error instanceof RunnerError ? error : { message: String(error) };
     io.stderr.write(`The run's output cannot be shown: ${neutral(message)}\n`);
   }
+}
+
+function isOfService({ payload }: JobEvent): boolean {
+  return payload.case === "log" && payload.value.source === LogSource.SERVICE;
 }

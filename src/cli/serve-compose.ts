@@ -104,7 +104,7 @@ export async function composeServer(
   const { ray } = options;
   const parts = { launcher, environments, trees, workers, dataDir, artifacts, passedEnv, log };
   const carriers =
-    ray === undefined ? composeEmbedded(options, parts) : composeRay({ ...options, ray }, env, log, hub, environments);
+    ray === undefined ? composeEmbedded(options, parts) : composeRay({ ...options, ray }, env, log, hub, parts);
   const runner = new Runner({
     catalog,
     inspector,

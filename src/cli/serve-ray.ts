@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Environments } from "../engine/embedded/environment.ts";
 import type { JobEngine, TaskPool } from "../engine/engine.ts";
 import { ClusterHealth } from "../engine/ray/cluster-health.ts";
@@ -33,11 +34,19 @@ export function composeRay(
   env: Readonly<Record<string, string | undefined>>,
   log: Log,
   hub: WatchHub,
-  environments: Environments,
+  { environments, dataDir }: { environments: Environments; dataDir: string },
 ): Carriers {
   const dashboard = openDashboard(options, log);
   const packages = new Packages({ dashboard });
-  const gateway = new Gateway({ dashboard, packages, port: options.rayGatewayPort, idleMs: gatewayIdleMs, log });
+  const python = options.rayPython;
+  const gateway = new Gateway({
+    dashboard,
+    packages,
+    python,
+    port: options.rayGatewayPort,
+    idleMs: gatewayIdleMs,
+    log,
+  });
   const passed = passedVariables(env, options.passEnv);
   const nodePackages: NodePackages = async (plugin, watcher, until) =>
     (await environments.prepare(plugin, watcher, until)).packages;
@@ -47,6 +56,8 @@ export function composeRay(
     packages,
     health,
     nodePackages,
+    python,
+    leftoversFile: join(dataDir, "ray-leftovers.json"),
     env: passed,
     watched: (jobId) => hub.isWatched(jobId),
     graceMs: options.grace,

@@ -18,6 +18,8 @@ export interface Task {
   resources?: Resources | undefined;
   /** Called with each line that the action writes, also with late ones once it has ended. Default: nobody reads them. */
   output?: (line: OutputLine) => void;
+  /** Told what the task waits for, where it waits for long, and "" when it does no more. Default: nobody wants to know. */
+  waiting?: (detail: string) => void;
 }
 
 /** Runs tasks on workers that are kept warm. */

@@ -54,8 +54,16 @@ async function beforeDeadline<T>(
   }
 }
 
-function deadline(ms: number): PluginRunnerError {
-  return new PluginRunnerError("DEADLINE", `The run took longer than its timeout of ${ms / 1000} s.`, {
-    metadata: { timeout_seconds: String(ms / 1000), started: "unknown" },
+/** @param waiting what the run still waits for, where it has not begun */
+export function deadline(ms: number, waiting = ""): PluginRunnerError {
+  const seconds = String(ms / 1000);
+  const message = `The run took longer than its timeout of ${seconds} s`;
+  if (waiting === "") {
+    return new PluginRunnerError("DEADLINE", `${message}.`, {
+      metadata: { timeout_seconds: seconds, started: "unknown" },
+    });
+  }
+  return new PluginRunnerError("DEADLINE", `${message}; it had not begun, and was ${waiting}.`, {
+    metadata: { timeout_seconds: seconds, started: "false", waiting },
   });
 }

@@ -24,7 +24,7 @@ import { orStorageUnavailable } from "../storage-error.ts";
 import type { Log } from "../util/log.ts";
 import type { Carried } from "../util/non-finite.ts";
 import type { WorkerResult } from "../worker/messages.ts";
-import { withDeadline } from "./deadline.ts";
+import { deadline, withDeadline } from "./deadline.ts";
 import { decide } from "./decide.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { Jobs } from "./jobs.ts";
@@ -66,6 +66,11 @@ export interface RunnerOptions {
   retentionMs: number;
   heartbeatMs: number;
   log: Log;
+}
+
+/** What a run waits for before it begins; empty when it does not. */
+interface Wait {
+  detail: string;
 }
 
 /** Runs, submits, watches: all that the service does, without a word of how it is called. */
@@ -244,12 +249,16 @@ export class Runner {
     request: RunPluginRequest,
     pool: TaskPool,
     signal: AbortSignal,
-    deadline = Number.POSITIVE_INFINITY,
+    until = Number.POSITIVE_INFINITY,
   ): Promise<WorkerResult> {
     const asked = timeoutMs(request.timeout);
     const given = paramsOf(request);
-    return withDeadline(asked, signal, (own) =>
-      this.#ofNewest(request.plugin, () => this.#runWithin(asked, request, given, pool, own, deadline)),
+    const wait: Wait = { detail: "" };
+    return withDeadline(
+      asked,
+      signal,
+      (own) => this.#ofNewest(request.plugin, () => this.#runWithin(asked, request, given, pool, own, until, wait)),
+      (ms) => deadline(ms, wait.detail),
     );
   }
 
@@ -304,18 +313,21 @@ export class Runner {
     pool: TaskPool,
     signal: AbortSignal,
     deadline: number,
+    wait: Wait,
   ): Promise<WorkerResult> {
     const { inspector, catalog } = this.#options;
     const known = this.#peek(request);
     const plugin = known?.plugin ?? (await catalog.load(request.plugin, signal, nameOf(request)));
     const ended = catalog.begin(plugin, nameOf(request));
     try {
-      if (known && inspector.isKnown(plugin)) return await this.#runAction(known, asked, request, given, pool, signal);
+      if (known && inspector.isKnown(plugin)) {
+        return await this.#runAction(known, asked, request, given, pool, signal, wait);
+      }
       const ms = asked ?? known?.timeoutMs;
       const until = ms === undefined ? deadline : Math.min(deadline, Date.now() + ms);
       return await whileBuilding({ plugin, inspector }, until, signal, async (own) => {
         const action = await catalog.action(plugin, request.action, request.entrypoint, own, request.env);
-        return this.#runAction(action, asked, request, given, pool, own);
+        return this.#runAction(action, asked, request, given, pool, own, wait);
       });
     } finally {
       ended();
@@ -329,15 +341,21 @@ export class Runner {
     given: Carried<JsonObject>,
     pool: TaskPool,
     signal: AbortSignal,
+    wait: Wait,
   ): Promise<WorkerResult> {
     const { params, warnings } = checkParams(action, given);
     const resources = this.#resources(action, request.resources);
     const output = this.#outputs.open(request.requestId, action.plugin.info.code, action.name);
     const { write } = output;
-    const task = { action, params, env: request.env, jobId: request.jobId, resources, output: write };
+    const waiting = (detail: string) => {
+      wait.detail = detail;
+      if (detail !== "") write({ timeMs: Date.now(), source: "SERVICE", level: "INFO", message: detail });
+    };
+    const task = { action, params, env: request.env, jobId: request.jobId, resources, output: write, waiting };
     const configured = asked === undefined ? action.timeoutMs : undefined;
     try {
-      const result = await withDeadline(configured, signal, (own) => pool.run(task, own));
+      const late = (ms: number) => deadline(ms, wait.detail);
+      const result = await withDeadline(configured, signal, (own) => pool.run(task, own), late);
       return warnings.length === 0 ? result : { ...result, warnings: mergeWarnings(warnings, result.warnings) };
     } finally {
       output.close();

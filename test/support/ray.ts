@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { request } from "undici";
@@ -57,6 +57,8 @@ export interface TestRay extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   /** `host:port` for `ray.init(address=…)`. */
   readonly gcsAddress: string;
+  /** Its session's folder. */
+  session(): string;
   /** Ends all its processes at once, as a machine that loses power. */
   kill(): Promise<void>;
   /** Starts it again after `kill`, with the same addresses, and waits until its node is there. */
@@ -66,6 +68,8 @@ export interface TestRay extends AsyncDisposable {
 export interface TestRayOptions {
   /** Whether requests need a token. Default: false. */
   token?: boolean;
+  /** Whether its environment is activated: its programs are first on PATH. Default: true. */
+  onPath?: boolean;
   /** Default: 4, however many the machine has. */
   cpus?: number;
 }
@@ -90,7 +94,7 @@ class Cluster implements TestRay {
   #head: ChildProcess | undefined;
   #output = "";
 
-  constructor({ token = false, cpus = 4 }: TestRayOptions, block: PortBlock) {
+  constructor({ token = false, onPath = true, cpus = 4 }: TestRayOptions, block: PortBlock) {
     this.#ports = block;
     const [gcs, dashboard, client, agent, agentGrpc, environments, metrics, manager] = block.ports;
     this.address = `http://127.0.0.1:${dashboard}`;
@@ -98,7 +102,7 @@ class Cluster implements TestRay {
     this.token = token ? randomUUID().replaceAll("-", "") : undefined;
     this.env = {
       ...definedOnly(process.env),
-      PATH: `${this.bin}${delimiter}${process.env.PATH}`,
+      PATH: `${onPath ? `${this.bin}${delimiter}` : ""}${process.env.PATH}`,
       ...limits,
       RAY_AUTH_MODE: token ? "token" : "disabled",
       ...(this.token !== undefined && { RAY_AUTH_TOKEN: this.token }),
@@ -142,6 +146,10 @@ class Cluster implements TestRay {
       await delay(200);
     }
     return true;
+  }
+
+  session(): string {
+    return realpathSync(join(this.#dir, "session_latest"));
   }
 
   async kill(): Promise<void> {

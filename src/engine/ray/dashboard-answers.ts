@@ -61,6 +61,20 @@ export function readJobs(value: unknown): RayJob[] | undefined {
   return jobs.length === submitted.length ? jobs : undefined;
 }
 
+/** The nodes that are there: by their ids, the resource that each has alone. */
+export function readNodes(value: unknown): Map<string, string> | undefined {
+  const summary = isObject(value) && isObject(value.data) ? value.data.summary : undefined;
+  if (!Array.isArray(summary)) return undefined;
+  const nodes = new Map<string, string>();
+  for (const each of summary) {
+    const { nodeId, state, resourcesTotal } = isObject(each) && isObject(each.raylet) ? each.raylet : {};
+    const names = isObject(resourcesTotal) ? Object.keys(resourcesTotal) : [];
+    const own = names.find((name) => name.startsWith("node:") && name !== "node:InternalHead");
+    if (typeof nodeId === "string" && state === "ALIVE" && own !== undefined) nodes.set(nodeId, own);
+  }
+  return nodes;
+}
+
 function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }

@@ -3,7 +3,15 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { Agent, type Dispatcher, errors } from "undici";
 import { hasCode } from "../../util/has-code.ts";
 import type { Log } from "../../util/log.ts";
-import { type RayJob, type RayVersion, readJob, readJobs, readSubmitted, readVersion } from "./dashboard-answers.ts";
+import {
+  type RayJob,
+  type RayVersion,
+  readJob,
+  readJobs,
+  readNodes,
+  readSubmitted,
+  readVersion,
+} from "./dashboard-answers.ts";
 import { DashboardError, type DashboardFault, faultOf, isMissingFile } from "./dashboard-error.ts";
 import { type GivenToken, rayToken } from "./ray-auth.ts";
 
@@ -118,6 +126,11 @@ export class Dashboard {
   /** All jobs that were submitted and not deleted. */
   listJobs(signal?: AbortSignal): Promise<RayJob[]> {
     return this.#json(this.#get("/api/jobs/", "list jobs"), readJobs, signal);
+  }
+
+  /** The nodes that are there: see `readNodes`. */
+  nodes(signal?: AbortSignal): Promise<Map<string, string>> {
+    return this.#json({ ...this.#get("/nodes", "list nodes"), query: { view: "summary" } }, readNodes, signal);
   }
 
   /** Tells a job to stop: SIGTERM, a grace, SIGKILL. False when the cluster knows no such job. */

@@ -4,7 +4,7 @@ import type { Dashboard, LogFile } from "./dashboard.ts";
 import type { RayJob } from "./dashboard-answers.ts";
 import { DashboardError } from "./dashboard-error.ts";
 import type { JobLookups } from "./job-lookups.ts";
-import { hasEnded, isGivenUp, type JobEnd } from "./job-states.ts";
+import { filesOf, hasEnded, isGivenUp, type JobEnd } from "./job-states.ts";
 import type { StreamBudget } from "./stream-budget.ts";
 
 export interface FollowOptions {
@@ -36,8 +36,8 @@ const laterLookMs = 500;
 const firstLooks = 50;
 
 /** The file that a job's events stand in, among the logs of its node. */
-export function eventsFile(rayId: string): string {
-  return `plugin-runner-${rayId}.events`;
+function eventsFile(job: RayJob): string {
+  return `plugin-runner-${filesOf(job)}.events`;
 }
 
 /**
@@ -63,7 +63,7 @@ export async function* followJob(
       const over = hasEnded(job);
       let fault: DashboardError | undefined;
       if (job.nodeId !== "") {
-        const file = { nodeId: job.nodeId, filename: eventsFile(rayId) };
+        const file = { nodeId: job.nodeId, filename: eventsFile(job) };
         const release = over ? undefined : streams.take(watched());
         try {
           const chunks = release

@@ -7,6 +7,7 @@ import type { Log } from "../../util/log.ts";
 import type { Dashboard } from "./dashboard.ts";
 import type { RayJob } from "./dashboard-answers.ts";
 import { DashboardError } from "./dashboard-error.ts";
+import { entryCommand } from "./entry-command.ts";
 import { hasEnded } from "./job-states.ts";
 import type { Packages } from "./packages.ts";
 
@@ -15,6 +16,8 @@ export interface GatewayOptions {
   packages: Packages;
   /** The port that a gateway listens at on its node; 0 for a free one. */
   port: number;
+  /** The interpreter on the head node: see `entryCommand`. */
+  python?: string | undefined;
   /** How long a gateway stays that nobody uses, in milliseconds. */
   idleMs: number;
   log: Log;
@@ -32,6 +35,8 @@ export interface GatewayAddress {
 export interface GatewayHealth {
   /** The version that the gateway runs on. */
   ray: string;
+  /** The interpreter that it runs in, and its version. */
+  python: string;
   /** What the cluster has, by Ray's names; `memory` in bytes. */
   resources: Readonly<Record<string, number>>;
   workers: number;
@@ -136,12 +141,16 @@ export class Gateway {
 
   /** Whoever comes first starts it; a lost answer and a taken id are looked into before they are a failure. */
   async #submit(jobId: string, library: string, signal: AbortSignal): Promise<void> {
-    const { dashboard, port, idleMs, log } = this.#options;
+    const { dashboard, python, port, idleMs, log } = this.#options;
     try {
       await dashboard.submitJob(
         {
           submissionId: jobId,
-          entrypoint: `python -m plugin_runner.ray_gateway --job-id ${jobId} --port ${port} --idle-seconds ${idleMs / 1000}`,
+          entrypoint: entryCommand(
+            python,
+            {},
+            `plugin_runner.ray_gateway --job-id ${jobId} --port ${port} --idle-seconds ${idleMs / 1000}`,
+          ),
           runtimeEnv: { py_modules: [library] },
           metadata: { name: jobId, purpose: "runs the tasks of plugin-runner services" },
         },
@@ -184,10 +193,18 @@ export class Gateway {
     log("error", "the gateway on Ray ended at once", { job: jobId, said: message });
     return new PluginRunnerError(
       "ENGINE_UNAVAILABLE",
-      `The gateway on Ray ended as soon as it was started: see the log of Ray job ${jobId}.`,
-      { metadata: { job: jobId }, retryAfterMs: 10_000 },
+      `The gateway on Ray ended as soon as it was started: ${lastWords(message)} See the log of Ray job ${jobId}.`,
+      { metadata: { job: jobId, cause: lastWords(message) }, retryAfterMs: 10_000 },
     );
   }
+}
+
+/** Of a message that ends in the last lines of a log: why the gateway could not start, where it says so, or the last of them. */
+function lastWords(message: string): string {
+  const lines = message.split("\n").map((line) => line.trim());
+  const own = lines.find((line) => line.startsWith("The gateway cannot start:"));
+  const last = own ?? lines.findLast((line) => line !== "") ?? "it left no word";
+  return last.endsWith(".") ? last : `${last}.`;
 }
 
 /** The name of a package comes from its content. */
@@ -214,6 +231,7 @@ function readHealth(said: unknown): GatewayHealth | undefined {
   const count = (value: unknown) => (typeof value === "number" ? value : 0);
   return {
     ray: typeof said.ray === "string" ? said.ray : "",
+    python: typeof said.python === "string" ? said.python : "",
     resources: isObject(said.resources) ? numbersOf(said.resources) : {},
     workers: count(said.workers),
     waiting: count(said.waiting),

@@ -12,7 +12,6 @@ import { JobLookups } from "./job-lookups.ts";
 import {
   endOf,
   givenUp,
-  hasEnded,
   isGivenUp,
   isOurs,
   type JobEnd,
@@ -22,6 +21,7 @@ import {
   waitingFor,
 } from "./job-states.ts";
 import { type NodePackages, prepareSubmission, type RayJobLimits } from "./job-submission.ts";
+import { Leftovers } from "./leftovers.ts";
 import { Packages } from "./packages.ts";
 import { StreamBudget } from "./stream-budget.ts";
 
@@ -37,6 +37,12 @@ export interface RayJobEngineOptions extends RayJobLimits {
   watched?: (jobId: string) => boolean;
   /** The most streams at a time; a dashboard serves 100 to all who use it. Default: 48. */
   maxStreams?: number;
+  /** The interpreter on the nodes that jobs are started with. Default: Ray's own. */
+  python?: string | undefined;
+  /** Where it is remembered what deleted jobs have on the cluster. Default: nowhere. */
+  leftoversFile?: string;
+  /** How often that is tried to be removed, in milliseconds. Default: 10 s. */
+  sweepMs?: number;
   /** How long the events of a job that has ended are tried to be read, in milliseconds. Default: 10 minutes. */
   eventsPatienceMs?: number;
   log: Log;
@@ -51,9 +57,6 @@ const submitTries = 3;
 const longestRetryMs = 5000;
 const stopPatienceMs = 5000;
 const giveUpPatienceMs = 8000;
-const removePatienceMs = 10_000;
-const looksAfterRemoval = 3;
-const pauseAfterRemovalMs = 1000;
 /** A job that waits for room cannot be stopped before it gets some; then it ends at once. */
 const pendingStopMs = 4000;
 
@@ -70,6 +73,7 @@ class RayJobEngine implements JobEngine {
   readonly #streams: StreamBudget;
   readonly #packages: Packages;
   readonly #health: ClusterHealth;
+  readonly #leftovers: Leftovers;
   readonly #closing = new AbortController();
   /** When jobs were told to stop. */
   readonly #stopped = new Map<string, number>();
@@ -78,12 +82,13 @@ class RayJobEngine implements JobEngine {
   readonly #ends = new Map<string, JobEnd>();
 
   constructor(options: RayJobEngineOptions) {
-    const { dashboard, log } = options;
+    const { dashboard, leftoversFile, sweepMs, log } = options;
     this.#options = options;
     this.#dashboard = dashboard;
     this.#lookups = new JobLookups(dashboard);
     this.#streams = new StreamBudget(options.maxStreams ?? defaultStreams);
     this.#packages = options.packages ?? new Packages({ dashboard });
+    this.#leftovers = new Leftovers({ dashboard, file: leftoversFile, periodMs: sweepMs, log });
     this.#health = options.health ?? new ClusterHealth(dashboard, log);
   }
 
@@ -116,6 +121,7 @@ class RayJobEngine implements JobEngine {
     signal: AbortSignal,
   ): Promise<void> {
     const say = onlyChanges(report);
+    await this.#leftovers.settled(id, say, signal);
     const job = await this.#lookups.find(id, signal, say);
     if (job && !isOurs(job)) throw foreign(id);
     if (!job) await this.#submit(id, await load(), say, signal);
@@ -167,37 +173,12 @@ class RayJobEngine implements JobEngine {
   async remove(id: string): Promise<void> {
     this.#stopped.delete(id);
     this.#ends.delete(id);
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(removePatienceMs)]);
-    try {
-      // A job says its last word a little before Ray knows that it has ended.
-      let job = await this.#dashboard.getJob(id, signal);
-      while (job && !hasEnded(job)) {
-        await this.#lookups.pause(signal);
-        job = await this.#dashboard.getJob(id, signal);
-      }
-      if (!job) return;
-      await this.#dashboard.deleteJob(id, signal);
-      this.#removeAgain(id).catch((error: unknown) => this.#options.log("debug", "a job may stay", { job: id, error }));
-    } catch (error) {
-      this.#options.log("warn", "a job's record stays on the Ray cluster", { job: id, error });
-    }
-  }
-
-  /**
-   * Removes the record that Ray makes anew of a job that was deleted right after its end: a loop of its own looks at each
-   * job once in a second, and takes one without a record for one that failed (`JobManager._monitor_job_internal`).
-   */
-  async #removeAgain(id: string): Promise<void> {
-    for (let looks = 0; looks < looksAfterRemoval; looks++) {
-      await delay(pauseAfterRemovalMs, undefined, { signal: this.#closing.signal, ref: false });
-      const job = await this.#dashboard.getJob(id, this.#closing.signal);
-      if (job && hasEnded(job) && !isOurs(job)) await this.#dashboard.deleteJob(id, this.#closing.signal);
-    }
+    await this.#leftovers.add(id);
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#health.close();
+    await Promise.all([this.#leftovers.close(), this.#health.close()]);
   }
 
   /** Submits until the cluster has the job: whoever was first, it has it once. */

@@ -29,6 +29,11 @@ export function isOurs({ submissionId, metadata }: RayJob): boolean {
   return metadata.job_id === job_id && metadata.submitted_by === submitted_by;
 }
 
+/** What the files of a job are named by: those of an earlier one of the same id have another name. */
+export function filesOf({ submissionId, metadata }: RayJob): string {
+  return metadata.files ?? submissionId;
+}
+
 /** In a job's metadata: no process carries it, and none may. */
 export const givenUp = { plugin_runner_given_up: "true" } as const;
 

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
@@ -7,6 +8,7 @@ import { startVariables } from "../../worker/start-variables.ts";
 import type { BuildWatcher, JobGiven, JobStart } from "../engine.ts";
 import { type JobLimits, jobSpecOf } from "../job-spec.ts";
 import type { Submission } from "./dashboard.ts";
+import { entryCommand } from "./entry-command.ts";
 import { ownMetadata } from "./job-states.ts";
 import { filesUnder } from "./package-files.ts";
 import type { Packages } from "./packages.ts";
@@ -21,6 +23,8 @@ export interface SubmissionOptions extends RayJobLimits {
   packages: Packages;
   /** Builds what a JavaScript plugin requires, and returns its `node_modules` folder; empty for none. */
   nodePackages: NodePackages;
+  /** The interpreter on the nodes: see `entryCommand`. */
+  python?: string | undefined;
 }
 
 /** What brings a JavaScript plugin's packages to the cluster. */
@@ -33,6 +37,8 @@ export type NodePackages = (plugin: LoadedPlugin, watcher: BuildWatcher, signal:
 
 /** What a supervisor needs after the grace: it reads the rest of the output and ends what is left. */
 const afterGraceMs = 3000;
+/** Tells the files of a job from those of an earlier one that had its id and content. */
+const markLength = 8;
 
 /**
  * Brings all that a job needs to the cluster, and says how to start it. Its params and variables travel in a package of
@@ -50,16 +56,17 @@ export async function prepareSubmission(
   const { plugin } = job.action;
   const { resources } = job;
   const environment = runtimeEnvOf(plugin);
+  const files = `${rayId}-${randomUUID().slice(0, markLength)}`;
   const spec = jsonText(specOf(job, await job.given(), options));
   const [code, library, node, own] = await Promise.all([
     packages.plugin(plugin, signal),
     packages.library(signal),
     nodeModules(plugin, options, { report, line: job.buildLine, withdraws: true }, signal),
-    packages.text(`plugin_runner_job_${rayId}.json`, spec, signal),
+    packages.text(`plugin_runner_job_${files}.json`, spec, signal),
   ]);
   return {
     submissionId: rayId,
-    entrypoint: `exec python -m plugin_runner.ray_job ${rayId}`,
+    entrypoint: entryCommand(options.python, environment, `plugin_runner.ray_job ${files}`),
     runtimeEnv: {
       ...environment,
       ...(code !== undefined && { working_dir: code }),
@@ -69,6 +76,7 @@ export async function prepareSubmission(
     },
     metadata: {
       ...ownMetadata(rayId),
+      files,
       plugin: plugin.info.code,
       plugin_version: plugin.info.version,
       action: job.action.name,

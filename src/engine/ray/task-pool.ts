@@ -4,7 +4,9 @@ import { endedWithServer, fromErrorRecord, PluginRunnerError, readErrorRecord, s
 import type { LoadedPlugin } from "../../plugin/plugin.ts";
 import { abortable } from "../../util/abortable.ts";
 import { hasCode } from "../../util/has-code.ts";
+import { isObject } from "../../util/is-object.ts";
 import { jsonText } from "../../util/json-text.ts";
+import { LineSplitter } from "../../util/lines.ts";
 import type { WorkerAnswer, WorkerResult } from "../../worker/messages.ts";
 import { readResult } from "../../worker/result.ts";
 import { startVariables } from "../../worker/start-variables.ts";
@@ -101,7 +103,7 @@ export class RayTaskPool implements TaskPool {
     await this.#options.gateway.close();
   }
 
-  async #run({ action, params, env, jobId, resources }: Task, signal: AbortSignal): Promise<WorkerResult> {
+  async #run({ action, params, env, jobId, resources, waiting }: Task, signal: AbortSignal): Promise<WorkerResult> {
     const { name, entrypoint, plugin } = action;
     const limit = resources?.memoryMib === undefined ? {} : { memory_mib: resources.memoryMib };
     const request = { type: "run", action: name, entrypoint, ...onTheWire(params), env, job_id: jobId, ...limit };
@@ -112,7 +114,7 @@ export class RayTaskPool implements TaskPool {
       const gateway = await this.#options.gateway.find(signal);
       try {
         if (this.#ended) throw shuttingDown();
-        const answer = await this.#askWhileThere(gateway, `${spec}\n${line}`, signal);
+        const answer = await this.#askWhileThere(gateway, `${spec}\n${line}`, waiting, signal);
         if (answer !== "package missing") return resultOf(answer);
         known = false;
         if (attempt === maxAttempts) throw unavailable("Ray loses the plugin's package as soon as it is stored.");
@@ -157,10 +159,10 @@ export class RayTaskPool implements TaskPool {
     return made;
   }
 
-  async #askWhileThere(gateway: GatewayAddress, body: string, signal: AbortSignal) {
+  async #askWhileThere(gateway: GatewayAddress, body: string, waiting: Task["waiting"], signal: AbortSignal) {
     const { lost, leave } = this.#pulse.join(gateway);
     try {
-      return await this.#ask(gateway, body, AbortSignal.any([signal, lost]));
+      return await this.#ask(gateway, body, waiting, AbortSignal.any([signal, lost]));
     } catch (error) {
       if (!lost.aborted || signal.aborted) throw error;
       await this.#options.gateway.forget(gateway);
@@ -170,11 +172,18 @@ export class RayTaskPool implements TaskPool {
     }
   }
 
-  async #ask(gateway: GatewayAddress, body: string, signal: AbortSignal): Promise<WorkerAnswer | "package missing"> {
+  async #ask(
+    gateway: GatewayAddress,
+    body: string,
+    waiting: Task["waiting"],
+    signal: AbortSignal,
+  ): Promise<WorkerAnswer | "package missing"> {
     const response = await this.#send(gateway, body, signal);
-    const text = await response.body.text().catch((error: unknown) => {
+    const isStream = response.headers["content-type"] === "application/x-ndjson";
+    const text = await (isStream ? lastLine(response.body, waiting) : response.body.text()).catch((error: unknown) => {
       throw this.#lost(error, signal);
     });
+    if (isStream && text.startsWith('{"missing":')) return "package missing";
     if (response.statusCode === 200) return readAnswer(text);
     if (response.statusCode === 424) return "package missing";
     const cause = new Error(`The gateway said ${response.statusCode}: ${text.slice(0, 500)}`);
@@ -198,6 +207,21 @@ export class RayTaskPool implements TaskPool {
     if (this.#closing) return endedWithServer();
     return gatewayLost("The gateway on Ray was lost during the run.", error);
   }
+}
+
+/** The answer that ends a stream; tells `waiting` what the lines before it say. */
+async function lastLine(body: AsyncIterable<Uint8Array>, waiting: Task["waiting"]): Promise<string> {
+  const lines = new LineSplitter(maxAnswerBytes);
+  const rest: string[] = [];
+  const decoder = new TextDecoder();
+  for await (const chunk of body) {
+    for (const line of lines.push(chunk)) {
+      const said = parseJson(decoder.decode(line));
+      if (isObject(said) && typeof said.waiting === "string") waiting?.(said.waiting);
+      else rest.push(decoder.decode(line));
+    }
+  }
+  return rest.at(-1) ?? "";
 }
 
 function readAnswer(text: string): WorkerAnswer {

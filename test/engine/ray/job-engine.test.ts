@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Dashboard } from "../../../src/engine/ray/dashboard.ts";
 import { createRayJobEngine } from "../../../src/engine/ray/job-engine.ts";
 import { endOf, waitingFor } from "../../../src/engine/ray/job-states.ts";
 import { StreamBudget } from "../../../src/engine/ray/stream-budget.ts";
 import { silentLog } from "../../../src/util/log.ts";
+import { tempTree } from "../../plugin/temp-tree.ts";
 import { FakeDashboard, type Reaction, type Seen } from "../../support/fake-dashboard.ts";
 import { patience } from "../../support/limits.ts";
 
@@ -94,6 +97,50 @@ test("a job of the same content that was submitted after the other was deleted i
   assert.equal(fake.count("DELETE", /jobs/), 1);
 });
 
+test("a job of somebody else under the id stays when the other is deleted", async (t) => {
+  const { engine, fake } = await open(t, () => row({ status: "SUCCEEDED", metadata: { submitted_by: "me" } }));
+  await engine.remove(id);
+  assert.equal(fake.count("DELETE", /./), 0);
+});
+
+test("what a deleted job left on a cluster that was away is removed by a later service, and first where its id is used again", async (t) => {
+  const dir = tempTree(t, {});
+  const leftoversFile = join(dir, "left.json");
+  let away = true;
+  let there = true;
+  const react = ({ method, path, body }: Seen): Reaction => {
+    if (away) return "reset";
+    if (path.startsWith("/api/packages")) return { body: "{}" };
+    if (method === "DELETE") there = false;
+    if (method === "POST") order.push(/"submission_id":"(\w+-\w+)/.exec(body)?.[1] ?? path);
+    if (method === "DELETE") order.push("removed");
+    if (method !== "GET") return { body: '{"submission_id":"j-01234567"}' };
+    return there
+      ? row({ status: "SUCCEEDED", metadata: { ...own, files: "j-01234567-aa" }, driver_node_id: "n" })
+      : { status: 404, body: `Job ${id} does not exist` };
+  };
+  const order: string[] = [];
+  const earlier = await open(t, react, { leftoversFile });
+  await earlier.engine.remove(id);
+  await earlier.engine.close();
+  assert.deepEqual(JSON.parse(readFileSync(leftoversFile, "utf8")).records, [id]);
+  away = false;
+  const later = await open(t, react, { leftoversFile });
+  const said: string[] = [];
+  const refused = new Error("was loaded");
+  const starting = later.engine.start(
+    id,
+    () => Promise.reject(refused),
+    (detail) => said.push(detail),
+    AbortSignal.timeout(9000),
+  );
+  await assert.rejects(starting, refused);
+  assert.deepEqual(order, ["removed"]);
+  assert.match(said[0] ?? "", /an earlier job of this id/);
+  const { records, files } = JSON.parse(readFileSync(leftoversFile, "utf8"));
+  assert.deepEqual([records, files], [[], [{ nodeId: "n", rayId: id, files: "j-01234567-aa" }]]);
+});
+
 test("resources that Ray never gives are REQUEST_INVALID", async (t) => {
   const { engine } = await open(t, () => ({ status: 404 }));
   for (const asked of [{ gpus: 1.5 }, { cpus: -1 }, { custom: { CPU: 1 } }]) {
@@ -163,7 +210,11 @@ function row(more: object): Reaction {
   return { body: JSON.stringify({ submission_id: id, ...more }) };
 }
 
-async function open(t: TestContext, react: (seen: Seen, nth: number) => Reaction) {
+async function open(
+  t: TestContext,
+  react: (seen: Seen, nth: number) => Reaction,
+  more: { leftoversFile?: string } = {},
+) {
   const fake = await FakeDashboard.start(react);
   const dashboard = new Dashboard({ address: fake.address, log: silentLog });
   const limits = {
@@ -173,7 +224,7 @@ async function open(t: TestContext, react: (seen: Seen, nth: number) => Reaction
     maxEvents: 100_000,
     resultLimitBytes: 1000,
   };
-  const engine = createRayJobEngine({ dashboard, ...limits, log: silentLog });
+  const engine = createRayJobEngine({ dashboard, ...limits, ...more, log: silentLog });
   t.after(async () => {
     await engine.close();
     await dashboard.close();

@@ -54,6 +54,30 @@ describe("jobs on Ray", { timeout: 10 * patienceMs }, () => {
     });
   }
 
+  test("a job that is submitted again under its id after it was deleted is a new one, and the files of the other go", async () => {
+    const submit = () => server.client.submitJob("python-values", "echo", { value: 1 }, { jobId: "again" });
+    const first = await submit();
+    assert.equal(await first.result(), 1);
+    const [events = ""] = filesOf("again");
+    assert.match(events, /^plugin-runner-again-.*\.events$/);
+    const id = await rayIdOf("again");
+    await server.client.deleteJob("again");
+    const second = await submit();
+    const times = payloads(await collect(second.events()), "stateChanged");
+    assert.equal(await rayIdOf("again"), id);
+    assert.ok(times.length > 0);
+    const signal = AbortSignal.timeout(90_000);
+    while (filesOf("again").includes(events)) await delay(200, undefined, { signal });
+    assert.equal(filesOf("again").length, 1);
+    assert.equal(
+      readdirSync(join(ray.session(), "plugin-runner")).filter((name) => name.startsWith("again-")).length,
+      1,
+    );
+    while (/plugin-runner-removal/.test(await askRay("/api/jobs/"))) await delay(200, undefined, { signal });
+    await server.client.deleteJob("again");
+    while (filesOf("again").length > 0) await delay(200, undefined, { signal });
+  });
+
   test("neither params nor variables of a job show in Ray's pages", async () => {
     const env = { SECRET: "s3cret" };
     const job = await server.client.submitJob("python-values", "echo", { value: "t0ken" }, { env });
@@ -310,6 +334,11 @@ async function rayIdOf(jobId: string): Promise<string> {
   const found = jobs.find(({ metadata }) => metadata?.job_id === jobId);
   assert.ok(found, `Ray has no job ${jobId}`);
   return found.submission_id;
+}
+
+/** The files in Ray's log folder of a job and of those whose ids begin with its id. */
+function filesOf(jobId: string): string[] {
+  return readdirSync(join(ray.session(), "logs")).filter((name) => name.startsWith(`plugin-runner-${jobId}-`));
 }
 
 /** The pid of the process that Ray started for a job. */

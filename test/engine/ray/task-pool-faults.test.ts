@@ -30,7 +30,7 @@ async function poolWith(...reactions: Reaction[]) {
     },
     health: async () => {
       counts.asked++;
-      return alive ? { ray: "2", resources: {}, workers: 1, waiting: 0, reserve: 0 } : undefined;
+      return alive ? { ray: "2", python: "", resources: {}, workers: 1, waiting: 0, reserve: 0 } : undefined;
     },
     close: async () => {},
   };
@@ -52,8 +52,8 @@ async function poolWith(...reactions: Reaction[]) {
     pulseMs: 20,
   };
   const pool = new RayTaskPool({ gateway, packages, nodePackages: async () => "", env: { LC_ALL: "C" }, ...limits });
-  const run = (signal = forever, env = {}) =>
-    pool.run({ action, params: { value: {}, nonFinite: [] }, env, jobId: "" }, signal);
+  const run = (signal = forever, env = {}, waiting = (_: string) => {}) =>
+    pool.run({ action, params: { value: {}, nonFinite: [] }, env, jobId: "", waiting }, signal);
   const close = async () => {
     await pool.close(AbortSignal.abort());
     await server[Symbol.asyncDispose]();
@@ -92,6 +92,21 @@ test("a package that the cluster has forgotten is brought there again, and the r
   assert.equal(own.counts.packed, 2);
   assert.deepEqual(await own.run(), { value: 42 });
   assert.equal(own.counts.packed, 2);
+});
+
+test("what a run waits for is told as it comes, and its answer is the last line", async () => {
+  const streamed = (...lines: object[]): Reaction => ({
+    headers: { "content-type": "application/x-ndjson" },
+    body: lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
+  });
+  const waits = { waiting: "waiting for a worker" };
+  await using own = await poolWith(
+    streamed(waits, { missing: "gcs://x.zip" }),
+    streamed(waits, { waiting: "" }, { id: 1, ok: true, value: 42 }),
+  );
+  const told: string[] = [];
+  assert.deepEqual(await own.run(forever, {}, (detail) => told.push(detail)), { value: 42 });
+  assert.deepEqual(told, ["waiting for a worker", "waiting for a worker", ""]);
 });
 
 test("a gateway that ends, or has another token, is looked for anew: nothing has started", async () => {

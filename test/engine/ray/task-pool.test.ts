@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,8 +62,19 @@ test("a run that waits for room gets it when another plugin's worker crashes", a
 
 test("what the cluster does not have costs only the runs that ask for it", async () => {
   await using own = await startOne(["--max-workers", "1"]);
-  const impossible = { mode: "task", resources: { gpus: 1 }, timeoutMs: 1000 } as const;
-  assert.equal((await failure(own.client.runPlugin("acts", "ids", {}, impossible))).reason, "DEADLINE");
+  const requestId = randomUUID();
+  const impossible = { mode: "task", resources: { gpus: 2 }, timeoutMs: 20_000, requestId } as const;
+  const said: string[] = [];
+  const watching = (async () => {
+    for await (const { payload } of own.client.watchRun(requestId)) {
+      if (payload.case === "log") said.push(payload.value.message);
+    }
+  })();
+  const late = await failure(own.client.runPlugin("acts", "ids", {}, impossible));
+  await watching;
+  assert.equal(late.reason, "DEADLINE");
+  assert.match(late.message, /it had not begun, and was waiting for resources .* no node .*: 2 GPU asked, 0 GPU there/);
+  assert.deepEqual([late.metadata.started, late.metadata.waiting], ["false", said[0]]);
   assert.equal(await own.client.runPlugin("script", "double", { n: 3 }, { mode: "task", timeoutMs: patienceMs }), 6);
 });
 
