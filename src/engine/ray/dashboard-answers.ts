@@ -8,6 +8,7 @@ export type RayJobStatus = (typeof rayJobStatuses)[number];
 export interface RayJob {
   submissionId: string;
   status: RayJobStatus;
+  entrypoint: string;
   /** A sentence, and for a failure the last lines of its log. */
   message: string;
   /** Ray's word for a failure; empty for none. */
@@ -43,6 +44,7 @@ export function readJob(value: unknown): RayJob | undefined {
   return {
     submissionId: value.submission_id,
     status,
+    entrypoint: text(value.entrypoint),
     message: text(value.message),
     errorType: text(value.error_type),
     exitCode: typeof value.driver_exit_code === "number" ? value.driver_exit_code : undefined,

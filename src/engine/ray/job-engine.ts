@@ -12,6 +12,7 @@ import { JobLookups } from "./job-lookups.ts";
 import {
   endOf,
   givenUp,
+  isGhost,
   isGivenUp,
   isOurs,
   type JobEnd,
@@ -122,7 +123,12 @@ class RayJobEngine implements JobEngine {
   ): Promise<void> {
     const say = onlyChanges(report);
     await this.#leftovers.settled(id, say, signal);
-    const job = await this.#lookups.find(id, signal, say);
+    let job = await this.#lookups.find(id, signal, say);
+    if (job && isGhost(job)) {
+      await this.#leftovers.add(id);
+      await this.#leftovers.settled(id, say, signal);
+      job = undefined;
+    }
     if (job && !isOurs(job)) throw foreign(id);
     if (!job) await this.#submit(id, await load(), say, signal);
     await this.#untilStarted(id, say, signal);

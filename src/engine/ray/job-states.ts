@@ -29,6 +29,11 @@ export function isOurs({ submissionId, metadata }: RayJob): boolean {
   return metadata.job_id === job_id && metadata.submitted_by === submitted_by;
 }
 
+/** Whether it is what Ray made of a job whose record was deleted right after its end, see `deleteRecord`. */
+export function isGhost(job: RayJob): boolean {
+  return job.entrypoint === "Entrypoint not found." && hasEnded(job);
+}
+
 /** What the files of a job are named by: those of an earlier one of the same id have another name. */
 export function filesOf({ submissionId, metadata }: RayJob): string {
   return metadata.files ?? submissionId;

@@ -5,7 +5,8 @@ import { readJsonFile } from "../../util/small-file.ts";
 import { writeWhole } from "../../util/write-whole.ts";
 import type { Dashboard } from "./dashboard.ts";
 import { DashboardError } from "./dashboard-error.ts";
-import { filesOf, hasEnded, isOurs } from "./job-states.ts";
+import { deleteRecord } from "./delete-record.ts";
+import { filesOf, hasEnded, isGhost, isOurs } from "./job-states.ts";
 import { type NodeFiles, removeFiles } from "./remove-files.ts";
 
 export interface LeftoversOptions {
@@ -21,8 +22,6 @@ const defaultPeriodMs = 10_000;
 const recordPauseMs = 250;
 const recordPatienceMs = 10_000;
 const retryMs = 1000;
-const looksAfterRemoval = 3;
-const pauseAfterRemovalMs = 1000;
 
 /**
  * What jobs that were deleted have on a cluster: their records, and after those their files on the nodes. It is removed when the cluster
@@ -52,8 +51,11 @@ export class Leftovers {
     await this.#write().catch((error: unknown) =>
       log("warn", "a job may stay on the Ray cluster", { job: rayId, error }),
     );
+    const deleted = Promise.withResolvers<void>();
+    const gone = this.#removeRecord(rayId, AbortSignal.timeout(recordPatienceMs), deleted.resolve);
+    this.#track(gone);
     try {
-      await this.#removeRecord(rayId, AbortSignal.timeout(recordPatienceMs));
+      await Promise.race([deleted.promise, gone]);
     } catch (error) {
       log("warn", "a job's record stays on the Ray cluster for now", { job: rayId, error });
     }
@@ -82,10 +84,11 @@ export class Leftovers {
   }
 
   /** One after the other, so that none meets a job that was started after it. */
-  #removeRecord(rayId: string, signal: AbortSignal): Promise<void> {
+  #removeRecord(rayId: string, signal: AbortSignal, deleted?: () => void): Promise<void> {
     const before = this.#turns.get(rayId)?.catch(() => {}) ?? Promise.resolve();
     const turn = before.then(async () => {
-      if (this.#records.has(rayId)) await this.#removeNow(rayId, signal);
+      if (this.#records.has(rayId))
+        await this.#removeNow(rayId, AbortSignal.any([signal, this.#closing.signal]), deleted);
     });
     this.#turns.set(rayId, turn);
     return turn.finally(() => {
@@ -93,9 +96,8 @@ export class Leftovers {
     });
   }
 
-  async #removeNow(rayId: string, until: AbortSignal): Promise<void> {
+  async #removeNow(rayId: string, signal: AbortSignal, deleted?: () => void): Promise<void> {
     const { dashboard } = this.#options;
-    const signal = AbortSignal.any([until, this.#closing.signal]);
     // A job says its last word a little before Ray knows that it has ended.
     let job = await dashboard.getJob(rayId, signal);
     while (job && isOurs(job) && !hasEnded(job)) {
@@ -106,24 +108,11 @@ export class Leftovers {
       const files = filesOf(job);
       const isKnown = this.#files.some((each) => each.files === files);
       if (job.nodeId !== "" && !isKnown) this.#files.push({ nodeId: job.nodeId, rayId, files });
-      await dashboard.deleteJob(rayId, signal);
-      this.#track(this.#removeAgain(rayId));
+      await this.#write();
     }
+    if (job && (isOurs(job) || isGhost(job))) await deleteRecord(dashboard, rayId, signal, deleted);
     this.#records.delete(rayId);
     await this.#write();
-  }
-
-  /**
-   * Removes the record that Ray makes anew of a job that was deleted right after its end: a loop of its own looks at each
-   * job once in a second, and takes one without a record for one that failed (`JobManager._monitor_job_internal`).
-   */
-  async #removeAgain(rayId: string): Promise<void> {
-    const { dashboard } = this.#options;
-    for (let looks = 0; looks < looksAfterRemoval; looks++) {
-      await delay(pauseAfterRemovalMs, undefined, { signal: this.#closing.signal, ref: false });
-      const job = await dashboard.getJob(rayId, this.#closing.signal);
-      if (job && hasEnded(job) && !isOurs(job)) await dashboard.deleteJob(rayId, this.#closing.signal);
-    }
   }
 
   #sweep(): void {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Dashboard } from "./dashboard.ts";
+import { deleteRecord } from "./delete-record.ts";
 import { hasEnded } from "./job-states.ts";
 
 /** What a job that was deleted has on the node that it ran on. */
@@ -70,7 +71,7 @@ async function removeOn(
     return job?.status === "SUCCEEDED";
   } finally {
     if (until.aborted) await dashboard.stopJob(submissionId);
-    else await dashboard.deleteJob(submissionId);
+    else await deleteRecord(dashboard, submissionId, signal);
   }
 }
 

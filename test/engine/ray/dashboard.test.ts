@@ -132,6 +132,7 @@ test("a list has the jobs that were submitted", async (t) => {
   assert.deepEqual(await dashboard.listJobs(), [
     {
       submissionId: "a",
+      entrypoint: "",
       status: "RUNNING",
       message: "m",
       errorType: "",

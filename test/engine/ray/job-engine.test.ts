@@ -77,7 +77,7 @@ test("a record that Ray makes anew of a job that was just deleted is deleted as 
     if (method === "DELETE" && ++deleted === 2) again.resolve();
     if (method === "DELETE") return { body: "{}" };
     if (deleted === 0) return row({ status: "SUCCEEDED", metadata: own });
-    return row({ status: "FAILED", metadata: null, error_type: "JOB_SUPERVISOR_ACTOR_DIED" });
+    return row({ status: "FAILED", metadata: null, entrypoint: "Entrypoint not found." });
   });
   await engine.remove(id);
   assert.equal(deleted, 1);
@@ -198,6 +198,7 @@ test("half of the streams are for jobs that are watched", () => {
 
 const failed = {
   submissionId: "j",
+  entrypoint: "",
   status: "FAILED",
   message: "",
   errorType: "",
