@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { realpathSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { command } from "../../cli/command.ts";
 import { startRay, type TestRay } from "../../support/ray.ts";
@@ -12,8 +13,10 @@ interface Finding {
 
 describe("a Ray that was started by its path, with another Python on PATH", { timeout: 400_000 }, () => {
   let ray: TestRay;
+  let python: string;
   before(async () => {
     ray = await startRay({ onPath: false });
+    python = `${realpathSync(ray.bin)}/python`;
   });
   after(() => ray?.[Symbol.asyncDispose]());
 
@@ -29,13 +32,13 @@ describe("a Ray that was started by its path, with another Python on PATH", { ti
     const gateway = gatewayOf(out);
     assert.equal(gateway?.state, "bad");
     assert.match(gateway?.detail ?? "", /The gateway cannot start: \S*python\S* \(Python 3\.\S+\) ran its entrypoint/);
-    assert.ok(gateway?.detail.includes(`Ray runs on ${ray.bin}/python: name that with --ray-python.`), gateway?.detail);
+    assert.ok(gateway?.detail.includes(`Ray runs on ${python}: name that with --ray-python.`), gateway?.detail);
     assert.notEqual(code, 0);
   });
 
   test("the gateway and jobs run on Ray's own Python", async () => {
     const { out } = await command(["doctor", "--ray", ray.address, "--json"]);
-    assert.ok(gatewayOf(out)?.detail.includes(`run by ${ray.bin}/python (Python 3.`), out);
+    assert.ok(gatewayOf(out)?.detail.includes(`run by ${python} (Python 3.`), out);
     await using server = await startServer({ roots: [fixtures], args: ["--ray", ray.address, "--local", "worker"] });
     const run = server.client.runPlugin("python-values", "echo", { value: 1 }, { mode: "task" });
     assert.equal(await run, 1);
