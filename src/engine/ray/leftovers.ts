@@ -127,7 +127,8 @@ export class Leftovers {
 
   async #sweepOnce(): Promise<void> {
     const { dashboard } = this.#options;
-    for (const rayId of this.#records) await this.#removeRecord(rayId, AbortSignal.timeout(recordPatienceMs));
+    // One that has not ended yet must not keep the others.
+    for (const rayId of this.#records) this.#track(this.#removeRecord(rayId, AbortSignal.timeout(recordPatienceMs)));
     const asked = this.#files;
     if (asked.length === 0) return;
     const gone = new Set(await removeFiles(dashboard, asked, this.#closing.signal));
