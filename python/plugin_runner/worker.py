@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 PROTOCOL_FD = 3
 GRACE_SECONDS = 3.0
+# Before a plugin can change it.
+_SCOPE = os.environ.get("PLUGIN_RUNNER_SCOPE", "")
 
 _sink = PlainRunSink()
 
@@ -73,12 +75,12 @@ class Inbox:
             while True:
                 chunk = os.read(self._fd, 1 << 18)
                 if not chunk:
-                    os._exit(0)
+                    _leave()
                 *lines, rest = (rest + chunk if rest else chunk).split(b"\n")
                 for line in lines:
                     self._accept(decode(line.decode()))
         except ConnectionError:
-            os._exit(0)
+            _leave()
         except BaseException as error:  # a line that breaks the protocol, or the plugin closed the connection
             os.write(2, f"plugin_runner.worker: {exception_type(error)}: {error}\n".encode("utf-8", "replace"))
             os._exit(1)
@@ -295,7 +297,15 @@ def _write(fd: int, line: bytes) -> None:
         while rest:
             rest = rest[os.write(fd, rest) :]
     except ConnectionError:
-        os._exit(0)  # the service is gone
+        _leave()
+
+
+def _leave() -> None:
+    """The service is gone, and nobody else ends what the plugin started."""
+    from plugin_runner.process_tree import kill_scope
+
+    kill_scope(_SCOPE)
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import { Socket } from "node:net";
 import { StringDecoder } from "node:string_decoder";
 import { PluginRunnerError, toErrorRecord } from "../errors.ts";
 import { jsonText } from "../util/json-text.ts";
+import { killScope } from "../util/kill-scope.ts";
 import { messageOf } from "../util/message-of.ts";
 import { type Carried, withNumbers } from "../util/non-finite.ts";
 import { toPlainJson } from "../util/plain-json.ts";
@@ -47,6 +48,8 @@ const cancellations = new Map<number, AbortController>();
 const loaded = new Map<string, Promise<ActionCode>>();
 let binding: Binding | undefined;
 /** Why nothing of the binding can be run. */
+/** Before a plugin can change it. */
+const scope = process.env.PLUGIN_RUNNER_SCOPE ?? "";
 let fault: PluginRunnerError | undefined;
 let state: ProcessState | undefined;
 let workDir = "";
@@ -64,9 +67,15 @@ guardProcess({ unowned, ends: ["exit"], isPlugin: () => true });
 process.on("beforeExit", giveUp);
 volunteerForOutOfMemory();
 service.on("data", lines(receive));
-service.on("close", () => exit(0));
-service.on("error", () => exit(0)); // the service is gone
+service.on("close", leave);
+service.on("error", leave);
 void send({ type: "ready", protocol: protocolVersion, pid: process.pid, runtime: `node ${process.version.slice(1)}` });
+
+/** The service is gone, and nobody else ends what the plugin started. */
+function leave(): void {
+  killScope("PLUGIN_RUNNER_SCOPE", scope);
+  exit(0);
+}
 
 function receive(line: string): void {
   const input: WorkerInput = JSON.parse(line);

@@ -60,7 +60,7 @@ export function startTime(pid: number): string | undefined {
 export function killByEnvironment(name: string, value: string): number {
   if (process.platform !== "linux") return 0;
   const entry = `${name}=${value}`;
-  const found = processes().filter((pid) => environment(pid).includes(entry));
+  const found = processes().filter((pid) => pid !== process.pid && environment(pid).includes(entry));
   for (const pid of found) kill(pid, "SIGKILL");
   return found.length;
 }

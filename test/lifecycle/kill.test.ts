@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { startTime } from "../../src/util/process.ts";
 import { hasProgress, lastOf, openChannel, recordStream, recordWatch } from "../support/recorded-watch.ts";
-import { startServer } from "../support/server.ts";
+import { fixtures, startServer } from "../support/server.ts";
 import { type validateWatch, validateWholeWatch } from "../support/watch-validator.ts";
 import { begun, eventually, roots, scratch } from "./scratch.ts";
 
@@ -110,6 +110,14 @@ test("a worker that a killed server left in an endless loop is ended by the next
   assert.notEqual(startTime(pid), undefined);
   await server.start();
   await eventually(() => startTime(pid) === undefined);
+});
+
+test("the pool that a plugin keeps for its next calls ends with a killed server, too", async () => {
+  await using server = await startServer({ roots: [fixtures] });
+  const pids = await server.client.runPlugin("python-leaving", "pooled");
+  assert.ok(Array.isArray(pids) && pids.length > 0);
+  await server.end("SIGKILL");
+  await eventually(() => pids.every((pid) => startTime(Number(pid)) === undefined));
 });
 
 function progressOf(events: ReturnType<typeof validateWatch>): number[] {
