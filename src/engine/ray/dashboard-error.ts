@@ -100,7 +100,7 @@ export function faultOf(status: number, text: string): DashboardFault {
     case 403:
       return "unauthorized";
     case 404:
-      return denial.test(text.trim()) ? "not_found" : "unreachable";
+      return denial.test(text.trim()) ? "not_found" : "unreadable";
     case 413:
       return "too_large";
     case 429:

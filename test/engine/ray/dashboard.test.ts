@@ -33,7 +33,7 @@ const faults: readonly { title: string; reaction: Reaction; fault: DashboardFaul
   {
     title: "that is a proxy with 404",
     reaction: { status: 404, body: "<h1>404 Not Found</h1>" },
-    fault: "unreachable",
+    fault: "unreadable",
   },
   { title: "that is a proxy with 502", reaction: { status: 502 }, fault: "unreachable" },
   { title: "that is a proxy with 503", reaction: { status: 503 }, fault: "unreachable" },

@@ -30,7 +30,6 @@ class CasesTest {
         return cases.stream()
                 .map(fields -> new Case((Map<?, ?>) fields))
                 .map(one -> DynamicTest.dynamicTest(
-                        one.text("name"),
-                        () -> assertTimeoutPreemptively(PATIENCE, () -> runner.run(one))));
+                        one.text("name"), () -> assertTimeoutPreemptively(PATIENCE, () -> runner.run(one))));
     }
 }
