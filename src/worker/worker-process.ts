@@ -227,7 +227,8 @@ export class WorkerProcess {
       if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
       killScope(scopeVariable, this.#scope);
       // "close" comes once everything was read; only a process that escaped the kill could hold it up.
-      const timer = setTimeout(() => this.#destroyPipes(), closeTimeoutMs);
+      // What it has said already is read first, also by a service that was held up for so long itself.
+      const timer = setTimeout(() => setImmediate(() => this.#destroyPipes()), closeTimeoutMs);
       child.once("close", () => {
         clearTimeout(timer);
         for (const lines of Object.values(this.#lines)) lines.flush();

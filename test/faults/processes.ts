@@ -57,7 +57,8 @@ function read(file: string): string {
   }
 }
 
-function namesIn(dir: string): string[] {
+/** What stands in a directory; nothing where there is none. */
+export function namesIn(dir: string): string[] {
   try {
     return readdirSync(dir);
   } catch {

@@ -16,18 +16,18 @@ import { begun, eventually, roots, scratch } from "./scratch.ts";
 test("a watch whose connection is cut again and again is whole in the end", async () => {
   await using server = await startServer({ roots });
   await using proxy = await TcpProxy.listen(server.address);
-  const job = await server.client.submitJob("counted", "steps", { starts: "", count: 60, pauseMs: 10 });
+  const job = await server.client.submitJob("counted", "steps", { starts: "", count: 300, pauseMs: 10 });
   let messages = 0;
   const streams = await recordWatch(proxy.address, job.id, {
     until: () => {
       messages++;
-      if (messages % 10 === 0) proxy.cut();
+      if (messages % 4 === 0) proxy.cut();
       return false;
     },
   });
   const events = validateWholeWatch(streams);
   assert.ok(streams.length > 2, "the watch was cut");
-  assert.equal(events.filter(({ payload }) => payload.case === "progress").length, 60);
+  assert.equal(events.filter(({ payload }) => payload.case === "progress").length, 300);
 });
 
 test("the death of a job's supervisor fails the job, and leaves nothing of it alive", async () => {
