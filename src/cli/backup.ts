@@ -6,21 +6,14 @@ import { lockOf } from "../job/store/database.ts";
 import { openSqliteStore } from "../job/store/sqlite-store.ts";
 import { packageVersion } from "../util/package-root.ts";
 import { copyTree, namesIn } from "./backup-files.ts";
+import { dataDirOption } from "./data-dir-option.ts";
 import { oneArgument } from "./one-argument.ts";
 import { type Option, readArguments } from "./options.ts";
 import { print } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 import type { Verb } from "./verb.ts";
 
-const options = [
-  {
-    name: "data-dir",
-    type: "string",
-    default: ".plugin-runner",
-    value: "DIR",
-    description: "The data directory of a service on this machine.",
-  },
-] as const satisfies readonly Option[];
+const options = [dataDirOption] as const satisfies readonly Option[];
 
 /** All pages in one step: a step that a write comes between begins anew. */
 const allPages = 2 ** 30;

@@ -4,6 +4,7 @@ import { type EnvironmentRecord, listEnvironments, removeEnvironment } from "../
 import { openSqliteStore } from "../job/store/sqlite-store.ts";
 import { messageOf } from "../util/message-of.ts";
 import { didYouMean } from "../util/nearest.ts";
+import { dataDirOption } from "./data-dir-option.ts";
 import { columns, duration } from "./format.ts";
 import { type Option, type OptionValues, readArguments } from "./options.ts";
 import { print } from "./terminal.ts";
@@ -11,13 +12,7 @@ import { UsageError } from "./usage-error.ts";
 import type { Io, Verb } from "./verb.ts";
 
 const options = [
-  {
-    name: "data-dir",
-    type: "string",
-    default: ".plugin-runner",
-    value: "DIR",
-    description: "The data directory of a service on this machine.",
-  },
+  dataDirOption,
   {
     name: "unused-for",
     type: "duration",
