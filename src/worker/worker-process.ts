@@ -94,6 +94,8 @@ export class WorkerProcess {
   /** Of the last request that was answered: its lines come by other pipes than its answer, and may come later. */
   #lastOutput: TakeLine | undefined;
   #stderrTail = Buffer.alloc(0);
+  /** How many chunks were read of its pipe. */
+  #chunks = 0;
   #isReady = false;
   #gone = false;
   #spent = false;
@@ -227,8 +229,7 @@ export class WorkerProcess {
       if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
       killScope(scopeVariable, this.#scope);
       // "close" comes once everything was read; only a process that escaped the kill could hold it up.
-      // What it has said already is read first, also by a service that was held up for so long itself.
-      const timer = setTimeout(() => setImmediate(() => this.#destroyPipes()), closeTimeoutMs);
+      const timer = this.#destroyPipesLater();
       child.once("close", () => {
         clearTimeout(timer);
         for (const lines of Object.values(this.#lines)) lines.flush();
@@ -239,8 +240,16 @@ export class WorkerProcess {
     return promise;
   }
 
-  #destroyPipes(): void {
-    for (const stream of this.#child.stdio) stream?.destroy();
+  /** Where this service itself was held up for so long, what the process has said already is read first. */
+  #destroyPipesLater(): NodeJS.Timeout {
+    const timer = setTimeout(() => {
+      const chunks = this.#chunks;
+      setImmediate(() => {
+        if (this.#chunks === chunks) for (const stream of this.#child.stdio) stream?.destroy();
+        else timer.refresh();
+      });
+    }, closeTimeoutMs);
+    return timer;
   }
 
   /** What a worker writes belongs to the request that it is at; what it writes while it is at none, to nobody. */
@@ -259,6 +268,7 @@ export class WorkerProcess {
   }
 
   #read(chunk: Buffer): void {
+    this.#chunks++;
     try {
       for (const line of this.#frames.push(chunk)) this.#receive(parseOutput(line));
     } catch (error) {
