@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Plugin } from "../../gen/ts/pluginrunner/v1/plugin_pb.ts";
 import { stderrLog } from "../util/log.ts";
 import { packageVersion } from "../util/package-root.ts";
+import { yieldFirstPlace } from "./first-process.ts";
 import { configOption, readOptions } from "./options.ts";
 import { composeServer, type RunningServer } from "./serve-compose.ts";
 import { type ServeOptions, serveOptions } from "./serve-options.ts";
@@ -24,13 +25,12 @@ export const verb: Verb = {
 async function run(args: readonly string[], io: Io): Promise<number> {
   const options = readOptions(serveOptions, args, io.env);
   const log = stderrLog(options.logLevel, options.logFormat);
+  yieldFirstPlace(options.python, log);
   // Before anybody is told that the service is there: a signal without a handler ends the process.
   const hear = () => log("info", "SIGHUP changes nothing: options and files are read at the start");
   process.on("SIGHUP", hear);
   const server = await composeServer(options, io.env, log, io.signal);
   announce(server, options, io);
-  if (process.pid === 1)
-    log("warn", "process 1 of a container has to reap what others leave: run it under an init (--init)");
   server.warmUp().then(
     (plugins) => {
       if (!options.json) io.stdout.write(listed(plugins, options.root));

@@ -24,6 +24,8 @@ export interface TestServer extends AsyncDisposable {
   log(): string;
   /** Resolves once that contains a text. */
   logged(text: string): Promise<void>;
+  /** Waits until the process is gone. Returns its exit code. */
+  ended(): Promise<number | null>;
   /** Ends the process by a signal and waits until it is gone. Returns its exit code. */
   end(signal: NodeJS.Signals): Promise<number | null>;
   /** Starts it again, on the same data and the same address, with further arguments. */
@@ -35,6 +37,8 @@ export interface TestServerOptions {
   args?: readonly string[];
   env?: Readonly<Record<string, string>>;
   token?: string;
+  /** A command that starts it. */
+  under?: readonly string[];
   /** Removed with the server. Default: a new one. */
   dataDir?: string;
 }
@@ -101,10 +105,12 @@ class ServerProcess implements TestServer {
   }
 
   async start(more: readonly string[] = []): Promise<void> {
-    const { roots = [fixtures], args = [], env = {}, token } = this.#options;
+    const { roots = [fixtures], args = [], env = {}, token, under = [] } = this.#options;
+    const [program, ...first] = [...under, process.execPath];
     const child = spawn(
-      process.execPath,
+      program ?? process.execPath,
       [
+        ...first,
         ...serve,
         ...["--listen", this.address, "--data-dir", this.dataDir, "--json"],
         ...roots.flatMap((root) => ["--root", root]),
@@ -129,13 +135,16 @@ class ServerProcess implements TestServer {
     this.#client ??= connect({ address, ...(token !== undefined && { token }) });
   }
 
-  async end(signal: NodeJS.Signals): Promise<number | null> {
+  async ended(): Promise<number | null> {
     const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
-    const exit = once(child, "exit");
-    child.kill(signal);
-    await exit;
-    return child.exitCode;
+    if (child && child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    return child?.exitCode ?? null;
+  }
+
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const exit = this.ended();
+    if (this.#child?.exitCode === null && this.#child.signalCode === null) this.#child.kill(signal);
+    return exit;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
