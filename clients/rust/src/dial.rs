@@ -159,10 +159,13 @@ impl Watched {
         finding.error()
     }
 
-    /// A server that closes while it is written to may have said why, which nobody has read yet.
-    fn explained<T>(&self, written: io::Result<T>) -> io::Result<T> {
-        if written.is_ok() || self.unheard.is_none() {
-            return written;
+    /// A server that closes while it is written to may have said why, which nobody has read yet: its first bytes are
+    /// judged here, and what it said within TLS is left for TLS to read, which the failure of a write would prevent.
+    fn explained(&self, written: io::Result<usize>, length: usize) -> io::Result<usize> {
+        let Err(error) = &written else { return written };
+        if self.unheard.is_none() {
+            let closed = matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
+            return if self.tls && closed { Ok(length) } else { written };
         }
         let mut first = [0; 16];
         let length = self.stream.try_read(&mut first).unwrap_or_default();
@@ -200,12 +203,11 @@ impl AsyncRead for Watched {
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        written.map(|written| self.explained(written))
+        written.map(|written| self.explained(written, bytes.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        flushed.map(|flushed| self.explained(flushed))
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -218,7 +220,7 @@ impl AsyncWrite for Watched {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        written.map(|written| self.explained(written))
+        written.map(|written| self.explained(written, slices.iter().map(|slice| slice.len()).sum()))
     }
 
     fn is_write_vectored(&self) -> bool {
