@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PluginRunnerError } from "../errors.ts";
@@ -112,7 +111,7 @@ export class Storage {
     const hasRoom = failed.fault.code === "ENOSPC" && place.reserve !== 0;
     if (!hasRoom && performance.now() - failed.at < this.#calmMs) return failed.fault;
     try {
-      await probe(join(place.dir, `.write-check-${randomUUID()}`));
+      await probe(join(place.dir, ".write-check"));
       // Something else may have failed meanwhile.
       if (this.#failed === failed) this.#failed = undefined;
     } catch (error) {
@@ -143,6 +142,7 @@ function refusing({ message }: StorageFault): string {
 }
 
 async function probe(path: string): Promise<void> {
+  await rm(path, { force: true }); // a service that was killed has left it
   const file = await open(path, "wx", 0o600);
   try {
     await file.writeFile(new Uint8Array(probeBytes));

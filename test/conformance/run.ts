@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { type ActionOptions, type Client, type JobEvent, JobState, RunnerError } from "../../src/client.ts";
 
@@ -31,7 +32,7 @@ export async function failure(ending: Promise<unknown>): Promise<RunnerError> {
     (error: unknown) => ({ error }),
   );
   if ("error" in outcome && outcome.error instanceof RunnerError) return outcome.error;
-  assert.fail(`expected an error of the service, got ${JSON.stringify(outcome)}`);
+  assert.fail(`expected an error of the service, got ${inspect(outcome)}`);
 }
 
 /** Everything that a stream yields. */
