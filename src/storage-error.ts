@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { PluginRunnerError } from "./errors.ts";
 import { storageCodeOf } from "./util/storage-code.ts";
 
@@ -40,4 +41,13 @@ export function orStorageUnavailable(error: unknown): unknown {
   if (code === undefined) return error;
   const message = `The disk of the service's data ${diskFault(code)}; nothing has started.`;
   return storageUnavailable(code, message, { cause: error });
+}
+
+/**
+ * What went wrong in a directory that is not there any more; undefined where it is. Node says of a program that is missing
+ * and of a directory that is, that the program is not there.
+ */
+export function directoryGone(dir: string, cause: unknown): PluginRunnerError | undefined {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  return storageUnavailable("moved", `The data directory ${dir} is gone; nothing has started.`, { cause });
 }

@@ -1,6 +1,6 @@
 """The first process of a container: starts a program, passes signals on to it, and waits for all that ends.
 
-The kernel gives a process whose parent has ended to the first one, and keeps what ended until somebody has waited for it.
+The kernel gives a process whose parent has ended to the first one, and keeps what has ended until that waits for it.
 """
 
 from __future__ import annotations

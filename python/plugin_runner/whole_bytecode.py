@@ -1,9 +1,13 @@
-"""Keeps Python from leaving compiled code that a full disk cut short: every later import of it would fail."""
+"""Keeps Python from leaving compiled code that a full disk cut short: every later import of it would fail.
+
+Keeps it also from making the service's data directory anew where that was moved away.
+"""
 
 from __future__ import annotations
 
 import importlib._bootstrap_external as importing
 import os
+import sys
 
 
 def write_whole_bytecode() -> None:
@@ -13,6 +17,14 @@ def write_whole_bytecode() -> None:
     """
     if hasattr(importing, "_write_atomic"):
         setattr(importing, "_write_atomic", _write)
+    loader = importing.SourceFileLoader
+    keep = loader.set_data
+
+    def keep_below_prefix(self: importing.SourceFileLoader, path: str, data: bytes, *, _mode: int = 0o666) -> None:
+        if sys.pycache_prefix is None or os.path.isdir(sys.pycache_prefix):
+            keep(self, path, data, _mode=_mode)
+
+    setattr(loader, "set_data", keep_below_prefix)
 
 
 def _write(path: str, data: bytes, mode: int = 0o666) -> None:

@@ -46,7 +46,7 @@ export class RunTimes {
     const now = Date.now();
     const runs = [...this.#past, ...[...this.#open].filter(({ start }) => now - start <= longestMs)];
     const covers = ({ start, end }: Span) =>
-      start > after && end >= open && times.every((time) => start - clockGrainMs <= time && time <= end);
+      start > after && end - 1 > open && times.every((time) => start - clockGrainMs <= time && time <= end);
     return [...new Set(runs.filter(covers).map(({ action }) => action))];
   }
 

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { orStorageUnavailable } from "../storage-error.ts";
+import { directoryGone, orStorageUnavailable } from "../storage-error.ts";
 import type { Log } from "../util/log.ts";
 import { limitData, limitNode } from "../util/memory-limit.ts";
 import { packageRoot } from "../util/package-root.ts";
@@ -127,13 +127,17 @@ export class Launcher {
 
   /** Also makes sure that Python finds no stale code. Throws STORAGE_UNAVAILABLE where the disk does not take it. */
   #makeWorkDir(binding: Binding): string {
-    const workDir = join(this.#options.dir, scratch, randomUUID());
+    const { dir } = this.#options;
+    const all = join(dir, scratch);
+    const workDir = join(all, randomUUID());
     try {
+      // Not those above it: where the directory of the service is gone, nothing makes another one in its place.
+      if (!existsSync(all)) mkdirSync(all, { mode: 0o700 });
+      mkdirSync(workDir, { mode: 0o700 });
       if (binding.language === "python") forgetCompiledCode(this.compiled, binding);
-      mkdirSync(workDir, { recursive: true, mode: 0o700 });
       return workDir;
     } catch (error) {
-      throw orStorageUnavailable(error);
+      throw directoryGone(dir, error) ?? orStorageUnavailable(error);
     }
   }
 
@@ -167,11 +171,11 @@ export class Launcher {
     const asked = language === "javascript" ? variables?.memoryMib : undefined;
     const most = asked === undefined ? memoryMib : Math.min(asked, memoryMib ?? asked);
     const command = { ...worker, env: { ...worker.env, [ownerVariable]: dir } };
-    return new WorkerProcess(most === undefined ? command : limited(command, most), {
-      cwd: dir,
-      graceMs,
-      log,
-    });
+    try {
+      return new WorkerProcess(most === undefined ? command : limited(command, most), { cwd: dir, graceMs, log });
+    } catch (error) {
+      throw directoryGone(dir, error) ?? error; // Node throws where a file stands in the directory's place
+    }
   }
 }
 

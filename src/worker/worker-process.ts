@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
 import { Duplex, type Readable } from "node:stream";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { fromErrorRecord, PluginRunnerError, readErrorRecord } from "../errors.ts";
 import { otherProtocol } from "../runtime/protocol.ts";
-import { storageUnavailable } from "../storage-error.ts";
+import { directoryGone } from "../storage-error.ts";
 import { isJsonObject } from "../util/json.ts";
 import { jsonText } from "../util/json-text.ts";
 import { killScope } from "../util/kill-scope.ts";
@@ -222,7 +221,7 @@ export class WorkerProcess {
       this.#lines.STDERR.push(chunk);
     });
     child.once("error", (error) => {
-      this.#lost(existsSync(cwd) ? notStarted(error) : withoutDirectory(cwd, error));
+      this.#lost(directoryGone(cwd, error) ?? notStarted(error));
       resolve();
     });
     child.once("exit", (code, signal) => {
@@ -376,9 +375,4 @@ function parseOutput(line: Buffer): WorkerAnswer | Ready | WithinMessage {
 
 function notStarted(cause: Error): PluginRunnerError {
   return new PluginRunnerError("INTERNAL", "A worker could not be started.", { cause });
-}
-
-/** Node says of both, a missing program and a missing directory, that the program is not there. */
-function withoutDirectory(dir: string, cause: Error): PluginRunnerError {
-  return storageUnavailable("moved", `The data directory ${dir} is gone; nothing has started.`, { cause });
 }

@@ -95,9 +95,9 @@ test("below the reserve new jobs are refused, runs and reads go on, and with roo
 test("a job that fills the disk is one trouble in the log, and with room the service is well again", {
   skip,
 }, async (t) => {
-  using disk = smallDisk("size=8m");
+  using disk = smallDisk("size=64m"); // with room for all that the job says
   const { server, becomes, params } = await startOn(t, join(disk.path, "data"), []);
-  disk.fill(1024 ** 2);
+  disk.fill(4 * 1024 ** 2);
   const job = await server.client.submitJob("counted", "steps", { ...params, count: 40_000, pauseMs: 0 });
   await becomes("NOT_SERVING");
   await assertRefuses(server, "reserve", /nearly full/);
@@ -174,12 +174,13 @@ test("a run for which the disk takes no directory is refused as nothing that has
   assert.equal(await server.client.runPlugin("counted", "quick", params, { mode: "task" }), "quick");
 });
 
-test("a run whose worker would start in a directory that is gone says so", async (t) => {
+test("a run whose worker would start in a directory that is another says so", async (t) => {
   const { dir, params } = scratch(t);
   const data = join(dir, "data");
   const { server } = await startOn(t, data, ["--max-workers", "2"]);
   assert.equal(await server.client.runPlugin("counted", "quick", params, { mode: "task" }), "quick");
   renameSync(data, join(dir, "away"));
+  writeFileSync(data, ""); // which keeps a Python that is just starting from making it anew
   const env = { NODE_OPTIONS: "--no-warnings" }; // for which a worker of its own is started
   await assert.rejects(server.client.runPlugin("counted", "quick", params, { mode: "task", env }), (error) => {
     assert.ok(error instanceof RunnerError);

@@ -9,7 +9,7 @@ export class FakeInspector implements Inspector {
   described: DescribedAction[] = [];
   failure: Error | undefined;
 
-  async scan(_root: string, module: string): Promise<ScannedAction[]> {
+  async scan(_root: string, module: string, _signal: AbortSignal): Promise<ScannedAction[]> {
     this.asked.push(`scan ${module}`.trim());
     if (this.failure) throw this.failure;
     return this.scanned;

@@ -263,21 +263,19 @@ test("a schema in code that nests too deep for clients is an issue of the plugin
   assert.ok(issues.some(({ message }) => message.includes("A schema of infer is nested deeper than clients can read")));
 });
 
-test("code that takes too long to load is the plugin's fault", async (t) => {
+test("files that take too long to read are the plugin's fault", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
-  const { catalog, plugin, inspector } = await open(t, digits, "p");
+  const { inspector, refused } = await open(t, { "hello.py": "import plugin_runner\n@action\n" }, "hello");
   const asked = Promise.withResolvers<void>();
-  inspector.describe = async (_plugin, _entrypoints, until) => {
+  inspector.scan = async (_root, _module, until) => {
     asked.resolve();
     return new Promise((_resolve, reject) => until.addEventListener("abort", () => reject(until.reason)));
   };
-  const described = catalog.describe(plugin, signal);
+  const refusal = refused("greet");
   await asked.promise;
   t.mock.timers.tick(120_000);
-  await assert.rejects(
-    described,
-    (error) => error instanceof PluginRunnerError && error.reason === "PLUGIN_INVALID" && /120 s/.test(error.message),
-  );
+  const { reason, message } = await refusal;
+  assert.deepEqual([reason, message], ["PLUGIN_INVALID", "The files of hello are not read after 120 s."]);
 });
 
 test("what is wrong with a schema is an issue with its place when the plugin is described, once", async (t) => {
