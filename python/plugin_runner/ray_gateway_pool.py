@@ -90,7 +90,7 @@ class Pool:
             line = answer.result()
         except LinkLost:
             raise await self._lost(group, worker) from None
-        self._free(group, worker)
+        self._answered(group, worker, line)
         return line
 
     async def _turn(self, group: Group, waits: Callable[[str], None]) -> HostedWorker:
@@ -225,10 +225,17 @@ class Pool:
     async def _wind_down(self, group: Group, worker: HostedWorker, answer: asyncio.Future[bytes]) -> None:
         worker.link.cancel(group.spec.grace_seconds)
         await asyncio.wait((answer,), timeout=group.spec.grace_seconds)
-        if answer.done() and answer.exception() is None and not answer.result().endswith(b',"spent":true}'):
-            self._free(group, worker)
+        if answer.done() and answer.exception() is None:
+            self._answered(group, worker, answer.result())
         else:
             self._retire(group, worker)
+
+    def _answered(self, group: Group, worker: HostedWorker, line: bytes) -> None:
+        """A worker that says that it is spent takes no more requests."""
+        if line.endswith(b',"spent":true}'):
+            self._retire(group, worker)
+        else:
+            self._free(group, worker)
 
     def _retire(self, group: Group, worker: HostedWorker) -> None:
         self._forget(group, worker)

@@ -268,7 +268,10 @@ def main() -> None:
             # as do programs that a call left running, with whatever the plugin remembers of them.
             # A plugin's directory that is gone may come back, for another process.
             _write(fd, line[:-2] + b',"spent":true}\n')
-            os._exit(0)
+            # The service ends the connection once it has read that, and this process with it. If this one did, what the
+            # service writes meanwhile would fail, and cost it the answer. What still comes goes to another worker.
+            while True:
+                inbox.next()
         _write(fd, line)
 
 

@@ -9,6 +9,7 @@ import { environment } from "./environment.ts";
 import { failures } from "./failures.ts";
 import { jobEvents } from "./job-events.ts";
 import { jobLife } from "./job-life.ts";
+import { leftovers } from "./leftovers.ts";
 import { loading } from "./loading.ts";
 import { output } from "./output.ts";
 import { params } from "./params.ts";
@@ -39,6 +40,7 @@ const groupsAndOthers: readonly (readonly [group: Group, others: RegExp])[] = [
   [crashes, /javascript, task|(abort|shoot|language's exit).*javascript, job/],
   ...stops.map((group) => [group, group.subject.endsWith("javascript") ? /\(task\)/ : /(?!)/] as const),
   [environment, /javascript(?!.*job)|(taken back|passes on|not the plugin's|refused).*javascript, job/],
+  [leftovers, /(?!)/],
   [jobLife, /\(javascript\)/],
 ];
 
