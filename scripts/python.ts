@@ -74,7 +74,8 @@ function environment(name: string, requirements: string, python: string): string
     run("uv", ["pip", "install", "--quiet", "--python", join(bin, "python"), "-r", requirements]);
   } else {
     run(python, ["-m", "venv", folder]);
-    run(join(bin, "python"), ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]);
+    const options = ["--quiet", "--disable-pip-version-check", "--no-compile"]; // much of it is never imported
+    run(join(bin, "python"), ["-m", "pip", "install", ...options, "-r", requirements]);
   }
   writeFileSync(marker, wanted);
   return bin;

@@ -24,22 +24,22 @@ const casesAtATime = 4;
 const notLocal = /^(?!.*\blocal\))/;
 
 /**
- * The groups, and which of their cases are left to the embedded engine. A job takes four seconds of processor time on Ray: one
- * of each kind shows that values, code and events go through it, and that it ends what it runs, in both languages. What the
- * plugin's process does is the same on both engines.
+ * The groups, and which of their cases are left to the embedded engine. A job takes four seconds of processor time on Ray: what
+ * its process does is the same on both engines, so that it is enough to see there how values, output and events go through,
+ * how it is started and ended, and that it is one job; and all that tasks do, in Python.
  */
 const groupsAndOthers: readonly (readonly [group: Group, others: RegExp])[] = [
-  [values, /javascript|(of the table|where there is no JSON|nested too deep|with \w+ is RESULT_INVALID|scalar).*job\)/],
+  [values, /javascript|(?<!every kind.*|2 MB.*|beyond.*)job\)/],
   [params, /javascript/],
-  [loading, /javascript/],
-  [failures, /javascript/],
+  [loading, /javascript|job\)/],
+  [failures, /javascript|job\)/],
   [directories, /javascript/],
-  [code, /javascript|(references too|no declared action|nearest).*job\)/],
+  [code, /javascript|(?<!mix.*|in flight.*)job\)/],
   [jobEvents, /javascript/],
   [output, /javascript/],
-  [crashes, /javascript, task|(abort|shoot|language's exit).*javascript, job/],
+  [crashes, /javascript, task|(abort|shoot|language's exit).*job/],
   ...stops.map((group) => [group, group.subject.endsWith("javascript") ? /\(task\)/ : /(?!)/] as const),
-  [environment, /javascript(?!.*job)|(taken back|passes on|not the plugin's|refused).*javascript, job/],
+  [environment, /javascript(?!.*job)|(taken back|passes on|refused).*job|not the plugin's.*javascript/],
   [leftovers, /(?!)/],
   [jobLife, /\(javascript\)/],
 ];

@@ -34,7 +34,8 @@ async function pythonSteps(requirements: Requirements, folder: string, python: s
       { name: "uv", file: uv, args, cwd },
     ];
   }
-  const quiet = ["--disable-pip-version-check", "--no-input"];
+  // What pip compiles would stand beside the code, where the plugin's processes do not look for it.
+  const quiet = ["--disable-pip-version-check", "--no-input", "--no-compile"];
   return [
     { name: "venv", file: python, args: ["-m", "venv", folder], cwd },
     { name: "pip", file: own, args: ["-m", "pip", "install", ...quiet, ...wheels, ...options, "-r", file], cwd },
