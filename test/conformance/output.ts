@@ -18,24 +18,27 @@ export const output: Group = {
     for (const language of languages) {
       const plugin = `${language}-noisy`;
 
-      check(`of 128 MiB of output the first 10 MiB are kept, and the rest is counted (${language})`, async (engine) => {
-        const { client, server } = engine;
-        const before = residentBytes(server.pid);
-        const job = await client.submitJob(plugin, "flood", { mebibytes: 128 });
-        assert.equal(await job.result(), "done");
-        const events = await collect(job.events());
-        expectHistory(events, await client.getJob(job.id));
-        const lines = payloads(events, "log").filter(({ source }) => source === LogSource.STDOUT);
-        const kept = lines.length * 16;
-        assert.ok(kept > outputLimit / 20 && kept <= outputLimit, `${kept} bytes were kept`);
-        const [, last] = payloads(events, "log").filter(({ source }) => source === LogSource.SERVICE);
-        const total = 128 * 1024 * 1024;
-        const [dropped, bytes] = (last?.message ?? "").replaceAll(",", "").match(/\d+/g)?.map(Number) ?? [];
-        assert.equal(Number(dropped) + lines.length, total / 16, last?.message);
-        assert.equal(Number(bytes) > total - outputLimit, true, last?.message);
-        const grown = residentBytes(server.pid) - before;
-        assert.ok(grown < flatBytes, `the service grew by ${grown} bytes`);
-      });
+      check(
+        `of half a gigabyte of output the first 10 MiB are kept, and the rest is counted (${language})`,
+        async (engine) => {
+          const { client, server } = engine;
+          const before = residentBytes(server.pid);
+          const job = await client.submitJob(plugin, "flood", { mebibytes: 512 });
+          assert.equal(await job.result(), "done");
+          const events = await collect(job.events());
+          expectHistory(events, await client.getJob(job.id));
+          const lines = payloads(events, "log").filter(({ source }) => source === LogSource.STDOUT);
+          const kept = lines.length * 16;
+          assert.ok(kept > outputLimit / 20 && kept <= outputLimit, `${kept} bytes were kept`);
+          const [, last] = payloads(events, "log").filter(({ source }) => source === LogSource.SERVICE);
+          const total = 512 * 1024 * 1024;
+          const [dropped, bytes] = (last?.message ?? "").replaceAll(",", "").match(/\d+/g)?.map(Number) ?? [];
+          assert.equal(Number(dropped) + lines.length, total / 16, last?.message);
+          assert.equal(Number(bytes) > total - outputLimit, true, last?.message);
+          const grown = residentBytes(server.pid) - before;
+          assert.ok(grown < flatBytes, `the service grew by ${grown} bytes`);
+        },
+      );
 
       check(`what one thread says stays in order, whichever way it goes (${language})`, async ({ client }) => {
         const rounds = 200;

@@ -5,11 +5,11 @@ import { killAtRandom } from "./kills.ts";
 import { misbehave } from "./misbehaviour.ts";
 
 test("whatever is killed at whatever moment, acknowledged jobs run once, tell their whole story and leave nothing", async () => {
-  await killAtRandom({ kills: 8, seed: 5 });
+  await killAtRandom({ kills: 12, seed: 5 });
 });
 
 test("a disk that is full again and again loses nothing of a job, and fails none", { skip }, async () => {
-  await fillAtRandom({ fills: 4, seed: 1 });
+  await fillAtRandom({ fills: 6, seed: 1 });
 });
 
 test("plugins that misbehave in turn hurt no call but their own, and cost the service nothing that stays", async () => {
