@@ -25,7 +25,7 @@ export const verb: Verb = {
 async function run(args: readonly string[], io: Io): Promise<number> {
   const options = readOptions(serveOptions, args, io.env);
   const log = stderrLog(options.logLevel, options.logFormat);
-  yieldFirstPlace(options.python, log);
+  await yieldFirstPlace(options.python, log, io.signal);
   // Before anybody is told that the service is there: a signal without a handler ends the process.
   const hear = () => log("info", "SIGHUP changes nothing: options and files are read at the start");
   process.on("SIGHUP", hear);

@@ -45,6 +45,7 @@ export class RunTimes {
   during(times: readonly number[], { after, open }: { after: number; open: number }): string[] {
     const now = Date.now();
     const runs = [...this.#past, ...[...this.#open].filter(({ start }) => now - start <= longestMs)];
+    // What ended in the millisecond of `open` had ended: taking its file for somebody else's costs a start, no stale code.
     const covers = ({ start, end }: Span) =>
       start > after && end - 1 > open && times.every((time) => start - clockGrainMs <= time && time <= end);
     return [...new Set(runs.filter(covers).map(({ action }) => action))];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -27,6 +27,23 @@ test("a bound worker has a scratch folder for as long as it lives", async (t) =>
   await worker.exited;
   await gone(() => readdirSync(join(dir, "work")).length === 0);
 });
+
+for (const [what, replace] of [
+  ["gone", () => {}],
+  ["a file", (dir: string) => writeFileSync(dir, "")],
+] as const) {
+  test(`where the directory is ${what}, neither a start nor a binding makes it anew`, async (t) => {
+    const { launcher, dir } = launcherOf(t);
+    const worker = await launcher.take("javascript", "");
+    t.after(() => worker.kill());
+    rmSync(dir, { recursive: true });
+    replace(dir);
+    const moved = { reason: "STORAGE_UNAVAILABLE", metadata: { code: "moved" } };
+    await assert.rejects(launcher.take("javascript", ""), moved);
+    assert.throws(() => launcher.bind(worker, bindingOf("a")), moved);
+    assert.equal(statSync(dir, { throwIfNoEntry: false })?.isDirectory() ?? false, false);
+  });
+}
 
 test("what an earlier service left behind is removed", (t) => {
   const { dir } = launcherOf(t);
