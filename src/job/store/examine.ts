@@ -1,13 +1,14 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { messageOf } from "../../util/message-of.ts";
-import { number, type Row, text, toRecord } from "./job-row.ts";
+import { checkRow, number, type Row, text } from "./job-row.ts";
 import type { StoreFault } from "./job-store.ts";
 import { readEvent } from "./stored-event.ts";
 
 /** SQLite's own look at a file takes some 10 ms for so much; a larger one is left to `doctor`. */
 const quickCheckBytes = 4 * 1024 * 1024;
-/** So many rows take a few milliseconds. */
+/** So many rows take a few milliseconds, unless they are large: then it is one with each step. */
 const jobsAtOnce = 25;
+const smallBytes = 64 * 1024;
 const eventsAtOnce = 200;
 const maxCheckLines = 20;
 
@@ -30,7 +31,9 @@ export function quickCheck(database: DatabaseSync, pragma = "quick_check"): Stor
 }
 
 function* examineJobs(database: DatabaseSync): Generator<StoreFault[], void, undefined> {
-  const page = database.prepare("SELECT number FROM jobs WHERE number > ? ORDER BY number LIMIT ?");
+  const page = database.prepare(
+    "SELECT number, octet_length(given) + octet_length(params) + ifnull(octet_length(result), 0) AS bytes FROM jobs WHERE number > ? ORDER BY number LIMIT ?",
+  );
   const one = database.prepare("SELECT * FROM jobs WHERE number = ?");
   for (const statement of [page, one]) statement.setReadBigInts(true);
   let last: SQLOutputValue = 0;
@@ -39,7 +42,14 @@ function* examineJobs(database: DatabaseSync): Generator<StoreFault[], void, und
     if (!Array.isArray(rows)) return yield [rows];
     const newest = rows.at(-1);
     if (!newest) return;
-    yield rows.flatMap(({ number: at }) => jobFault(() => one.get(at ?? null), at ?? null));
+    let faults: StoreFault[] = [];
+    for (const { number: at = null, bytes } of rows) {
+      faults.push(...jobFault(() => one.get(at), at));
+      if (Number(bytes) <= smallBytes) continue;
+      yield faults;
+      faults = [];
+    }
+    yield faults;
     last = newest.number ?? null;
   }
 }
@@ -48,7 +58,7 @@ function jobFault(read: () => Row | undefined, at: SQLOutputValue): StoreFault[]
   let row: Row | undefined;
   try {
     row = read();
-    if (row) toRecord(row); // deleted meanwhile
+    if (row) checkRow(row); // deleted meanwhile
     return [];
   } catch (error) {
     const jobId = typeof row?.job_id === "string" ? row.job_id : "";
