@@ -124,6 +124,21 @@ test("a store of the first version is read, goes on, and what is added has check
   assert.deepEqual(await eventsOf(reopened(t, file), "waiting"), []);
 });
 
+test("large records are looked at one with each step, and a fault in one is found", async (t) => {
+  const file = storeFile(t);
+  const store = reopened(t, file);
+  const ids = ["first", "second", "third"];
+  for (const id of ids) {
+    const record = recordOf(id);
+    const value = { text: "x".repeat(100_000) };
+    await store.insert({ ...record, given: { ...record.given, params: { value, nonFinite: [] } } });
+  }
+  assert.ok([...store.examine()].length > ids.length);
+  await store.close();
+  change(file, "UPDATE jobs SET given = replace(given, 'xxxxx', 'xxxxy') WHERE job_id = 'second'");
+  assert.deepEqual(faultyJobs(reopened(t, file)), ["second"]);
+});
+
 /** Without what is of no one job. */
 function faultyJobs(store: JobStore): string[] {
   return [...store.examine()].flat().flatMap(({ jobId }) => jobId || []);
