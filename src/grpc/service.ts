@@ -21,9 +21,9 @@ import {
 } from "../../gen/ts/pluginrunner/v1/plugin_runner_pb.ts";
 import { PluginRunnerError, requestInvalid } from "../errors.ts";
 import type { ValidParams } from "../plugin/plugin.ts";
-import { fingerprint } from "../runner/fingerprint.ts";
 import type { RunOnce } from "../runner/run-once.ts";
 import type { Runner } from "../runner/runner.ts";
+import { contentMark } from "../util/content-mark.ts";
 import { packageVersion } from "../util/package-root.ts";
 import type { CallContext, Send } from "./call.ts";
 import { encodeResult } from "./encode-result.ts";
@@ -179,7 +179,7 @@ function checkRequestId(requestId: string): void {
 /** A retry has the same content, its maps in whatever order; only the time that is left for it is another one. */
 function contentOf(request: RunPluginRequest): string {
   const { plugin, action, params, nonFinite, mode, entrypoint, env, jobId, resources } = request;
-  return fingerprint([plugin, action, params, nonFinite, mode, entrypoint, env, jobId, resources]);
+  return contentMark([plugin, action, params, nonFinite, mode, entrypoint, env, jobId, resources]);
 }
 
 function required(jobId: string): string {
