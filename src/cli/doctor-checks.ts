@@ -4,7 +4,7 @@ import { Packages } from "../engine/ray/packages.ts";
 import { PluginRunnerError } from "../errors.ts";
 import { findOnPath } from "../util/find-on-path.ts";
 import type { Log } from "../util/log.ts";
-import { openDashboard, type RayConnection } from "./ray-options.ts";
+import { openDashboard, type RayConnection } from "./open-dashboard.ts";
 
 /** One thing that was looked at. */
 export interface Finding {

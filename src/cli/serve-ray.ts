@@ -10,7 +10,7 @@ import { RayTaskPool } from "../engine/ray/task-pool.ts";
 import type { WatchHub } from "../job/watch-hub.ts";
 import type { Log } from "../util/log.ts";
 import { passedVariables } from "../worker/worker-environment.ts";
-import { openDashboard } from "./ray-options.ts";
+import { openDashboard } from "./open-dashboard.ts";
 import type { ServeOptions } from "./serve-options.ts";
 
 /** How long a gateway stays that nobody uses. */

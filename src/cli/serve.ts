@@ -36,7 +36,9 @@ async function run(args: readonly string[], io: Io): Promise<number> {
       if (!options.json) io.stdout.write(listed(plugins, options.root));
       flushCompileCache(); // the next start finds it however this one ends
     },
-    (error: unknown) => log("error", "the plugins could not be listed", { error }),
+    (error: unknown) => {
+      if (!io.signal.aborted) log("error", "the plugins could not be listed", { error });
+    },
   );
   await aborted(io.signal);
   log("info", "leaving: calls under way may finish, jobs go on", { drain_ms: options.drain });
