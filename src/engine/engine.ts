@@ -125,6 +125,12 @@ export interface JobEngine {
    */
   follow(id: string, offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
 
+  /**
+   * Leaves nothing of a job alive, nor what it was given, once it has said its last word. It comes before the end is recorded:
+   * nobody looks at a job that has ended.
+   */
+  tidy?(id: string): Promise<void>;
+
   /** Why a job ended whose process left no word; undefined when that is all that is known. */
   explain?(id: string): Promise<PluginRunnerError | undefined>;
 

@@ -25,7 +25,12 @@ const maxLineBytes = 64 * 1024 * 1024;
 export async function followEvents(
   log: JobLog,
   chunks: AsyncIterable<Uint8Array>,
-  options: { maxResultBytes: number; explain?: () => Promise<PluginRunnerError | undefined> },
+  options: {
+    maxResultBytes: number;
+    explain?: () => Promise<PluginRunnerError | undefined>;
+    /** Comes before the last event of a job that has said how its process ended. */
+    tidy?: () => Promise<void>;
+  },
 ): Promise<void> {
   const lines = new LineSplitter(maxLineBytes);
   let position = log.record.position;
@@ -37,6 +42,7 @@ export async function followEvents(
       if (bytes.length === 0) continue; // says nothing; on Ray it lets the dashboard see who still reads
       const line = readEventLine(bytes);
       if (line?.kind === "exit") {
+        await options.tidy?.();
         const last = terminalEvent(log, outcome, line, options.maxResultBytes);
         return log.append([...held, last], position);
       }

@@ -298,7 +298,20 @@ export class Jobs {
     }
     if (log.cancelling) await engine.stop(id);
     const chunks = engine.follow(id, log.record.position, this.#closing.signal);
-    await followEvents(log, chunks, { maxResultBytes, explain: async () => engine.explain?.(id) });
+    await followEvents(log, chunks, {
+      maxResultBytes,
+      explain: async () => engine.explain?.(id),
+      tidy: () => this.#tidy(id),
+    });
+  }
+
+  /** A job ends whatever its files are like. */
+  async #tidy(id: string): Promise<void> {
+    try {
+      await this.#options.engine.tidy?.(id);
+    } catch (error) {
+      this.#options.log("warn", "what a job left could not be removed: it goes with the job", { job: id, error });
+    }
   }
 
   /** Returns what kept the job from starting. Throws when that is the end of this service. */

@@ -58,6 +58,21 @@ test("a service that ends at any point goes on from its position: nothing is los
   }
 });
 
+test("a job is tidied before its end is kept: a service that ends in between leaves that to the next", async (t) => {
+  const { log, store } = await openLog(t);
+  const bytes = file(started, result, exit);
+  const tidied: number[] = [];
+  const broken = { ...limits, tidy: () => Promise.reject(new Error("killed")) };
+  await assert.rejects(followEvents(log, chunks(bytes), broken), /killed/);
+  assert.deepEqual(wordsOf(await eventsOf(store)), []);
+  const tidy = async () => {
+    tidied.push((await eventsOf(store)).length);
+  };
+  await followEvents(log, chunks(bytes.subarray(log.record.position)), { ...limits, tidy });
+  assert.deepEqual(wordsOf(await eventsOf(store)), ["RUNNING", "result"]);
+  assert.deepEqual(tidied, [0]);
+});
+
 test("the first outcome counts, and one that comes after it does not", async (t) => {
   const failed: EventRecord = { type: "error", time, error: { reason: "ACTION_FAILED", message: "no", stack: "at" } };
   const { log, store } = await openLog(t);

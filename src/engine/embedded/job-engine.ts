@@ -71,6 +71,8 @@ export class EmbeddedJobEngine implements JobEngine {
   readonly #slots: Slots;
   readonly #children = new Map<string, ChildProcess>();
   readonly #killTimers = new Map<string, NodeJS.Timeout>();
+  /** Jobs whose supervisor has said its last word, and of which nothing else is left. */
+  readonly #tidied = new Set<string>();
   /** Where the directory of all jobs is: when that is gone, it is no fault of a job's. */
   #place: Place | undefined;
 
@@ -170,6 +172,11 @@ export class EmbeddedJobEngine implements JobEngine {
       // Whoever stops asking has seen the last record, unless this service goes away while the job goes on.
       if (over || !signal.aborted) await this.#ended(jobId);
     }
+  }
+
+  async tidy(jobId: string): Promise<void> {
+    await tidyDirectory(this.#dir(jobId));
+    this.#tidied.add(jobId);
   }
 
   async explain(jobId: string): Promise<PluginRunnerError | undefined> {
@@ -309,15 +316,21 @@ export class EmbeddedJobEngine implements JobEngine {
     clearTimeout(this.#killTimers.get(jobId));
     this.#killTimers.delete(jobId);
     try {
-      if (supervisorOf(dir)) return;
-      killScopeOf(dir);
-      await forgetGiven(dir);
+      if (!this.#tidied.delete(jobId)) {
+        if (supervisorOf(dir)) return;
+        await tidyDirectory(dir);
+      }
       // It goes with the job's files otherwise.
       await rm(join(dir, files.work), { recursive: true, force: true }).catch(() => {});
     } finally {
       this.#slots.release(jobId);
     }
   }
+}
+
+async function tidyDirectory(dir: string): Promise<void> {
+  killScopeOf(dir);
+  await forgetGiven(dir);
 }
 
 function isRunning(child: ChildProcess | undefined): boolean {
