@@ -1,5 +1,5 @@
 import { PluginRunnerError } from "../errors.ts";
-import { maxTimerMs } from "../util/timer.ts";
+import { onceAfter } from "../util/timer.ts";
 
 /**
  * Runs `work` with a signal that aborts with the given one, or with DEADLINE (or what `late` makes) after `ms`
@@ -43,13 +43,13 @@ async function beforeDeadline<T>(
     reject(reason);
   };
   const abort = () => end(signal.reason);
-  const timer = setTimeout(() => end(late(ms)), Math.min(ms, maxTimerMs));
+  const clear = onceAfter(ms, () => end(late(ms)));
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
   try {
     return await Promise.race([work(controller.signal), over]);
   } finally {
-    clearTimeout(timer);
+    clear();
     signal.removeEventListener("abort", abort);
   }
 }

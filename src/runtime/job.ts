@@ -13,6 +13,7 @@ import { toErrorRecord } from "../errors.ts";
 import { killScope } from "../util/kill-scope.ts";
 import { messageOf } from "../util/message-of.ts";
 import { killGroup } from "../util/process.ts";
+import { onceAfter } from "../util/timer.ts";
 import type { JobSpec } from "../worker/messages.ts";
 import { childCommand } from "./child-command.ts";
 import { ChildEvents } from "./child-events.ts";
@@ -28,8 +29,6 @@ const scopeVariable = "PLUGIN_RUNNER_SCOPE";
 const drainMs = 1_000;
 const sweepRounds = 100;
 const sweepPauseMs = 10;
-/** What a timer can hold; setTimeout takes more for 1 ms. */
-const longestTimerMs = 2 ** 31 - 1;
 
 await main(process.argv[2] ?? "");
 
@@ -141,12 +140,10 @@ function stopper(child: ChildProcess, graceSeconds: number): () => void {
 function timeLimit(seconds: number | null, stop: () => void) {
   const limit = { reached: false, clear: () => {} };
   if (seconds === null) return limit;
-  const expire = () => {
+  limit.clear = onceAfter(seconds * 1000, () => {
     limit.reached = true;
     stop();
-  };
-  const timer = setTimeout(expire, Math.min(seconds * 1000, longestTimerMs));
-  limit.clear = () => clearTimeout(timer);
+  });
   return limit;
 }
 

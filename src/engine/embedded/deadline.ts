@@ -1,18 +1,16 @@
-import { maxTimerMs } from "../../util/timer.ts";
+import { onceAfter } from "../../util/timer.ts";
 
 /** Does something once a moment has come, unless it is cleared before. */
 export class Deadline {
-  #timer: NodeJS.Timeout | undefined;
+  #clear = () => {};
 
   /** @param at milliseconds since 1970; may be past */
   set(at: number, passed: () => void): void {
-    this.clear();
-    const left = Math.max(at - Date.now(), 0);
-    const next = left > maxTimerMs ? () => this.set(at, passed) : passed;
-    this.#timer = setTimeout(next, Math.min(left, maxTimerMs));
+    this.#clear();
+    this.#clear = onceAfter(Math.max(at - Date.now(), 0), passed);
   }
 
   clear(): void {
-    clearTimeout(this.#timer);
+    this.#clear();
   }
 }
