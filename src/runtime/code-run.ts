@@ -19,11 +19,14 @@ export class CodeRun {
   readonly action: string;
   /** Absent: what the run prints goes where the process prints. */
   readonly output: CodeOutput | undefined;
+  /** Tells runs of several plugins in one process apart. */
+  readonly plugin: string;
   #reject: ((error: PluginRunnerError) => void) | undefined;
 
-  constructor(action: string, output?: CodeOutput) {
+  constructor(action: string, output?: CodeOutput, plugin = "") {
     this.action = action;
     this.output = output;
+    this.plugin = plugin;
   }
 
   /** Calls code of the run. Rejects with what it throws, or with the first fault of the run before that: see `fail`. */

@@ -1,6 +1,8 @@
 import { syncBuiltinESMExports } from "node:module";
 import { PluginRunnerError } from "../errors.ts";
 import { type CodeRun, currentRun } from "./code-run.ts";
+import { guardListeners } from "./guard-listeners.ts";
+import { keepStreams } from "./keep-streams.ts";
 import { actionFailed } from "./plugin-failure.ts";
 
 /** What a refused end of the process throws, to end the plugin's code there. */
@@ -9,12 +11,12 @@ class ExitError extends Error {
 }
 
 export interface GuardOptions {
-  /** Is told of an exception or a rejection that belongs to no run. */
-  unowned(thrown: unknown): void;
+  /** Is told of an exception or a rejection that belongs to no run, with the plugin where that is known. */
+  unowned(thrown: unknown, plugin?: string): void;
   /** The calls that are refused to code of plugins. */
   ends: readonly EndOfProcess[];
-  /** Whether a call outside of every run comes from a plugin all the same. */
-  isPlugin(stack: string): boolean;
+  /** The plugin that a call outside of every run comes from all the same, by its stack. */
+  pluginOf(stack: string): string | undefined;
 }
 
 export type EndOfProcess = keyof typeof ends;
@@ -39,29 +41,28 @@ const ends = {
  * Keeps runs from ending the process that they share, for its life: a stray exception or rejection, and a call of what
  * ends the process, fails the run that it comes from.
  */
-export function guardProcess({ unowned, ends: names, isPlugin }: GuardOptions): void {
-  const stray = (thrown: unknown) => {
+export function guardProcess({ unowned, ends: names, pluginOf }: GuardOptions): void {
+  const stray = (thrown: unknown, plugin?: string) => {
     if (thrown instanceof ExitError) return; // its run has been told already
     const run = currentRun();
-    if (run === undefined) unowned(thrown);
+    if (run === undefined) unowned(thrown, plugin);
     else run.fail(actionFailed(run.action, thrown));
   };
-  process.on("uncaughtException", stray);
-  process.on("unhandledRejection", stray);
+  const isPlugin = () => currentRun() !== undefined || pluginOf(String(new Error().stack)) !== undefined;
+  guardListeners({ pluginOf, stray });
+  keepStreams(isPlugin);
   for (const name of names) refuse(name, isPlugin);
   syncBuiltinESMExports(); // for `import { exit } from "node:process"`
 }
 
-function refuse(name: EndOfProcess, isPlugin: GuardOptions["isPlugin"]): void {
+function refuse(name: EndOfProcess, isPlugin: () => boolean): void {
   const original: unknown = Reflect.get(process, name);
   if (typeof original !== "function") return;
   const guarded = (...args: unknown[]) => {
     const [first, second] = args;
     const call = ends[name](first, second);
+    if (call === undefined || !isPlugin()) return Reflect.apply(original, process, args);
     const run = currentRun();
-    if (call === undefined || (run === undefined && !isPlugin(String(new Error().stack)))) {
-      return Reflect.apply(original, process, args);
-    }
     run?.fail(endCalled(run, call, name === "exit" || name === "reallyExit" ? shownCode(first) : undefined));
     throw new ExitError(`${call} was called in a process that other runs share.`);
   };

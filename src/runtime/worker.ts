@@ -63,8 +63,8 @@ let spoiled = false;
 let current: CodeRun | undefined;
 const left = new LeftPrograms();
 
-guardProcess({ unowned, ends: ["exit"], isPlugin: () => true });
 process.on("beforeExit", giveUp);
+guardProcess({ unowned, ends: ["exit"], pluginOf: () => "" });
 volunteerForOutOfMemory();
 service.on("data", lines(receive));
 service.on("close", leave);

@@ -14,6 +14,19 @@ const ways = {
 };
 const ends = ["exit past all", "abort", "kill", "kill of the group", "emitted signal"];
 
+const takings = [
+  "listeners that exit",
+  "listeners that throw",
+  "listeners that reject",
+  "one listener that exits",
+  "no listeners",
+  "no listeners of its events",
+  "no listener, one by one",
+  "a callback for all exceptions",
+  "ended streams",
+  "destroyed streams",
+];
+
 /** A fault that comes beside the promise of a run is that run's alone, and one that comes after it is nobody's. */
 export const strays: Group = {
   subject: "strays",
@@ -39,6 +52,21 @@ export const strays: Group = {
     }
 
     for (const mode of ["local", "task"] as const) {
+      for (const what of takings) {
+        check(
+          `a run that takes the process for its own ends no other: ${what} (javascript, ${mode})`,
+          async ({ client, server }) => {
+            assert.equal(await run(client, mode, plugin, "take", { what }), "taken");
+            for (const way of ["timer after", "rejection after"]) {
+              assert.equal(await run(client, mode, plugin, "later", { way }), "returned");
+              assert.equal(await run(client, mode, plugin, "innocent", { way }), "innocent");
+              if (what !== "a callback for all exceptions")
+                await server.logged(`Action later failed with Error: a ${way} ${what}`);
+            }
+          },
+        );
+      }
+
       check(`a fault that no run can be named for fails none (javascript, ${mode})`, async ({ client }) => {
         assert.equal(await run(client, mode, plugin, "unowned"), "innocent");
         assert.equal(await run(client, mode, plugin, "innocent"), "innocent");

@@ -17,9 +17,8 @@ export function guardService(log: Log): void {
   const isAlone = process.listenerCount("uncaughtException") === 0;
   guardProcess({
     ends: ["exit", "reallyExit", "abort", "execve", "kill", "emit"],
-    isPlugin: (stack) => pluginOnStack(stack) !== undefined,
-    unowned(thrown) {
-      const plugin = pluginOnStack(thrown instanceof Error ? String(thrown.stack) : "");
+    pluginOf: pluginOnStack,
+    unowned(thrown, plugin = pluginOnStack(thrown instanceof Error ? String(thrown.stack) : "")) {
       if (plugin !== undefined) log("error", "code of a plugin threw outside of its runs", { plugin, error: thrown });
       else if (isAlone) fail(thrown, exit);
     },

@@ -108,7 +108,7 @@ export class InProcess implements TaskPool {
 
   async #run({ action, params, env, jobId, output }: Task, own: Running): Promise<WorkerResult> {
     const { signal } = own;
-    const run = new CodeRun(action.name, output && new CapturedOutput(output));
+    const run = new CodeRun(action.name, output && new CapturedOutput(output), action.plugin.binding.code);
     const code = this.#loaded.get(action) ?? (await this.#load(action, run, signal));
     const directory = this.#newDirectory();
     const call = {
