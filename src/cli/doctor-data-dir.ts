@@ -5,7 +5,7 @@ import { JobState } from "../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { markerOf, namesIn } from "../engine/embedded/environment-record.ts";
 import { readClaim } from "../engine/embedded/job-directory.ts";
 import { isTerminal, stateName } from "../job/job-state.ts";
-import { examine, quickCheck } from "../job/store/examine.ts";
+import { examineRows, quickCheck } from "../job/store/examine.ts";
 import { readRow, text } from "../job/store/job-row.ts";
 import { missingEvents } from "../job/store/missing-events.ts";
 import { walFault } from "../job/store/wal-faults.ts";
@@ -57,9 +57,8 @@ function examineDatabase(file: string, bad: Tell, faults: DataDirFaults): Map<st
     database = new DatabaseSync(file, { readOnly: true });
     for (const table of ["jobs", "events"]) database.prepare(`SELECT 1 FROM ${table} LIMIT 1`).all();
     for (const { what } of quickCheck(database, "integrity_check")) broken(what);
-    for (const { jobId, what } of [...examine(database)].flat()) {
-      if (jobId !== "") broken(`job ${jobId}: ${what}`);
-    }
+    for (const { jobId, what } of [...examineRows(database)].flat())
+      broken(jobId === "" ? what : `job ${jobId}: ${what}`);
     return statesOf(database, bad);
   } catch (error) {
     broken(`${file}: ${messageOf(error)}`);

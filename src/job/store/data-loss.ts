@@ -11,11 +11,11 @@ export function dataLoss(
   what: string,
   metadata: Readonly<Record<string, string>> = {},
 ): PluginRunnerError {
-  return new PluginRunnerError(
-    "DATA_LOSS",
-    `The record of job ${jobId} cannot be read any more (${what}). Delete the job; or ${repairHint}`,
-    { metadata: { job_id: jobId, ...metadata } },
-  );
+  // One whose id is lost cannot be named to be deleted.
+  const [name, remedy] = jobId === "" ? ["a job", repairHint] : [`job ${jobId}`, `Delete the job; or ${repairHint}`];
+  return new PluginRunnerError("DATA_LOSS", `The record of ${name} cannot be read any more (${what}). ${remedy}`, {
+    metadata: { job_id: jobId, ...metadata },
+  });
 }
 
 /** Whether a file is no database of jobs any more: broken, or with other tables. */

@@ -1,14 +1,12 @@
 import type { SQLInputValue, SQLOutputValue } from "node:sqlite";
 import { create, fromBinary, type JsonValue, toBinary } from "@bufbuild/protobuf";
-import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import { type Job, JobErrorSchema, JobSchema, JobState } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { type Job, JobSchema } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { isJsonObject } from "../../util/json.ts";
 import { jsonText } from "../../util/json-text.ts";
 import { messageOf } from "../../util/message-of.ts";
 import { wellFormed } from "../../util/shown-text.ts";
-import { unfinishedStates } from "../job-state.ts";
 import { nothingGiven, summary } from "../job-summary.ts";
-import { dataLoss } from "./data-loss.ts";
 import type { Given, JobRecord } from "./job-store.ts";
 import { keyOf, seal, sealText, unseal, unsealText } from "./sealed.ts";
 
@@ -78,7 +76,7 @@ export function keptOf({ job: { jobId }, given: { files, environment, unchecked 
   return sealText(jsonText({ ...kept, ...(unchecked && { unchecked: { by_schema } }) }), keyOf(jobId));
 }
 
-const positionLength = 8;
+export const positionLength = 8;
 
 /** So that a fingerprint is covered too. */
 function paramsKey(jobId: string, fingerprint: string): number {
@@ -148,29 +146,24 @@ export function toSummary(row: Row): Job {
   return readSummary(row).job;
 }
 
-/** What is shown of a job whose record cannot be read: what its columns tell. */
-export function lostJob(row: Row, what: string): Job {
-  const jobId = orElse(() => text(row, "job_id"), "");
-  const found = orElse(() => number(row, "state"), 0);
-  const state = states.find((one) => one === found) ?? JobState.FAILED;
-  const { reason, message, metadata } = dataLoss(jobId, what);
-  const time = (name: string) => orElse(() => timestampFromMs(number(row, name)), undefined);
-  const [createTime, endTime] = [time("create_time"), time("end_time")];
-  return create(JobSchema, {
-    jobId,
-    state,
-    plugin: orElse(() => text(row, "plugin"), ""),
-    action: orElse(() => text(row, "action"), ""),
-    error: create(JobErrorSchema, { state: JobState.FAILED, reason, message, metadata: { ...metadata } }),
-    ...(createTime && { createTime }),
-    ...(endTime && { endTime }),
-  });
+/** A job without what may be large, with its encoding, and the position where that is kept with it. */
+interface Summary {
+  job: Job;
+  bytes: Uint8Array;
+  position: number | undefined;
 }
 
-const states = [...unfinishedStates, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED];
+function readSummary(row: Row): Summary {
+  const found = summaryIn(row);
+  const { job } = found;
+  if (job.state !== number(row, "state")) throw new Error(`state: ${row.state} beside ${job.state}`);
+  const endTime = row.end_time === null ? null : number(row, "end_time");
+  if (endTime !== endTimeOf(job)) throw new Error(`end_time: ${endTime} beside ${endTimeOf(job)}`);
+  return found;
+}
 
-/** With its encoding, and the position where that is kept with it. */
-function readSummary(row: Row): { job: Job; bytes: Uint8Array; position: number | undefined } {
+/** As it is kept, whatever the columns beside it say. */
+export function summaryIn(row: Row): Summary {
   const jobId = text(row, "job_id");
   const { bytes: kept, checked } = unseal(blob(row, "summary"), keyOf(jobId));
   const bytes = checked ? kept.subarray(0, -positionLength) : kept;
@@ -178,9 +171,6 @@ function readSummary(row: Row): { job: Job; bytes: Uint8Array; position: number 
   const position = checked ? new DataView(place.buffer, place.byteOffset).getFloat64(0, true) : undefined;
   const job = fromBinary(JobSchema, bytes);
   if (job.jobId !== jobId) throw new Error(`summary: it is of job ${job.jobId}`);
-  if (job.state !== number(row, "state")) throw new Error(`state: ${row.state} beside ${job.state}`);
-  const endTime = row.end_time === null ? null : number(row, "end_time");
-  if (endTime !== endTimeOf(job)) throw new Error(`end_time: ${endTime} beside ${endTimeOf(job)}`);
   return { job, bytes, position };
 }
 
@@ -225,7 +215,7 @@ export function blob(row: Row, name: string): Uint8Array {
   throw new Error(`${name}: it is not binary`);
 }
 
-function orElse<T>(read: () => T, otherwise: T): T {
+export function orElse<T>(read: () => T, otherwise: T): T {
   try {
     return read();
   } catch {

@@ -113,7 +113,7 @@ export interface JobStore {
   /** The ids of all jobs; undefined where not all can be read. */
   ids(): Promise<Set<string> | undefined>;
 
-  /** The ids of jobs that ended before a time, in milliseconds since 1970. */
+  /** The ids of jobs that ended before a time, in milliseconds since 1970, for certain: a broken record may say otherwise. */
   endedBefore(time: number, limit: number): Promise<string[]>;
 
   delete(jobId: string): Promise<void>;

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { JobFilter } from "../../../gen/ts/pluginrunner/v1/job_pb.ts";
 import { matchesFilter } from "../matches-filter.ts";
-import { lostJob, type Row, summaryColumns, toSummary } from "./job-row.ts";
+import { type Row, summaryColumns, toSummary } from "./job-row.ts";
+import { lostJob } from "./lost-row.ts";
 
 /** The rows that match a filter, newest first, of a database in which a row or a page may be broken. */
 export function* listOneByOne(

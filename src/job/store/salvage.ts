@@ -10,9 +10,10 @@ import { isTerminal } from "../job-state.ts";
 import { WatchHub } from "../watch-hub.ts";
 import { dataLoss } from "./data-loss.ts";
 import { openDatabase } from "./database.ts";
-import { columnsOf, type ReadRecord, type Row, readRow } from "./job-row.ts";
+import { columnsOf, endTimeOf, type ReadRecord, type Row, readRow, summaryIn } from "./job-row.ts";
 import type { StoredEvent } from "./job-store.ts";
 import { knownRows } from "./list-one-by-one.ts";
+import { idInSummary } from "./lost-row.ts";
 import { missingEvents } from "./missing-events.ts";
 import { keyOf, seal } from "./sealed.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
@@ -99,14 +100,16 @@ function saveAll(broken: DatabaseSync, fresh: DatabaseSync, result: Salvaged, en
   const known = knownRows(broken);
   const last = Math.max(0, ...known.keys(), highestNumber(broken));
   for (let at = 1; at <= last; at++) {
-    const name = typeof known.get(at)?.job_id === "string" ? `job ${known.get(at)?.job_id}` : `job number ${at}`;
+    const name = known.get(at)?.job_id ? `job ${known.get(at)?.job_id}` : `job number ${at}`;
     let row: Row | undefined;
     try {
       row = one.get(at);
       if (!row && known.has(at)) throw new Error("only an index knows of it");
       if (row) saveJob(row, broken, fresh, result, ending);
     } catch (error) {
-      result.lost.push(`${typeof row?.job_id === "string" ? `job ${row.job_id}` : name}: ${messageOf(error)}`);
+      result.lost.push(
+        `${typeof row?.job_id === "string" && row.job_id !== "" ? `job ${row.job_id}` : name}: ${messageOf(error)}`,
+      );
     }
   }
 }
@@ -125,7 +128,7 @@ function highestNumber(database: DatabaseSync): number {
 const maxNumber = 10_000_000;
 
 function saveJob(row: Row, broken: DatabaseSync, fresh: DatabaseSync, result: Salvaged, ending: ReadRecord[]): void {
-  const record = readRow(row);
+  const record = readRow(mended(row, broken));
   const { job, lost } = record;
   const events = [...readEvents(broken, job)];
   const left = lost.filter((part) => !(part.startsWith("result:") && restoreResult(job, events.at(-1))));
@@ -156,6 +159,22 @@ function saveJob(row: Row, broken: DatabaseSync, fresh: DatabaseSync, result: Sa
   result.lost.push(...left.map((each) => `job ${job.jobId}: ${each}`));
   const { ranges } = missingEvents(fresh, job.jobId, job.oldestSequence || 1n, job.lastSequence);
   if (ranges !== "") result.lost.push(`job ${job.jobId}: events ${ranges}`);
+}
+
+/** What a summary says, whose checksum is right, goes before the columns beside it; the id as well, unless another job has it. */
+function mended(row: Row, broken: DatabaseSync): Row {
+  const told = idInSummary(row);
+  const found = told === undefined || told === row.job_id || isTaken(told, broken) ? row : { ...row, job_id: told };
+  const { job } = summaryIn(found);
+  return { ...found, state: job.state, end_time: endTimeOf(job) };
+}
+
+function isTaken(jobId: string, broken: DatabaseSync): boolean {
+  try {
+    return broken.prepare("SELECT 1 FROM jobs NOT INDEXED WHERE job_id = ?").get(jobId) !== undefined;
+  } catch {
+    return true; // on a page that cannot be read it may stand
+  }
 }
 
 /** The last event of a job that succeeded has its result as well. */

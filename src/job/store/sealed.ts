@@ -6,7 +6,7 @@ import { crc32 } from "node:zlib";
  * a missing one goes unnoticed; records of the first version have none.
  */
 const mark = [0x07, 0x43, 0x52, 0x43] as const;
-const sealLength = mark.length + 4;
+export const sealLength = mark.length + 4;
 const textSeal = /\n([0-9a-f]{8})$/;
 
 /** Goes into the checksums of all that belongs to a job, so that nothing of another one is taken for it. */
@@ -22,7 +22,10 @@ export function seal(bytes: Uint8Array, key: number): Uint8Array {
   return sealed;
 }
 
-/** What was sealed. Throws when it is not what it was. */
+/**
+ * What was sealed. Throws when it is not what it was. What was not `checked` is of the first version, or its mark is broken:
+ * it has to be decoded before it is taken for anything.
+ */
 export function unseal(sealed: Uint8Array, key: number): { bytes: Uint8Array; checked: boolean } {
   const end = sealed.length - sealLength;
   if (end < 0 || mark.some((byte, at) => sealed[end + at] !== byte)) return { bytes: sealed, checked: false };

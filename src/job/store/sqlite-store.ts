@@ -13,7 +13,6 @@ import {
   endTimeOf,
   givenOf,
   keptOf,
-  lostJob,
   number,
   paramsOf,
   type Row,
@@ -29,6 +28,7 @@ import {
 import type { JobPage, JobRecord, JobStore, StoredEvent, StoreFault, UnfinishedJob } from "./job-store.ts";
 import { conditions } from "./list-conditions.ts";
 import { listOneByOne } from "./list-one-by-one.ts";
+import { endOf, lostJob } from "./lost-row.ts";
 import { missingEvents } from "./missing-events.ts";
 import { keyOf, seal } from "./sealed.ts";
 import { readEvent } from "./stored-event.ts";
@@ -193,11 +193,16 @@ class SqliteStore implements JobStore {
   }
 
   async endedBefore(time: number, limit: number): Promise<string[]> {
-    const rows = this.#statement("SELECT job_id FROM jobs WHERE end_time < ? ORDER BY end_time LIMIT ?").all(
-      time,
-      limit,
+    const rows = this.#statement(
+      "SELECT job_id, create_time, end_time, summary FROM jobs WHERE end_time < ? ORDER BY end_time",
     );
-    return rows.map((row) => text(row, "job_id"));
+    const found: string[] = [];
+    for (const row of rows.iterate(time)) {
+      const end = endOf(row);
+      if (end !== undefined && end < time) found.push(text(row, "job_id"));
+      if (found.length === limit) break;
+    }
+    return found;
   }
 
   async delete(jobId: string): Promise<void> {

@@ -9,6 +9,7 @@ import { PluginRunnerError } from "../../../src/errors.ts";
 import { errorEvent } from "../../../src/job/follow-events.ts";
 import { JobLog } from "../../../src/job/job-log.ts";
 import type { JobStore } from "../../../src/job/store/job-store.ts";
+import { salvage } from "../../../src/job/store/salvage.ts";
 import { openSqliteStore } from "../../../src/job/store/sqlite-store.ts";
 import { WatchHub } from "../../../src/job/watch-hub.ts";
 import { eventsOf, lines, openLog, recordOf, storeFile, wordsOf } from "../fixtures.ts";
@@ -101,6 +102,38 @@ test("events end before one that cannot be read, and those that are missing are 
   assert.deepEqual(await again.missing("job", 9n, 9n), { ranges: "9", next: undefined });
 });
 
+for (const [name, damage] of [
+  ...Array.from({ length: 64 }, (_, bit) => {
+    const what = `bit ${bit % 8} of the byte ${8 - Math.floor(bit / 8)} from the end flipped`;
+    return [what, (bytes: Buffer) => flipped(bytes, bytes.length - 8 + Math.floor(bit / 8), bit % 8)] as const;
+  }),
+  ...[1, 2, 3, 4, 5, 6, 7, 9, 10, 11].map(
+    (count) => [`its last ${count} bytes lost`, (bytes: Buffer) => bytes.subarray(0, -count)] as const,
+  ),
+  ["all of it lost", () => Buffer.alloc(0)] as const,
+]) {
+  test(`an event with ${name} is missing, and those before it are told`, async (t) => {
+    const { file, database } = await threeEvents(t);
+    const { bytes } = database.prepare("SELECT bytes FROM events WHERE sequence = 3").get() ?? {};
+    assert.ok(bytes instanceof Uint8Array);
+    database.prepare("UPDATE events SET bytes = ? WHERE sequence = 3").run(damage(Buffer.from(bytes)));
+    database.close();
+    const store = reopened(t, file);
+    assert.deepEqual(wordsOf(await eventsOf(store)), ["1", "2"]);
+    assert.deepEqual(await store.missing("job", 1n, 3n), { ranges: "3", next: undefined });
+    assert.deepEqual(faultyJobs(store), ["job"]);
+  });
+}
+
+test("an event without a checksum that is another one is missing", async (t) => {
+  const { file, database } = await threeEvents(t);
+  database.exec(
+    "UPDATE events SET bytes = (SELECT substr(bytes, 1, length(bytes) - 8) FROM events WHERE sequence = 2)",
+  );
+  database.close();
+  assert.deepEqual(await reopened(t, file).missing("job", 1n, 3n), { ranges: "1,3", next: 2n });
+});
+
 test("a store of the first version is read, goes on, and what is added has checksums", async (t) => {
   const file = storeFile(t);
   change(file, readFileSync(join(import.meta.dirname, "version-1.sql"), "utf8"));
@@ -138,6 +171,92 @@ test("large records are looked at one with each step, and a fault in one is foun
   change(file, "UPDATE jobs SET given = replace(given, 'xxxxx', 'xxxxy') WHERE job_id = 'second'");
   assert.deepEqual(faultyJobs(reopened(t, file)), ["second"]);
 });
+
+async function threeEvents(t: TestContext): Promise<{ file: string; database: DatabaseSync }> {
+  const file = storeFile(t);
+  const store = openSqliteStore(file);
+  const { log } = await openLog(t, { store });
+  await log.append(lines("1", "2", "3"));
+  await store.close();
+  return { file, database: new DatabaseSync(file) };
+}
+
+function flipped(bytes: Buffer, at: number, bit: number): Buffer {
+  bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << bit), at);
+  return bytes;
+}
+
+/** What is done to the row of a job that ended just now: whether it counts as old, and whether a repair brings it back. */
+const changed: readonly (readonly [name: string, set: string, old: boolean, saved: boolean])[] = [
+  ["its end moved back", "end_time = -5", false, true],
+  ["its times moved back", "end_time = -5, create_time = -9", false, true],
+  ["its end and its state changed", "end_time = 5, state = 77", false, true],
+  ["its end forgotten", "end_time = NULL", false, true],
+  ["another fingerprint", "fingerprint = 'other'", false, true],
+  ["a summary that is lost", "summary = x'ff', create_time = 1000", false, false],
+  ["a summary that is lost and an end long ago", "summary = x'ff', create_time = 1000, end_time = 2000", true, false],
+  ["a summary that is lost and times that cannot be", "summary = x'ff', create_time = 0, end_time = 5", false, false],
+  ["a summary that is lost and times in disorder", "summary = x'ff', create_time = 9, end_time = 5", false, false],
+];
+
+for (const [name, set, old, saved] of changed) {
+  test(`a job that ended just now, with ${name}, ${old ? "goes" : "does not go"} for its age, and is ${saved ? "" : "not "}repaired`, async (t) => {
+    const file = await endedJob(t);
+    change(file, `UPDATE jobs SET ${set}`);
+    const store = reopened(t, file);
+    assert.deepEqual(faultyJobs(store), ["job"]);
+    assert.deepEqual(await store.endedBefore(Date.now() - 60_000, 10), old ? ["job"] : []);
+    await store.close();
+    const fresh = storeFile(t);
+    assert.equal((await salvage(file, fresh)).jobs, saved ? 1 : 0);
+    if (!saved) return;
+    const again = reopened(t, fresh);
+    assert.equal((await again.get("job"))?.job.state, JobState.FAILED);
+    assert.deepEqual(wordsOf(await eventsOf(again)), ["1", "DEADLINE"]);
+  });
+}
+
+for (const id of ["", "jab"]) {
+  test(`a job whose id became "${id}" is named, and a repair brings it back under its own`, async (t) => {
+    const file = await endedJob(t);
+    change(file, `UPDATE jobs SET job_id = '${id}'`);
+    const store = reopened(t, file);
+    const found = [...store.examine()].flat();
+    assert.equal(found.length, 1);
+    assert.match(`${found[0]?.jobId} ${found[0]?.what}`, id === "" ? /job number 1: / : /^jab /);
+    const { jobs } = await store.list(undefined, 10, undefined);
+    assert.match(
+      jobs[0]?.error?.message ?? "",
+      id === "" ? /^The record of a job .*\)\. `plugin/ : /Delete the job; or/,
+    );
+    await store.close();
+    const fresh = storeFile(t);
+    assert.deepEqual((await salvage(file, fresh)).lost, []);
+    const again = reopened(t, fresh);
+    assert.deepEqual(wordsOf(await eventsOf(again)), ["1", "DEADLINE"]);
+    assert.equal((await again.get("job"))?.job.state, JobState.FAILED);
+  });
+}
+
+test("a job whose id was lost, and given to another since, does not come back in its place", async (t) => {
+  const file = await endedJob(t);
+  change(file, "UPDATE jobs SET job_id = ''; DELETE FROM events");
+  const store = reopened(t, file);
+  await store.insert(recordOf("job", { action: "another" }));
+  await store.close();
+  const fresh = storeFile(t);
+  assert.match((await salvage(file, fresh)).lost.join(), /^job number 1: /);
+  assert.equal((await reopened(t, fresh).get("job"))?.job.action, "another");
+});
+
+async function endedJob(t: TestContext): Promise<string> {
+  const file = storeFile(t);
+  const store = openSqliteStore(file);
+  const { log } = await openLog(t, { store });
+  await log.append([...lines("1"), errorEvent(log, new PluginRunnerError("DEADLINE", "over"))]);
+  await store.close();
+  return file;
+}
 
 /** Without what is of no one job. */
 function faultyJobs(store: JobStore): string[] {
