@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
+import { accessSync, closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { statOf } from "../plugin/stamp.ts";
 import { hasCode } from "../util/has-code.ts";
@@ -25,7 +25,16 @@ export function prepareDataDir(path: string): string {
 
 function writeNew(file: string, text: string): void {
   try {
-    writeFileSync(file, text, { flag: "wx" });
+    const fd = openSync(file, "wx");
+    try {
+      writeFileSync(fd, text);
+    } catch (error) {
+      // Half of it would be taken for somebody else's later.
+      rmSync(file, { force: true });
+      throw error;
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     if (!hasCode(error, "EEXIST")) throw error;
   }

@@ -3,8 +3,9 @@ import { copyFile, readFile, rename } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { relocateSnapshots } from "../plugin/snapshots.ts";
 import { isObject } from "../util/is-object.ts";
-import { copyTree, namesIn } from "./backup-files.ts";
+import { copyTree, namesIn, treeBytes } from "./backup-files.ts";
 import { prepareDataDir } from "./data-dir.ts";
+import { fillDirectory, needRoom } from "./new-directory.ts";
 import { oneArgument } from "./one-argument.ts";
 import { type Option, readArguments } from "./options.ts";
 import { print } from "./terminal.ts";
@@ -22,6 +23,7 @@ const options = [
 ] as const satisfies readonly Option[];
 
 const database = "jobs.sqlite";
+const what = "the restored data";
 
 /** `plugin-runner restore DIR`: makes a data directory of a backup. */
 export const verb: Verb = {
@@ -39,12 +41,15 @@ export const verb: Verb = {
     const to = resolve(values.dataDir);
     if ((await namesIn(to))?.length)
       throw new UsageError(`--data-dir ${values.dataDir} is not empty: name a new directory.`);
-    prepareDataDir(values.dataDir);
-    await copyTree(dir, to, (name) => name !== "backup.json" && name !== database);
-    await relocateSnapshots(join(to, "snapshots"), await originOf(dir), to);
-    // Last, and under its name once it is whole: a restore that is interrupted leaves nothing that looks like a directory of jobs.
-    await copyFile(join(dir, database), join(to, `${database}.draft`));
-    await rename(join(to, `${database}.draft`), join(to, database));
+    await fillDirectory(to, what, async () => {
+      await needRoom(to, what, await treeBytes(dir));
+      prepareDataDir(values.dataDir);
+      await copyTree(dir, to, io.signal, (name) => name !== "backup.json" && name !== database);
+      await relocateSnapshots(join(to, "snapshots"), await originOf(dir), to);
+      // Last, and under its name once it is whole: a restore that is killed leaves nothing that looks like a directory of jobs.
+      await copyFile(join(dir, database), join(to, `${database}.draft`));
+      await rename(join(to, `${database}.draft`), join(to, database));
+    });
     await print(io.stdout, `${to} has what ${dir} had. Start the service on it.`);
     return 0;
   },
