@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ErrorRecord } from "../../errors.ts";
 import { hasCode } from "../../util/has-code.ts";
@@ -103,6 +103,19 @@ export function readSpec(dir: string): Pick<JobSpec, "job_id" | "scope"> | undef
 /** The spec may hold secrets, and must never be seen half written. */
 export async function writeSpec(dir: string, spec: JobSpec): Promise<void> {
   await clearedFor(join(dir, files.spec), (file) => writeWhole(file, jsonText(spec)));
+}
+
+/** Makes the directory that a job works in, in place of whatever stands there and is none. */
+export async function makeWork(dir: string): Promise<void> {
+  const work = join(dir, files.work);
+  const make = () => mkdir(work, { recursive: true, mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    if (!hasCode(error, "EEXIST", "ENOENT", "ELOOP")) throw error;
+    await rm(work, { force: true });
+    await make();
+  }
 }
 
 /** Whether a process may have been started from what stands in a directory. */

@@ -22,6 +22,7 @@ import {
   files,
   forgetGiven,
   type JobMark,
+  makeWork,
   nobody,
   noteLost,
   readClaim,
@@ -132,7 +133,7 @@ export class EmbeddedJobEngine implements JobEngine {
     if (this.#slots.full(jobId)) report(`waiting for one of ${maxRunning} job slots`);
     await this.#slots.take(jobId, signal);
     try {
-      await mkdir(join(dir, files.work), { recursive: true, mode: 0o700 });
+      await makeWork(dir);
       await job.check?.();
       const given = await job.given();
       const { scope } = readMark(dir) ?? (await this.#mark(dir, job));

@@ -95,11 +95,16 @@ async function detach(dir: string, mark: JobMark, place: Place): Promise<void> {
   }
   await forgetGiven(dir);
   await writeClaim(dir, nobody);
-  const lost = mark.lost ?? (mark.place.boot === place.boot ? copied(mark) : restarted());
+  const lost = mark.lost ?? (mark.place.boot === place.boot ? copied(mark, dir) : restarted());
   await writeMark(dir, { ...mark, place, path: dir, scope: "", lost });
 }
 
-function copied({ path }: JobMark): ErrorRecord {
+function copied({ path }: JobMark, dir: string): ErrorRecord {
+  if (path === dir) {
+    const message =
+      "The job's files were copied, or moved to another file system, while it ran: its process, if it lives, belongs to the original files, and was left alone.";
+    return { reason: "WORKER_LOST", message, metadata: {} };
+  }
   const original = dirname(dirname(path));
   const message = `This data directory is a copy of ${original}: the job is carried there, if at all, and was left alone.`;
   return { reason: "WORKER_LOST", message, metadata: { original } };

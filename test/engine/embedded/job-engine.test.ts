@@ -8,8 +8,10 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -161,6 +163,38 @@ test("a copy of a job's directory is no way to its process", async (t) => {
   assert.match((await copy.engine.explain("job"))?.message ?? "", /is a copy of/);
   release();
   assert.equal((await following).at(-1)?.type, "exit");
+});
+
+for (const [name, plant] of [
+  ["a file", (path: string) => writeFileSync(path, "")],
+  ["a link to nothing", (path: string) => symlinkSync("nothing", path)],
+  ["a link to itself", (path: string) => symlinkSync("work", path)],
+] as const) {
+  test(`${name} where a job's own directory is to be made gives way to it`, async (t) => {
+    const { engine, dir, jobOf } = engineOf(t);
+    mkdirSync(join(dir, "job"), { recursive: true });
+    plant(join(dir, "job", "work"));
+    await engine.start("job", jobOf("quick"), nothing, forever);
+    assert.equal((await followed(engine)).find(({ type }) => type === "result")?.type, "result");
+  });
+}
+
+test("a job whose files were replaced by their copy is not said to be carried at the same place", async (t) => {
+  const { engine, dir, jobOf, release, starts } = engineOf(t);
+  await engine.own("job", "", true);
+  await engine.start("job", jobOf("hold"), nothing, forever);
+  while (starts().length === 0) await delay(10);
+  const [job, original] = [join(dir, "job"), join(dir, "job.old")];
+  renameSync(job, original);
+  cpSync(original, job, { recursive: true });
+  const next = engineOf(t, { dir });
+  await next.engine.own("job", "", false);
+  await followed(next.engine);
+  const lost = await next.engine.explain("job");
+  assert.match(lost?.message ?? "", /were copied, or moved .* belongs to the original files/);
+  assert.equal(lost?.message.includes(dir), false);
+  release();
+  while (!readFileSync(join(original, "events.jsonl"), "utf8").includes(`"exit"`)) await delay(10);
 });
 
 test("a supervisor of an earlier version, which knows SIGTERM alone, is asked to stop by it", async (t) => {
