@@ -3,7 +3,9 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openDatabase } from "../../src/job/store/database.ts";
+import { openSqliteStore } from "../../src/job/store/sqlite-store.ts";
 import { command } from "../cli/command.ts";
+import { recordOf } from "../job/fixtures.ts";
 import { serveRefused, startServer } from "../support/server.ts";
 import { withoutSmallDisk as skip, smallDisk } from "../support/small-disk.ts";
 import { roots, scratch } from "./scratch.ts";
@@ -44,6 +46,25 @@ test("a data directory whose database is broken is refused with the remedy, whic
   assert.equal(await job.result(), 3);
   const another = await client.submitJob("counted", "quick", { starts: files.starts });
   assert.equal(await another.result(), "quick");
+});
+
+test("a job that has lost its id is listed, and a repair gives it back", async (t) => {
+  const { dir } = scratch(t);
+  const file = join(dir, "jobs.sqlite");
+  const store = openSqliteStore(file);
+  await store.insert(recordOf("job"));
+  await store.close();
+  const { database, close } = openDatabase(file);
+  database.exec("UPDATE jobs SET job_id = ''");
+  close();
+  const found = await doctor(dir);
+  assert.equal(found.code, 1);
+  assert.match(found.said, /FAIL database +job number 1: its checksum is wrong/);
+  assert.match((await doctor(dir, "--repair")).said, /1 jobs with 0 events were saved/);
+  assert.equal((await doctor(dir)).code, 0);
+  const again = openSqliteStore(file);
+  t.after(() => again.close());
+  assert.equal((await again.get("job"))?.job.jobId, "job");
 });
 
 test("a repair for which the disk has no room says so, and leaves all as it was", { skip }, async () => {
