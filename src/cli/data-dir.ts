@@ -1,9 +1,25 @@
-import { accessSync, closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { statOf } from "../plugin/stamp.ts";
 import { hasCode } from "../util/has-code.ts";
 import { messageOf } from "../util/message-of.ts";
 import { UsageError } from "./usage-error.ts";
+
+/** What a service makes in its data directory, and removes or moves what it does not know of there: see docs/operations.md. */
+const parts = ["jobs", "set-aside", "snapshots", "left-behind", "environments", "pycache", "work", "artifacts"];
+/** The data is nothing to commit. */
+const ignoreAll = "*\n";
 
 /**
  * Makes the directory that a service keeps its data in, for its own user alone, and returns its absolute path.
@@ -15,12 +31,36 @@ export function prepareDataDir(path: string): string {
   try {
     makeDirectory(dir);
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
-    // The data is nothing to commit. A file that is there already is somebody else's.
-    writeNew(join(dir, ".gitignore"), "*\n");
+    const foreign = isOwn(dir) ? undefined : parts.find((name) => holdsAnything(join(dir, name)));
+    if (foreign !== undefined) throw new Error(notOwn(foreign));
+    // A file that is there already is somebody else's.
+    writeNew(join(dir, ".gitignore"), ignoreAll);
   } catch (error) {
     throw new UsageError(`--data-dir ${path} cannot be used: ${reasonOf(error)}`);
   }
   return dir;
+}
+
+/** Whether a service has used a directory before. Its database may have been lost since. */
+function isOwn(dir: string): boolean {
+  return existsSync(join(dir, "jobs.sqlite")) || textOf(join(dir, ".gitignore")) === ignoreAll;
+}
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined; // there is none, or it is no file
+  }
+}
+
+function holdsAnything(path: string): boolean {
+  const stats = statOf(path);
+  return stats !== undefined && (!stats.isDirectory() || readdirSync(path).length > 0);
+}
+
+function notOwn(name: string): string {
+  return `no service has used it, and "${name}" in it is somebody's: a service would remove it. Name another directory, or a new one in it.`;
 }
 
 function writeNew(file: string, text: string): void {

@@ -1,9 +1,11 @@
 /** The command line as a program: its signals, its pipes and its exit code. */
 import { dispatch } from "./dispatch.ts";
 
+const isService = process.argv[2] === "serve";
+
 // What libraries do not approve of, such as TLS to an address without a name, is of no use to whoever types a command. A
 // service shows it: code of plugins runs there.
-process.noDeprecation = process.argv[2] !== "serve";
+process.noDeprecation = !isService;
 
 const interrupt = new AbortController();
 const urgent = new AbortController();
@@ -18,11 +20,14 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-// The reader of a pipe may leave early, as `head` does; nobody is left to print for.
+// The reader of a pipe may leave early, as `head` does. A command has nobody left to print for; a service is there for others,
+// and goes on without its words, as it does where their disk is full.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (isService) return;
   if (error.code !== "EPIPE") throw error;
   process.exit(0);
 });
+process.stderr.on("error", () => {}); // what is said there nobody waits for
 
 const { env, stdin, stdout, stderr } = process;
 const signals = { signal: interrupt.signal, urgent: urgent.signal };

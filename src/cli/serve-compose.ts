@@ -39,6 +39,10 @@ import type { ServeOptions } from "./serve-options.ts";
 import type { Carriers } from "./serve-ray.ts";
 import { UsageError } from "./usage-error.ts";
 
+/** What comes of it where files of the data directory are removed or replaced. */
+const lossOfData = "what is written to it is lost";
+const lossOfLock = "another service could take the same data, and end what this one runs";
+
 /** A server that listens. */
 export interface RunningServer {
   readonly address: string;
@@ -68,8 +72,8 @@ export async function composeServer(
   const store = openStore(dataDir);
   const storage = new Storage({
     dir: dataDir,
-    directories: options.ray === undefined ? ["snapshots", "jobs"] : ["snapshots"],
-    files: ["jobs.sqlite", "jobs.sqlite-wal"],
+    directories: ["work", "artifacts", "snapshots", ...(options.ray === undefined ? ["jobs"] : [])],
+    files: { "jobs.sqlite": lossOfData, "jobs.sqlite-wal": lossOfData, "jobs.sqlite.lock": lossOfLock },
     reserve: options.diskReserve,
     log,
   });

@@ -16,10 +16,10 @@ export interface StorageFault {
 /** What is looked at. */
 export interface StoragePlace {
   dir: string;
-  /** Directories in it that a job needs; each is made when the first job needs it, and may be a link to another disk. */
+  /** Directories in it that runs and jobs need; each is made when it is first needed, and may be a link to another disk. */
   directories: readonly string[];
-  /** Files in it that the service holds open. */
-  files: readonly string[];
+  /** Files in it that the service holds open, each with what comes of it where it is removed or replaced. */
+  files: Readonly<Record<string, string>>;
   /** How many bytes have to be free; undefined: `defaultReserve`, or 5 % of a file system where that is less. */
   reserve: number | undefined;
 }
@@ -37,7 +37,7 @@ export class StorageSeen {
 
   constructor(place: StoragePlace) {
     this.place = place;
-    for (const path of [place.dir, ...place.files.map((name) => join(place.dir, name))]) {
+    for (const path of [place.dir, ...Object.keys(place.files).map((name) => join(place.dir, name))]) {
       const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
       if (stats) this.#ids.set(path, idOf(stats));
     }
@@ -101,12 +101,12 @@ async function directoryFault(seen: StorageSeen): Promise<StorageFault | undefin
 }
 
 async function filesFault(seen: StorageSeen): Promise<StorageFault | undefined> {
-  for (const name of seen.place.files) {
+  for (const [name, loss] of Object.entries(seen.place.files)) {
     const path = join(seen.place.dir, name);
     const stats = await statOf(path);
     if (stats ? seen.isSame(path, stats) : !seen.knows(path)) continue;
-    const what = "was removed or replaced under the running service, which would lose what it writes there";
-    return fault("moved", `${path} ${what}: put it back, or start the service anew.`);
+    const what = `was removed or replaced under the running service: ${loss}`;
+    return fault("moved", `${path} ${what}. Put it back, or start the service anew.`);
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -158,8 +158,12 @@ export class Launcher {
   #removeLeftovers(): void {
     const { dir, log } = this.#options;
     killByEnvironment(ownerVariable, dir);
+    const all = join(dir, scratch);
     try {
-      rmSync(join(dir, scratch), { recursive: true, force: true });
+      // The directory itself may be a link to another disk, and stays.
+      if (statSync(all, { throwIfNoEntry: false })?.isDirectory()) {
+        for (const name of readdirSync(all)) rmSync(join(all, name), { recursive: true, force: true });
+      } else rmSync(all, { force: true });
     } catch (error) {
       log("warn", "the folders of earlier workers could not be removed", { error });
     }

@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -103,6 +113,42 @@ test("a file that stands in the data directory already is left as it is", async 
   await using server = await startServer({ roots, args: ["--data-dir", dir] });
   assert.equal((await server.client.serverInfo()).engine, "embedded");
   assert.equal(readFileSync(join(dir, ".gitignore"), "utf8"), "mine\n");
+});
+
+test("a directory where somebody keeps files under the names of a service's is refused, and nothing in it is touched", async (t) => {
+  for (const name of ["jobs", "work", "snapshots", "artifacts", "environments"]) {
+    const { dir } = scratch(t);
+    mkdirSync(join(dir, name));
+    writeFileSync(join(dir, name, "mine.txt"), "mine\n");
+    const { code, said } = await serveRefused(["--listen", "127.0.0.1:0", "--data-dir", dir]);
+    assert.equal(code, 2);
+    assert.match(
+      said,
+      new RegExp(`^error: --data-dir .* cannot be used: no service has used it, and "${name}" in it is `),
+    );
+    assert.deepEqual(readdirSync(dir, { recursive: true }).sort(), [name, `${name}/mine.txt`]);
+  }
+});
+
+test("the directory of runs may be a link to another disk, and what an earlier service left there goes", async (t) => {
+  const { dir } = scratch(t);
+  mkdirSync(join(dir, "other", "left"), { recursive: true });
+  mkdirSync(join(dir, "data"));
+  writeFileSync(join(dir, "data", ".gitignore"), "*\n"); // as a service makes it
+  symlinkSync(join(dir, "other"), join(dir, "data", "work"));
+  await using server = await startServer({ roots, args: ["--data-dir", join(dir, "data")] });
+  assert.equal(await server.client.runPlugin("counted", "quick", { starts: "" }, { mode: "task" }), "quick");
+  assert.ok(lstatSync(join(dir, "data", "work")).isSymbolicLink());
+  assert.equal(existsSync(join(dir, "other", "left")), false);
+});
+
+test("a service whose log nobody reads any more goes on", async () => {
+  await using server = await startServer({ roots, under: ["bash", "-c", 'exec "$@" 2> >(true)', "bash"] });
+  for (let line = 0; line < 3; line++) {
+    process.kill(server.pid, "SIGHUP"); // which it logs
+    assert.equal(await server.client.runPlugin("counted", "quick", { starts: "" }), "quick");
+  }
+  assert.equal(await server.end("SIGTERM"), 0);
 });
 
 test("SIGHUP does not end the service", async () => {

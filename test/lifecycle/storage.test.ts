@@ -135,7 +135,7 @@ test("a job that is submitted right after the directory is gone is not acknowled
   await assertRefuses(server, "moved", /is gone/);
 });
 
-test("a database that is replaced, and a file in the place of the jobs, are named", async (t) => {
+test("a database or its lock that is replaced, and a file in the place of a directory, are named", async (t) => {
   const { dir, ...files } = scratch(t);
   const data = join(dir, "data");
   const { server, becomes } = await startOn(t, data);
@@ -143,7 +143,14 @@ test("a database that is replaced, and a file in the place of the jobs, are name
   for (const [name, code, message] of [
     ["jobs.sqlite", "moved", /jobs\.sqlite was removed or replaced under the running service/],
     ["jobs.sqlite-wal", "moved", /jobs\.sqlite-wal was removed or replaced/],
+    [
+      "jobs.sqlite.lock",
+      "moved",
+      /jobs\.sqlite\.lock was removed or replaced .* another service could take the same data/,
+    ],
     ["jobs", "ENOTDIR", /jobs is not a directory: move it away/],
+    ["work", "ENOTDIR", /work is not a directory: move it away/],
+    ["artifacts", "ENOTDIR", /artifacts is not a directory: move it away/],
   ] as const) {
     renameSync(join(data, name), join(dir, "away"));
     writeFileSync(join(data, name), "");

@@ -12,7 +12,7 @@ function placeIn(t: TestContext) {
   const dir = join(base, "data");
   mkdirSync(dir);
   writeFileSync(join(dir, "db"), "");
-  const seen = new StorageSeen({ dir, directories: ["jobs"], files: ["db", "db-wal"], reserve: 0 });
+  const seen = new StorageSeen({ dir, directories: ["jobs"], files: { db: "x", "db-wal": "x" }, reserve: 0 });
   return { dir, away: join(base, "away"), code: async () => (await findStorageFault(seen, undefined))?.code };
 }
 
@@ -60,7 +60,7 @@ test("a file in the place of a part is named", async (t) => {
 
 async function faultOn(options: string, reserve: number | undefined, change: (path: string) => void = () => {}) {
   using disk = smallDisk(options);
-  const seen = new StorageSeen({ dir: disk.path, directories: ["jobs"], files: [], reserve });
+  const seen = new StorageSeen({ dir: disk.path, directories: ["jobs"], files: {}, reserve });
   change(disk.path);
   return (await findStorageFault(seen, undefined))?.metadata;
 }
@@ -88,7 +88,7 @@ test("a disk that has room but takes hardly any further file is full as well", {
 test("a part that is a link to another disk has to have room there", { skip }, async () => {
   using other = smallDisk("size=1m");
   using disk = smallDisk("size=1m");
-  const seen = new StorageSeen({ dir: disk.path, directories: ["jobs"], files: [], reserve: undefined });
+  const seen = new StorageSeen({ dir: disk.path, directories: ["jobs"], files: {}, reserve: undefined });
   symlinkSync(other.path, join(disk.path, "jobs"));
   assert.equal(await findStorageFault(seen, undefined), undefined);
   other.fill(0);
@@ -97,7 +97,7 @@ test("a part that is a link to another disk has to have room there", { skip }, a
 
 test("what was below the reserve has to have a little more to be above it", { skip }, async () => {
   using disk = smallDisk("size=1m");
-  const seen = new StorageSeen({ dir: disk.path, directories: [], files: [], reserve: 512 * 1024 });
+  const seen = new StorageSeen({ dir: disk.path, directories: [], files: {}, reserve: 512 * 1024 });
   disk.fill(511 * 1024);
   const low = await findStorageFault(seen, undefined);
   assert.equal(low?.code, "reserve");

@@ -12,7 +12,7 @@ function open(t: TestContext, calmMs: number) {
   const dir = mkdtempSync(join(tmpdir(), "storage-"));
   const lines: string[] = [];
   const log = (_level: string, message: string) => lines.push(message);
-  const storage = new Storage({ dir, directories: [], files: [], reserve: 0, log, intervalMs: 5, calmMs });
+  const storage = new Storage({ dir, directories: [], files: {}, reserve: 0, log, intervalMs: 5, calmMs });
   const changes: boolean[] = [];
   const available = new Promise<void>((resolve) => {
     storage.onChange((is) => {
