@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { PluginRunnerError } from "../errors.ts";
 
-const storage = new AsyncLocalStorage<CodeRun>();
+const storage = new AsyncLocalStorage<CodeRun | undefined>();
 
 /** Takes what code of a run writes to an output of the process. */
 export interface CodeOutput {
@@ -64,6 +64,14 @@ export class CodeRun {
 /** The run whose code is running; undefined for what belongs to none. */
 export function currentRun(): CodeRun | undefined {
   return storage.getStore();
+}
+
+/**
+ * Leaves the run that a fault came from. Node stays in the context of a callback that threw where `process.nextTick` had called it:
+ * what is made from then on, such as the next connection, would belong to that run.
+ */
+export function leaveRun(): void {
+  storage.enterWith(undefined);
 }
 
 /** Calls what belongs to no run. */

@@ -13,7 +13,7 @@ export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<st
 export function stderrLog(
   level: LogLevel,
   format: "text" | "json",
-  write: (line: string) => void = (line) => process.stderr.write(line),
+  write: (line: string) => void = process.stderr.write.bind(process.stderr), // as it is now: runs may come to capture it
 ): Log {
   const least = logLevels.indexOf(level);
   return (of, message, fields = {}) => {

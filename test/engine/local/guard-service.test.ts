@@ -20,3 +20,26 @@ for (const [what, code] of [
     assert.match(stderr, /Error: own fault\n +at /);
   });
 }
+
+test("what the service does after a stray fault belongs to no run", () => {
+  const codeRun = new URL("../../../src/runtime/code-run.ts", import.meta.url).href;
+  const program = `
+    import { createServer, connect } from "node:net";
+    import { guardService } from ${JSON.stringify(guard)};
+    import { CodeRun, currentRun } from ${JSON.stringify(codeRun)};
+    guardService(() => {});
+    const run = new CodeRun("stray");
+    const server = createServer((socket) => socket.on("data", () => {
+      console.log("run", currentRun()?.action);
+      process.exit();
+    }));
+    server.listen(0, "127.0.0.1", () => {
+      setImmediate(() => connect(server.address().port, "127.0.0.1").write("x"));
+      run.during(() => new Promise(() => process.nextTick(() => { throw new Error("stray"); }))).catch(() => {});
+    });`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
+    encoding: "utf8",
+    timeout: patienceMs,
+  });
+  assert.equal(stdout, "run undefined\n", stderr);
+});
