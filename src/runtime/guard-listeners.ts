@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { EventEmitter } from "node:events";
-import { type CodeRun, currentRun, outsideOfRun } from "./code-run.ts";
+import { type CodeRun, currentRun, leaveRun, outsideOfRun } from "./code-run.ts";
 
 export interface ListenerGuard {
   /** The plugin that a call outside of every run, or a fault, comes from, by its stack. */
@@ -105,6 +105,7 @@ export function guardListeners({ pluginOf, stray }: ListenerGuard): void {
     return capture((thrown: unknown) => {
       if (isOf(owner, thrown)) handling.run(true, () => call(owner, callback, [thrown]));
       else stray(thrown);
+      leaveRun();
     });
   });
 
@@ -115,6 +116,8 @@ export function guardListeners({ pluginOf, stray }: ListenerGuard): void {
       emit(event, thrown, ...more);
     } catch (error) {
       stray(error);
+    } finally {
+      leaveRun();
     }
     return true;
   });

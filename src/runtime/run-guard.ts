@@ -1,6 +1,6 @@
 import { syncBuiltinESMExports } from "node:module";
 import { PluginRunnerError } from "../errors.ts";
-import { type CodeRun, currentRun, leaveRun } from "./code-run.ts";
+import { type CodeRun, currentRun } from "./code-run.ts";
 import { guardListeners } from "./guard-listeners.ts";
 import { keepStreams } from "./keep-streams.ts";
 import { actionFailed } from "./plugin-failure.ts";
@@ -43,9 +43,8 @@ const ends = {
  */
 export function guardProcess({ unowned, ends: names, pluginOf }: GuardOptions): void {
   const stray = (thrown: unknown, plugin?: string) => {
-    const run = currentRun();
-    leaveRun();
     if (thrown instanceof ExitError) return; // its run has been told already
+    const run = currentRun();
     if (run === undefined) unowned(thrown, plugin);
     else run.fail(actionFailed(run.action, thrown));
   };
