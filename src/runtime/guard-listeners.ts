@@ -117,7 +117,7 @@ export function guardListeners({ pluginOf, stray }: ListenerGuard): void {
     } catch (error) {
       stray(error);
     } finally {
-      leaveRun();
+      if (event !== "uncaughtExceptionMonitor") leaveRun(); // which comes before the event itself
     }
     return true;
   });
