@@ -70,7 +70,7 @@ class Cancellation:
             return
         with self._lock:
             if not self._over:
-                self.interrupted = True
+                self.interrupted = _Running.is_cancelled = True
                 _signal.pthread_kill(self._thread, _signal.SIGINT)
 
 
@@ -78,6 +78,7 @@ class _Running:
     """Whether an action runs in the main thread, where Python calls handlers of signals."""
 
     is_one = False
+    is_cancelled = False
 
 
 def hear_interrupts() -> None:
@@ -86,5 +87,11 @@ def hear_interrupts() -> None:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    if _Running.is_one:
+    if not _Running.is_one:
+        return
+    if _Running.is_cancelled:
         raise KeyboardInterrupt
+    raise KeyboardInterrupt(
+        "the process was sent SIGINT, and nobody has cancelled the action: code of the plugin does that, also in a"
+        " thread that an earlier call has left, by _thread.interrupt_main() or os.kill()"
+    )

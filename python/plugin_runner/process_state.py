@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _SIGNALS = sorted(
     number for number in _signal.valid_signals() if number < 32 and number not in (_signal.SIGKILL, _signal.SIGSTOP)
 )
+_TIMERS = (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF)
 # The level of the root logger where nobody has set one.
 _WARNING = 30
 
@@ -47,6 +48,7 @@ class ProcessState:
         self._variables = now
         self._handlers = [_signal.getsignal(number) for number in _SIGNALS]
         self._mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
+        self._timers = [timer for timer in _TIMERS if not any(_signal.getitimer(timer))]
         self._locale = _locale.setlocale(_locale.LC_ALL, None)
         self._recursion = sys.getrecursionlimit()
         self._umask = os.umask(0o077)  # the system tells it only to whoever sets it
@@ -114,13 +116,17 @@ class ProcessState:
 
     def _put_back_signals(self) -> None:
         _signal.set_wakeup_fd(-1)
-        if [_signal.getsignal(number) for number in _SIGNALS] == self._handlers:
-            return
-        _signal.setitimer(_signal.ITIMER_REAL, 0)
-        for number, handler in zip(_SIGNALS, self._handlers):
-            if _signal.getsignal(number) is not handler and handler is not None:
-                _signal.signal(number, handler)
+        for timer in self._timers:
+            _signal.setitimer(timer, 0)  # also what `alarm` has set: it would interrupt or kill another call
+        if "faulthandler" in sys.modules:
+            sys.modules["faulthandler"].cancel_dump_traceback_later()
+        if [_signal.getsignal(number) for number in _SIGNALS] != self._handlers:
+            for number, handler in zip(_SIGNALS, self._handlers):
+                if _signal.getsignal(number) is not handler and handler is not None:
+                    _signal.signal(number, handler)
         if _signal.pthread_sigmask(_signal.SIG_BLOCK, ()) != self._mask:
+            for number in _signal.sigpending() - self._mask:
+                _signal.sigwait((number,))  # came for the call that held it back
             _signal.pthread_sigmask(_signal.SIG_SETMASK, self._mask)
 
     def _put_back_logging(self) -> None:

@@ -235,6 +235,20 @@ def test_every_call_starts_as_the_first(start_worker: StartWorker) -> None:
     assert (output, errors) == ("printed\n" * 5, "said\n" * 5)
 
 
+@pytest.mark.parametrize("what", ["alarm", "real", "virtual", "profiling", "mask", "pending"])
+def test_a_signal_that_a_call_has_set_off_meets_no_other(start_worker: StartWorker, what: str) -> None:
+    worker = start_worker("lasting")
+    first = worker.value("lasting:signals")
+    assert worker.value("lasting:set_off", {"what": what}) is None
+    assert worker.value("lasting:signals") == first == [[[0, 0]] * 3, 0, 0]
+
+
+def test_an_interrupt_that_is_no_cancel_says_where_it_may_come_from(start_worker: StartWorker) -> None:
+    error = start_worker("lasting").error("lasting:interrupted")
+    assert (error["reason"], error["exception_type"]) == ("ACTION_FAILED", "KeyboardInterrupt")
+    assert "_thread.interrupt_main()" in error["message"]
+
+
 @pytest.mark.parametrize("entrypoint", ["lasting:wait", "lasting:wait_async", "lasting:save_slowly"])
 def test_a_cancelled_action_cleans_up(start_worker: StartWorker, tmp_path: Path, entrypoint: str) -> None:
     worker = start_worker("lasting")

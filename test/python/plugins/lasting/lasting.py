@@ -1,5 +1,6 @@
 """Actions that change what lasts longer than they do: their process, their directory, their forked children."""
 
+import _thread
 import asyncio
 import logging
 import multiprocessing
@@ -38,6 +39,33 @@ def change_all():
     os.umask(0o077)
     sys.path.insert(0, "/leak")
     sys.excepthook = print
+
+
+def _block_and_raise():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.raise_signal(signal.SIGTERM)
+
+
+_SETTING_OFF = {
+    "alarm": lambda: signal.alarm(60),
+    "real": lambda: signal.setitimer(signal.ITIMER_REAL, 60),
+    "virtual": lambda: signal.setitimer(signal.ITIMER_VIRTUAL, 60),
+    "profiling": lambda: signal.setitimer(signal.ITIMER_PROF, 60, 60),
+    "mask": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]),
+    "pending": _block_and_raise,
+}
+
+
+@action
+def set_off(what: str):
+    """Leaves a signal that has yet to come."""
+    _SETTING_OFF[what]()
+
+
+@action
+def signals():
+    timers = [signal.getitimer(each) for each in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)]
+    return [timers, len(signal.pthread_sigmask(signal.SIG_BLOCK, [])), len(signal.sigpending())]
 
 
 @action
@@ -188,6 +216,15 @@ def end_with_a_worker(ctx: Context):
     alive = process.is_alive()
     process.terminate()
     return [alive, ended]
+
+
+@action
+def interrupted():
+    """As by a thread that an earlier call has left."""
+    thread = threading.Thread(target=_thread.interrupt_main)
+    thread.start()
+    thread.join()
+    time.sleep(60)
 
 
 _gate = threading.Event()
