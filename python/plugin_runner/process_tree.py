@@ -120,14 +120,20 @@ def descendants() -> set[int]:
     return found
 
 
-def _of_scope(scope: str) -> set[int]:
+def younger_of_scope(scope: str) -> set[int]:
+    """The other processes of a scope that started after this one: the mark of older ones need not be looked at."""
+    start = int(identity_start_time() or 0)
+    fields = {pid: _stat(str(pid)) for pid in _processes()}
+    return _of_scope(scope, [pid for pid, known in fields.items() if known and int(known[19]) >= start])
+
+
+def _of_scope(scope: str, among: list[int] | None = None) -> set[int]:
     mark = f"{SCOPE_VARIABLE}={scope}".encode()
     own = os.getpid()
     number = _mark_of(scope)
     limit = None if number is None else b"Max file locks %d " % number
-    return {
-        pid for pid in _processes() if scope and pid != own and (mark in _environment(pid) or _is_limited(pid, limit))
-    }
+    pids = _processes() if among is None else among
+    return {pid for pid in pids if scope and pid != own and (mark in _environment(pid) or _is_limited(pid, limit))}
 
 
 def _mark_of(scope: str) -> int | None:

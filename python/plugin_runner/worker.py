@@ -111,7 +111,7 @@ class Worker:
         self._state: ProcessState | None = None
         self._own_process = os.getpid()
         self._ctx: Context | None = None
-        self.left = LeftPrograms()
+        self.left = LeftPrograms(_SCOPE)
 
     def bind(self, message: dict[str, Any]) -> None:
         from plugin_runner.entrypoint import prepare_imports

@@ -61,7 +61,7 @@ let never: PluginRunnerError | undefined;
 let busy = false;
 let spoiled = false;
 let current: CodeRun | undefined;
-const left = new LeftPrograms();
+const left = new LeftPrograms(scope);
 
 process.on("beforeExit", giveUp);
 guardProcess({ unowned, ends: ["exit"], pluginOf: () => "" });

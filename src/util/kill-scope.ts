@@ -1,4 +1,4 @@
-import { killByEnvironment, killIfMay } from "./process.ts";
+import { killByEnvironment, killIfMay, processes, startTime, withVariable } from "./process.ts";
 import { markedProcesses } from "./process-mark.ts";
 
 /**
@@ -8,4 +8,12 @@ import { markedProcesses } from "./process-mark.ts";
 export function killScope(name: string, uuid: string): number {
   const known = killByEnvironment(name, uuid);
   return known + markedProcesses(uuid).filter(killIfMay).length;
+}
+
+/** On Linux, the other processes of that kind which started after this one: older ones need not be looked at closely. */
+export function youngerOfScope(name: string, uuid: string): Set<number> {
+  if (process.platform !== "linux" || uuid === "") return new Set();
+  const own = Number(startTime(process.pid));
+  const younger = processes().filter((pid) => Number(startTime(pid)) >= own);
+  return new Set([...withVariable(name, uuid, younger), ...markedProcesses(uuid, younger)]);
 }

@@ -20,11 +20,13 @@ export function markedCommand(uuid: string, command: Command): Command {
   return { file: "/bin/sh", args: ["-c", script, String(mark), command.file, ...command.args] };
 }
 
-/** The other processes that carry the mark of a UUID. None of a text that is no UUID. */
-export function markedProcesses(uuid: string): number[] {
+/** The other processes, all or among `pids`, that carry the mark of a UUID. None of a text that is no UUID. */
+export function markedProcesses(uuid: string, pids?: readonly number[]): number[] {
   const mark = markOf(uuid);
   if (mark === undefined || process.platform !== "linux") return [];
-  return processes().filter((pid) => pid !== process.pid && softLimit(pid) === mark && startTime(pid) !== undefined);
+  return (pids ?? processes()).filter(
+    (pid) => pid !== process.pid && softLimit(pid) === mark && startTime(pid) !== undefined,
+  );
 }
 
 /** The first 48 bits. */

@@ -53,16 +53,30 @@ export function startTime(pid: number): string | undefined {
   }
 }
 
+/** The parent of a process; undefined when it is gone, or where there is no `/proc`. */
+export function parentOf(pid: number): number | undefined {
+  try {
+    return Number(statFields(pid)[1]);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Kills, on Linux, every process whose environment has `name=value`: also those that left the group and the session of
  * the process that started them. Returns how many there were.
  */
 export function killByEnvironment(name: string, value: string): number {
   if (process.platform !== "linux") return 0;
-  const entry = `${name}=${value}`;
-  const found = processes().filter((pid) => pid !== process.pid && environment(pid).includes(entry));
+  const found = withVariable(name, value, processes());
   for (const pid of found) kill(pid, "SIGKILL");
   return found.length;
+}
+
+/** On Linux, the other processes among `pids` whose environment has `name=value`. */
+export function withVariable(name: string, value: string, pids: readonly number[]): number[] {
+  const entry = `${name}=${value}`;
+  return pids.filter((pid) => pid !== process.pid && environment(pid).includes(entry));
 }
 
 /** All processes of this machine, where there is a `/proc`. */

@@ -16,18 +16,29 @@ export const leftovers: Group = {
       const plugin = `${language}-leaving`;
 
       for (const mode of modes) {
-        check(`a program that a call leaves running ends with it (${language}, ${mode})`, async ({ client }) => {
+        for (const way of ["plain", "orphaned", "hidden"]) {
+          check(
+            `a program that a call leaves running ends with it: ${way} (${language}, ${mode})`,
+            async ({ client }) => {
+              using held = new Held();
+              assert.equal(await run(client, mode, plugin, "leave", { fifo: held.path, way }), "left");
+              await held.released;
+              assert.equal(typeof (await run(client, mode, plugin, "pid")), "number");
+            },
+          );
+        }
+
+        check(`a program that a call has not seen start ends with it (${language}, ${mode})`, async ({ client }) => {
           using held = new Held();
-          assert.equal(await run(client, mode, plugin, "leave", { fifo: held.path, hidden: false }), "left");
+          assert.equal(await run(client, mode, plugin, "desert", { fifo: held.path }), "left");
           await held.released;
-          assert.equal(typeof (await run(client, mode, plugin, "pid")), "number");
         });
       }
 
-      check(`a program that hides from its worker ends with it (${language}, local)`, async ({ client }) => {
+      check(`a program that hides ends with a worker that dies (${language}, local)`, async ({ client }) => {
         using held = new Held();
-        assert.equal(await run(client, "local", plugin, "leave", { fifo: held.path, hidden: true }), "left");
-        assert.equal((await failure(run(client, "local", plugin, "die"))).reason, "WORKER_LOST");
+        const params = { fifo: held.path, way: "hidden", dies: true };
+        assert.equal((await failure(run(client, "local", plugin, "leave", params))).reason, "WORKER_LOST");
         await held.released;
       });
 
@@ -36,6 +47,14 @@ export const leftovers: Group = {
         assert.equal(await run(client, "local", plugin, "pid"), first);
       });
     }
+
+    check(
+      "a process that a call forked for the next ones stays with its worker (javascript, local)",
+      async ({ client }) => {
+        const first = await run(client, "local", "javascript-leaving", "forked");
+        assert.equal(await run(client, "local", "javascript-leaving", "forked"), first);
+      },
+    );
 
     check("a pool that a call made is there for the next (python, local)", async ({ client }) => {
       const first = await run(client, "local", "python-leaving", "pooled");
