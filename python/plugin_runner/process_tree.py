@@ -12,6 +12,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 # Means nothing to Linux since 2.4, is inherited, and can be read of every process; `resource` has no name for it.
 _RLIMIT_LOCKS = 10
 _SMALLEST_MARK = 1 << 48
+# What shells call that limit: `-w` in dash and BusyBox, `-x` in bash. Where neither is known the program runs unmarked.
+_MARKING = 'ulimit -S -w "$0" 2>/dev/null || ulimit -S -x "$0" 2>/dev/null; exec "$@"'
 _ROUNDS = 100
 _PAUSE_SECONDS = 0.01
 
@@ -45,6 +47,14 @@ def mark_process(scope: str) -> None:
         resource.setrlimit(_RLIMIT_LOCKS, (mark, resource.getrlimit(_RLIMIT_LOCKS)[1]))
     except (ImportError, OSError, ValueError):  # the hard limit is lower: groups and the environment remain
         pass
+
+
+def marked_command(scope: str, command: list[str]) -> list[str]:
+    """A command that marks its process so, before it starts anything."""
+    mark = _mark_of(scope)
+    if mark is None or not os.path.exists("/proc/self/limits"):
+        return command
+    return ["/bin/sh", "-c", _MARKING, str(mark), *command]
 
 
 def tell_to_stop(pid: int) -> None:

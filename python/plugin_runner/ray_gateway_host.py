@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Any
 
 from plugin_runner.node_environment import allowed_environment
-from plugin_runner.process_tree import SCOPE_VARIABLE, kill_group, kill_scope
+from plugin_runner.process_tree import SCOPE_VARIABLE, kill_group, kill_scope, marked_command
 from plugin_runner.ray_gateway_package import own_folder, unpack
 from plugin_runner.run_artifacts import place_artifacts
 
@@ -108,9 +108,10 @@ class Worker:
         self._work_dir = ""
         self._stderr_tail = b""
         stdout, stderr = os.pipe(), os.pipe()
+        program = marked_command(self._scope, command)
         self._pid = os.posix_spawn(
-            command[0],
-            command,
+            program[0],
+            program,
             {**environment, SCOPE_VARIABLE: self._scope},
             file_actions=_descriptors(connection, stdout[1], stderr[1]),
             setsid=True,
