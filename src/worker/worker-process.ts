@@ -195,8 +195,16 @@ export class WorkerProcess {
     const head = this.#pending[0];
     if (!head?.cancelled || this.#graceTimer) return;
     clearTimeout(this.#withinTimer);
-    this.#graceTimer = setTimeout(() => this.kill(), this.#graceMs);
+    this.#graceTimer = setTimeout(() => this.#killUnlessAnswered(), this.#graceMs);
     this.onStuck();
+  }
+
+  /** Where this service was held up, the answer may be there already, and the worker at the next request: that is read first. */
+  #killUnlessAnswered(): void {
+    const timer = this.#graceTimer;
+    setImmediate(() => {
+      if (this.#graceTimer === timer) this.kill();
+    });
   }
 
   #disarmGrace(): void {

@@ -60,6 +60,23 @@ test("an action that does not heed the cancel is killed after the grace, and wha
   assert.equal(startTime(worker.pid ?? 0), undefined);
 });
 
+test("a cancel that was answered while this process was held up costs the next request nothing", async (t) => {
+  const worker = startStub(t, { graceMs: 200 });
+  await worker.ready;
+  const [first, second] = [new AbortController(), new AbortController()];
+  const request = worker.request(run("wait"), first.signal);
+  const next = worker.request(run("wait"), second.signal);
+  first.abort(new Error("enough"));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000); // nothing is read, and the grace is over
+  await assert.rejects(request, /enough/);
+  await new Promise<void>((answered) => {
+    worker.onAnswer = answered;
+  });
+  second.abort(new Error("enough"));
+  await assert.rejects(next, /enough/);
+  assert.deepEqual(await answerOf(worker.request(run("echo", { a: 1 }), forever)), { a: 1 });
+});
+
 test("a cancel of what has not started yet does not end what runs", async (t) => {
   const worker = startStub(t, { graceMs: 50 });
   await worker.ready;
