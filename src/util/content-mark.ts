@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { isObject } from "./is-object.ts";
+import { finish, mix } from "./murmur.ts";
 
 /** Nobody who does not know them can choose contents that share a mark. */
 const seeds = [randomInt(2 ** 32), randomInt(2 ** 32)] as const;
@@ -47,21 +48,4 @@ const words = new Uint32Array(double.buffer);
 function ofNumber(value: number, seed: number): number {
   double[0] = value;
   return finish(mix(mix(seed, words[0] ?? 0), words[1] ?? 0));
-}
-
-/** A step of MurmurHash3 (https://github.com/aappleby/smhasher/blob/master/src/MurmurHash3.cpp). */
-function mix(mark: number, word: number): number {
-  const mixed = mark ^ Math.imul(rotate(Math.imul(word, 0xcc9e2d51), 15), 0x1b873593);
-  return (Math.imul(rotate(mixed, 13), 5) + 0xe6546b64) | 0;
-}
-
-/** Its finish. */
-function finish(mark: number): number {
-  let mixed = Math.imul(mark ^ (mark >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
-}
-
-function rotate(word: number, by: number): number {
-  return (word << by) | (word >>> (32 - by));
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { finish } from "./murmur.ts";
 
 /** As many small tables: when one grows, that takes a moment, whatever the index holds. */
 const shards = 64;
@@ -52,12 +53,6 @@ export function hashText(text: string): TextHash {
     high = (Math.imul(((high ^ unit) << 15) | ((high ^ unit) >>> 17), 0x1b873593) + 0x561ccd1b) | 0;
   }
   return { low: finish(low ^ text.length), high: finish(high ^ low) };
-}
-
-function finish(lane: number): number {
-  let mixed = Math.imul(lane ^ (lane >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
 /** An open-addressed table: the hash's halves beside the value, which is kept one larger, so that 0 means free. */
