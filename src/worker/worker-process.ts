@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { Duplex, type Readable } from "node:stream";
-import type { JsonValue } from "@bufbuild/protobuf";
-import { fromErrorRecord, PluginRunnerError, readErrorRecord } from "../errors.ts";
+import { fromErrorRecord, PluginRunnerError } from "../errors.ts";
 import { otherProtocol } from "../runtime/protocol.ts";
 import { directoryGone } from "../storage-error.ts";
-import { isJsonObject } from "../util/json.ts";
 import { jsonText } from "../util/json-text.ts";
 import { killScope } from "../util/kill-scope.ts";
 import { LineSplitter } from "../util/lines.ts";
@@ -13,7 +11,7 @@ import type { Log } from "../util/log.ts";
 import { memoryNote, oomKills } from "../util/out-of-memory.ts";
 import { kill, killGroup } from "../util/process.ts";
 import { markedCommand } from "../util/process-mark.ts";
-import { type LateLoad, needsLate, readWithin } from "./late-load.ts";
+import { type LateLoad, needsLate } from "./late-load.ts";
 import {
   type Binding,
   type Language,
@@ -25,7 +23,7 @@ import {
   type WorkerResult,
 } from "./messages.ts";
 import { type OutputLine, OutputLines } from "./output-lines.ts";
-import { readResult } from "./result.ts";
+import { parseOutput, type Ready } from "./worker-output.ts";
 
 /** Set for every worker to a value of its own, so that what a plugin leaves behind is found. */
 export const scopeVariable = "PLUGIN_RUNNER_SCOPE";
@@ -356,29 +354,6 @@ function duplex(stream: unknown): Duplex {
 function drain(stream: Readable | null, take: (chunk: Buffer) => void): void {
   stream?.on("data", take);
   stream?.on("error", () => {});
-}
-
-/** The first word of a worker. */
-interface Ready {
-  protocol: JsonValue | undefined;
-  runtime: JsonValue | undefined;
-}
-
-function parseOutput(line: Buffer): WorkerAnswer | Ready | WithinMessage {
-  const message: JsonValue = JSON.parse(line.toString("utf8"));
-  if (isJsonObject(message)) {
-    const { type, id, ok, value, non_finite: nonFinite, warnings, error } = message;
-    if (type === "ready") return { protocol: message.protocol, runtime: message.runtime };
-    if (type === "within") return readWithin(message);
-    const ending = message.spent === true ? { spent: true } : {};
-    if (typeof id === "number" && ok === true && value !== undefined) {
-      return { id, ok, ...readResult(value, nonFinite, warnings), ...ending };
-    }
-    if (typeof id === "number" && ok === false && isJsonObject(error)) {
-      return { id, ok, error: readErrorRecord(error), ...ending };
-    }
-  }
-  throw new Error("A line that is neither READY nor an answer.");
 }
 
 function notStarted(cause: Error): PluginRunnerError {
