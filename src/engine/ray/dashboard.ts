@@ -3,6 +3,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { Agent, type Dispatcher, errors } from "undici";
 import { hasCode } from "../../util/has-code.ts";
 import type { Log } from "../../util/log.ts";
+import { rarely } from "../../util/rarely.ts";
 import {
   type RayJob,
   type RayVersion,
@@ -51,6 +52,8 @@ const maxErrorBytes = 64 * 1024;
 const streamIntervalSeconds = 0.05;
 const retryPauseMs = 100;
 const logType = "text/plain";
+/** So many characters of what a dashboard says tell one fault from another. */
+const kindLength = 200;
 
 interface Call {
   method: "GET" | "PUT" | "POST" | "DELETE";
@@ -76,12 +79,15 @@ export class Dashboard {
   readonly #agent: Agent;
   readonly #token: GivenToken;
   readonly #log: Log;
+  /** For what every follower of a job meets at the same time, and again and again, while a cluster or its proxy is unwell. */
+  readonly #tellRarely: ReturnType<typeof rarely>;
   readonly #timeoutMs: number;
 
   constructor({ address, token, tokenFile, ca, log, timeoutMs = defaultTimeoutMs }: DashboardOptions) {
     this.origin = new URL(address).origin;
     this.#token = { token, tokenFile };
     this.#log = log;
+    this.#tellRarely = rarely(log);
     this.#timeoutMs = timeoutMs;
     // Time limits are for whole calls: undici's own start anew with every byte.
     const limits = { headersTimeout: 0, bodyTimeout: 0 };
@@ -288,8 +294,10 @@ export class Dashboard {
     const said = (details?.said ?? "").slice(-4000);
     if (fault === "failed" || fault === "refused" || fault === "unreadable") {
       const status = details?.status;
-      const log = isMissingFile(said) ? "debug" : "warn";
-      this.#log(log, "the Ray dashboard did not do what it was asked", { call: call.name, fault, status, said });
+      const message = "the Ray dashboard did not do what it was asked";
+      const fields = { call: call.name, fault, status, said };
+      if (isMissingFile(said)) this.#log("debug", message, fields);
+      else this.#tellRarely([call.name, fault, status, said.slice(0, kindLength)].join(" "), "warn", message, fields);
     }
     return new DashboardError(fault, this.origin, call.name, { ...details, said });
   }

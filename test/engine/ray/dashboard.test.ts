@@ -71,6 +71,14 @@ test("a traceback goes to the log and not to the caller", async (t) => {
   assert.match(JSON.stringify(logged), /secret cause/);
 });
 
+test("what a dashboard says again and again is told once in a while, and each other thing that it says", async (t) => {
+  const { dashboard, logged } = await open(t, (_, nth) => ({ status: 500, body: nth === 4 ? "ValueError" : traceback }));
+  for (let nth = 1; nth <= 5; nth++) await assert.rejects(dashboard.version(), { fault: "failed" });
+  const warnings = JSON.stringify(logged);
+  assert.equal(warnings.split("secret cause").length - 1, 1);
+  assert.equal(warnings.split("ValueError").length - 1, 1);
+});
+
 test("Retry-After is passed on", async (t) => {
   const { dashboard } = await open(t, () => ({ status: 429, headers: { "retry-after": "7" } }));
   await assert.rejects(dashboard.version(), { retryAfterMs: 7000 });
