@@ -72,7 +72,10 @@ test("a traceback goes to the log and not to the caller", async (t) => {
 });
 
 test("what a dashboard says again and again is told once in a while, and each other thing that it says", async (t) => {
-  const { dashboard, logged } = await open(t, (_, nth) => ({ status: 500, body: nth === 4 ? "ValueError" : traceback }));
+  const { dashboard, logged } = await open(t, (_, nth) => ({
+    status: 500,
+    body: nth === 4 ? "ValueError" : traceback,
+  }));
   for (let nth = 1; nth <= 5; nth++) await assert.rejects(dashboard.version(), { fault: "failed" });
   const warnings = JSON.stringify(logged);
   assert.equal(warnings.split("secret cause").length - 1, 1);
