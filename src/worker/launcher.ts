@@ -11,7 +11,8 @@ import { packageRoot } from "../util/package-root.ts";
 import { killByEnvironment } from "../util/process.ts";
 import { compiledCodeVariables, forgetCompiledCode } from "./compiled-code.ts";
 import type { Binding, Language } from "./messages.ts";
-import { type WorkerCommand, WorkerProcess } from "./worker-process.ts";
+import type { WorkerCommand } from "./worker-child.ts";
+import { WorkerProcess } from "./worker-process.ts";
 
 /** A worker that was just given away leaves the processor to its first request before the next one is started. */
 const refillDelayMs = 500;

@@ -1,16 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { Duplex, type Readable } from "node:stream";
 import { fromErrorRecord, PluginRunnerError } from "../errors.ts";
 import { otherProtocol } from "../runtime/protocol.ts";
 import { directoryGone } from "../storage-error.ts";
 import { jsonText } from "../util/json-text.ts";
-import { killScope } from "../util/kill-scope.ts";
-import { LineSplitter } from "../util/lines.ts";
 import type { Log } from "../util/log.ts";
-import { memoryNote, oomKills } from "../util/out-of-memory.ts";
-import { kill, killGroup } from "../util/process.ts";
-import { markedCommand } from "../util/process-mark.ts";
 import { type LateLoad, needsLate } from "./late-load.ts";
 import {
   type Binding,
@@ -23,23 +15,10 @@ import {
   type WorkerResult,
 } from "./messages.ts";
 import { type OutputLine, OutputLines } from "./output-lines.ts";
+import { type Exit, WorkerChild, type WorkerCommand } from "./worker-child.ts";
 import { parseOutput, type Ready } from "./worker-output.ts";
 
-/** Set for every worker to a value of its own, so that what a plugin leaves behind is found. */
-export const scopeVariable = "PLUGIN_RUNNER_SCOPE";
-
-const maxFrameBytes = 64 * 1024 * 1024;
-const stderrTailBytes = 4096;
 const readyTimeoutMs = 60_000;
-const closeTimeoutMs = 1000;
-
-/** How to start a worker. */
-export interface WorkerCommand {
-  language: Language;
-  file: string;
-  args: readonly string[];
-  env: Readonly<Record<string, string>>;
-}
 
 /** A request that certainly never reached plugin code, because its worker ended before: it may go to another one. */
 export class NotStarted extends Error {}
@@ -65,7 +44,7 @@ interface Pending {
 }
 
 /**
- * One worker process. Answers requests in order, so the first pending one is the one that runs. Owned by a pool, which
+ * A worker, as those who send it requests know it. Answers requests in order, so the first pending one is the one that runs. Owned by a pool, which
  * calls `end` or `kill`; `exited` resolves when the process is gone.
  */
 export class WorkerProcess {
@@ -78,21 +57,14 @@ export class WorkerProcess {
   onStuck: () => void = () => {};
   /** Set where the worker was killed because it did not get its code loaded. */
   late: LateLoad | undefined;
-  readonly #child: ChildProcess;
-  readonly #pipe: Duplex;
-  readonly #scope: string;
+  readonly #child: WorkerChild;
   readonly #graceMs: number;
-  readonly #oomKills = oomKills();
   readonly #log: Log;
   readonly #pending: Pending[] = [];
-  readonly #frames = new LineSplitter(maxFrameBytes);
   #nextId = 1;
   readonly #lines = { STDOUT: this.#linesOf("STDOUT"), STDERR: this.#linesOf("STDERR") };
   /** Of the last request that was answered: its lines come by other pipes than its answer, and may come later. */
   #lastOutput: TakeLine | undefined;
-  #stderrTail = Buffer.alloc(0);
-  /** How many chunks were read of its pipe. */
-  #chunks = 0;
   #isReady = false;
   #gone = false;
   #spent = false;
@@ -107,18 +79,17 @@ export class WorkerProcess {
     this.language = command.language;
     this.#graceMs = options.graceMs;
     this.#log = options.log;
-    this.#scope = randomUUID();
-    const { file, args } = markedCommand(this.#scope, command);
-    this.#child = spawn(file, args, {
-      cwd: options.cwd,
-      env: { ...command.env, [scopeVariable]: this.#scope },
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
-      detached: true,
+    this.#child = new WorkerChild(command, options.cwd, {
+      said: (line) => this.#receive(parseOutput(line)),
+      unreadable: (error) => this.#broke(error),
+      printed: (source, chunk) => this.#lines[source].push(chunk),
+      ended: (how) => this.#ended(how, options.cwd),
     });
-    this.#pipe = duplex(this.#child.stdio[3]);
+    this.exited = this.#child.exited;
     this.ready = this.#ready.promise;
-    this.ready.catch(() => {});
-    this.exited = this.#watch(options.cwd);
+    const readyTimer = setTimeout(() => this.kill(), readyTimeoutMs);
+    const isTold = () => clearTimeout(readyTimer);
+    this.ready.then(isTold, isTold);
   }
 
   get pid(): number | undefined {
@@ -172,20 +143,18 @@ export class WorkerProcess {
 
   /** Lets the worker finish what it has and exit; kills it when it has not within the grace. */
   end(): void {
-    this.#pipe.end();
+    this.#child.close();
     this.#graceTimer ??= setTimeout(() => this.kill(), this.#graceMs);
   }
 
   /** Kills the worker and, on Linux, all that it started. The request that it is at rejects with `cause`, if that is given. */
   kill(cause?: PluginRunnerError): void {
     this.#cause ??= cause;
-    if (this.#child.pid === undefined || this.#gone) return;
-    killGroup(this.#child.pid, "SIGKILL");
-    kill(this.#child.pid, "SIGKILL");
+    this.#child.kill();
   }
 
   #send(message: WorkerInput): void {
-    if (this.#pipe.writable) this.#pipe.write(`${jsonText(message)}\n`);
+    this.#child.write(`${jsonText(message)}\n`);
   }
 
   /** The process has the grace to answer the cancelled request that it is at. */
@@ -197,64 +166,29 @@ export class WorkerProcess {
     this.onStuck();
   }
 
-  /** Where this service was held up, the answer may be there already, and the worker at the next request: that is read first. */
+  /** The answer may be there already, and the worker at the next request. */
   #killUnlessAnswered(): void {
     const timer = this.#graceTimer;
-    setImmediate(() => {
+    this.#child.onceRead(() => {
       if (this.#graceTimer === timer) this.kill();
     });
   }
 
   #disarmGrace(): void {
-    if (this.#pipe.writableEnded) return;
+    if (this.#child.closed) return;
     clearTimeout(this.#graceTimer);
     this.#graceTimer = undefined;
   }
 
-  #watch(cwd: string): Promise<void> {
-    const child = this.#child;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const readyTimer = setTimeout(() => this.kill(), readyTimeoutMs);
-    this.ready.then(
-      () => clearTimeout(readyTimer),
-      () => clearTimeout(readyTimer),
-    );
-    this.#pipe.on("data", (chunk: Buffer) => this.#read(chunk));
-    this.#pipe.on("error", () => {});
-    drain(child.stdout, (chunk) => this.#lines.STDOUT.push(chunk));
-    drain(child.stderr, (chunk) => {
-      this.#stderrTail = Buffer.concat([this.#stderrTail, chunk]).subarray(-stderrTailBytes);
-      this.#lines.STDERR.push(chunk);
-    });
-    child.once("error", (error) => {
-      this.#lost(directoryGone(cwd, error) ?? notStarted(error));
-      resolve();
-    });
-    child.once("exit", (code, signal) => {
-      if (child.pid !== undefined) killGroup(child.pid, "SIGKILL");
-      killScope(scopeVariable, this.#scope);
-      // "close" comes once everything was read; only a process that escaped the kill could hold it up.
-      const timer = this.#destroyPipesLater();
-      child.once("close", () => {
-        clearTimeout(timer);
-        for (const lines of Object.values(this.#lines)) lines.flush();
-        this.#lost(this.#cause ?? this.#lostError(code, signal));
-        resolve();
-      });
-    });
-    return promise;
+  #broke(error: unknown): void {
+    this.#log("error", "a worker broke the protocol and is ended", { pid: this.pid, error });
+    this.kill();
   }
 
-  /** Where this service itself was held up for so long, what the process has said already is read first. */
-  #destroyPipesLater(): NodeJS.Timeout {
-    const timer = setTimeout(() => {
-      const chunks = this.#chunks;
-      setImmediate(() => {
-        if (this.#chunks === chunks) for (const stream of this.#child.stdio) stream?.destroy();
-        else timer.refresh();
-      });
-    }, closeTimeoutMs);
-    return timer;
+  #ended(how: Exit | Error, cwd: string): void {
+    for (const lines of Object.values(this.#lines)) lines.flush();
+    if (how instanceof Error) this.#lost(directoryGone(cwd, how) ?? notStarted(how));
+    else this.#lost(this.#cause ?? this.#lostError(how));
   }
 
   /** What a worker writes belongs to the request that it is at; what it writes while it is at none, to nobody. */
@@ -270,16 +204,6 @@ export class WorkerProcess {
   #flushLines(of: TakeLine | undefined): void {
     if (this.#pending[0] !== undefined || this.#lastOutput !== of) return;
     for (const lines of Object.values(this.#lines)) lines.flush();
-  }
-
-  #read(chunk: Buffer): void {
-    this.#chunks++;
-    try {
-      for (const line of this.#frames.push(chunk)) this.#receive(parseOutput(line));
-    } catch (error) {
-      this.#log("error", "a worker broke the protocol and is ended", { pid: this.pid, error });
-      this.kill();
-    }
   }
 
   /** Kills the worker unless it says another word in time. */
@@ -335,25 +259,13 @@ export class WorkerProcess {
     }
   }
 
-  #lostError(code: number | null, signal: NodeJS.Signals | null): PluginRunnerError {
+  #lostError({ code, signal, stderrTail, memoryNote }: Exit): PluginRunnerError {
     const how = signal ? `was ended by ${signal}` : `exited with code ${code}`;
     const when = this.#isReady ? "while it ran the action" : "before it was ready";
-    const tail = this.#stderrTail.toString("utf8").trimEnd();
-    const message = `The worker ${how} ${when}.${memoryNote(signal, tail, this.#oomKills)}`;
     const end = signal ? { signal } : { exit_code: String(code) };
-    const metadata = { started: String(this.#isReady), ...end, stderr_tail: tail };
-    return new PluginRunnerError("WORKER_LOST", message, { metadata });
+    const metadata = { started: String(this.#isReady), ...end, stderr_tail: stderrTail };
+    return new PluginRunnerError("WORKER_LOST", `The worker ${how} ${when}.${memoryNote}`, { metadata });
   }
-}
-
-function duplex(stream: unknown): Duplex {
-  if (stream instanceof Duplex) return stream;
-  throw new Error("A worker was started without its pipe.");
-}
-
-function drain(stream: Readable | null, take: (chunk: Buffer) => void): void {
-  stream?.on("data", take);
-  stream?.on("error", () => {});
 }
 
 function notStarted(cause: Error): PluginRunnerError {

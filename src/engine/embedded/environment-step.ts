@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { killScope } from "../../util/kill-scope.ts";
 import { killGroup } from "../../util/process.ts";
 import { markedCommand } from "../../util/process-mark.ts";
-import { scopeVariable } from "../../worker/worker-process.ts";
+import { scopeVariable } from "../../worker/worker-child.ts";
 import { buildFailed } from "../build-failure.ts";
 import type { BuildTeller } from "./environment-shared.ts";
 import type { BuildStep } from "./environment-steps.ts";

@@ -9,7 +9,7 @@ import { orStorageUnavailable, storageUnavailable } from "../../storage-error.ts
 import { killScope } from "../../util/kill-scope.ts";
 import { type Log, silentLog } from "../../util/log.ts";
 import { messageOf } from "../../util/message-of.ts";
-import { scopeVariable } from "../../worker/worker-process.ts";
+import { scopeVariable } from "../../worker/worker-child.ts";
 import type { BuildWatcher } from "../engine.ts";
 import { keepQuota } from "./environment-quota.ts";
 import { marker, markerOf, namesIn, noteSize, noteUse } from "./environment-record.ts";

@@ -2,7 +2,7 @@ import { killScope as killMarked } from "../../util/kill-scope.ts";
 import { isSamePlace, placeOf } from "../../util/place.ts";
 import { killGroup, leaderIn, startTime, worksIn } from "../../util/process.ts";
 import type { ProcessIdentity } from "../../worker/messages.ts";
-import { scopeVariable } from "../../worker/worker-process.ts";
+import { scopeVariable } from "../../worker/worker-child.ts";
 import { type JobMark, readClaim, readMark } from "./job-directory.ts";
 
 export function isAlive({ pid, start_time }: ProcessIdentity): boolean {
