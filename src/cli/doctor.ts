@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import { silentLog } from "../util/log.ts";
 import { packageVersion } from "../util/package-root.ts";
 import { accessOptions } from "./client-options.ts";
+import { existingDataDir } from "./data-dir-option.ts";
 import { examineMachine, examineRay, type Finding } from "./doctor-checks.ts";
 import { examineDataDir } from "./doctor-data-dir.ts";
 import { examineService } from "./doctor-service.ts";
@@ -65,8 +64,7 @@ export const verb: Verb = {
 };
 
 async function doctorOf(path: string, { repair, json }: { repair: boolean; json: boolean }, io: Io): Promise<number> {
-  const dir = resolve(path);
-  if (!existsSync(dir)) throw new UsageError(`--data-dir ${path} is not there.`);
+  const dir = existingDataDir(path);
   const { findings } = examineDataDir(dir);
   if (!repair) {
     await show(findings, json, io);

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { type EnvironmentRecord, listEnvironments, removeEnvironment } from "../engine/embedded/environment-record.ts";
 import { openSqliteStore } from "../job/store/sqlite-store.ts";
 import { messageOf } from "../util/message-of.ts";
 import { didYouMean } from "../util/nearest.ts";
-import { dataDirOption } from "./data-dir-option.ts";
+import { dataDirOption, existingDataDir } from "./data-dir-option.ts";
 import { columns, duration } from "./format.ts";
 import { type Option, type OptionValues, readArguments } from "./options.ts";
 import { print } from "./terminal.ts";
@@ -45,7 +45,7 @@ export const verb: Verb = {
     if (!command) {
       throw new UsageError(`Unknown command: environments ${name}.${didYouMean(name, Object.keys(commands))}`);
     }
-    await command(resolve(values.dataDir), rest, values, io);
+    await command(existingDataDir(values.dataDir), rest, values, io);
     return 0;
   },
 };

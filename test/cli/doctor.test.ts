@@ -22,6 +22,12 @@ test("doctor fails for a Python that is not there, and says what to do", async (
   assert.match(out, /FAIL Python .*no-such-python.*Install Python/);
 });
 
+test("doctor takes no file for a data directory", async () => {
+  const { code, err } = await command(["doctor", "--data-dir", import.meta.filename]);
+  assert.equal(code, 2);
+  assert.match(err, /is not there, or is no directory/);
+});
+
 test("doctor says of a service that is not there that it does not answer", async () => {
   const { code, out } = await command(["doctor", "--address", "127.0.0.1:1"]);
   assert.equal(code, 5);

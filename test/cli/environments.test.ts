@@ -29,6 +29,16 @@ test("environments lists what was built, and removes what no job needs", async (
   assert.deepEqual(left(), ["bb22"]);
 });
 
+test("environments of a directory that is not there, or of a file, are refused", async (t) => {
+  const { dataDir } = await data(t, {});
+  writeFileSync(join(dataDir, "file"), "");
+  for (const path of [join(dataDir, "nowhere"), join(dataDir, "file")]) {
+    const refused = await command(["environments", "--data-dir", path]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, new RegExp(`--data-dir ${path} is not there, or is no directory`));
+  }
+});
+
 test("environments removes nothing that a job needs, and nothing while a service runs", async (t) => {
   const { dataDir, left } = await data(t, { aa11: 40, bb22: 40 });
   const store = openSqliteStore(join(dataDir, "jobs.sqlite"));
